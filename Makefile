@@ -1,0 +1,33 @@
+# Two commands for a newcomer: `make demo` shows the product working, `make test` proves it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint fmt bench
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
+
+setup: ## install what the other targets need and is missing
+	@scripts/setup
+
+demo: ## the product with a simulated upstream: a chat, an image, a video
+	@scripts/demo
+
+run: ## the product itself: SQLite and files in ./data, the real upstream
+	@scripts/setup build
+	cargo build --release
+	./target/release/grok2api serve
+
+test: ## all tests
+	@scripts/setup test
+	@scripts/test
+
+lint: ## formatting and lints, as CI runs them
+	@scripts/setup build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fmt: ## format the source
+	cargo fmt --all
+
+bench: ## the hot paths (criterion)
+	@scripts/setup build
+	cargo bench -p grok2api-server

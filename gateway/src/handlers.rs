@@ -1,0 +1,8 @@
+//! One module per resource.
+
+pub(crate) mod chat;
+pub(crate) mod health;
+pub(crate) mod media;
+pub(crate) mod missing;
+pub(crate) mod models;
+pub(crate) mod pages;

@@ -1,0 +1,130 @@
+//! `POST /v1/chat/completions`.
+
+mod live;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::request::Parts,
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use grok2api_kit::clock::Clock;
+use grok2api_proto::{
+    Error, Kind, Result, Stream,
+    chat::ChatRequest,
+    media::{self, Chunk, ReadRequest},
+};
+use uuid::Uuid;
+
+use crate::{
+    Deps, base_url, body,
+    middleware::request_id,
+    openai::{
+        error::Failure,
+        inline::Pieces,
+        present::{Presentation, Thinking},
+        request::Completion,
+        stream::Head,
+        whole::Collector,
+    },
+};
+
+/// From here on a body is read by a thread that may take its time.
+const LARGE: usize = 256 * 1024;
+
+pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
+    let (parts, body) = request.into_parts();
+    let body = body::read(&parts.headers, body, deps.max_body_bytes).await?;
+    let completion = parse(body).await?;
+    let presentation = presentation(&deps, &completion, &parts);
+    let head = Head {
+        id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
+        created: Clock::system().now_ms() / 1000,
+        model: completion.model.clone(),
+        include_usage: completion.include_usage,
+    };
+    let stream = completion.stream;
+    let id = request_id(&parts.headers).to_owned();
+    let turn = Turn { id: id.clone(), request: completion.into_request(id.clone()), presentation, head };
+    let answer = if stream { live::answer(deps, turn).await } else { whole(deps, turn).await };
+    answer.map_err(|error| {
+        tracing::info!(request.id = id, error.code = %error.code, "turn refused: {error}");
+        error.into()
+    })
+}
+
+/// One request, ready to run.
+struct Turn {
+    /// The request id.
+    id: String,
+    request: ChatRequest,
+    presentation: Presentation,
+    head: Head,
+}
+
+async fn parse(body: Bytes) -> Result<Completion> {
+    if body.len() < LARGE {
+        return Completion::parse(&body);
+    }
+    let parsed = tokio::task::spawn_blocking(move || Completion::parse(&body)).await;
+    parsed.unwrap_or_else(|_| Err(Error::internal("the request could not be read")))
+}
+
+fn presentation(deps: &Deps, completion: &Completion, parts: &Parts) -> Presentation {
+    let applied = deps.runtime.current();
+    let config = &applied.config;
+    Presentation {
+        thinking: completion.thinking.or_else(|| Thinking::named(&config.thinking_mode)).unwrap_or_default(),
+        search_in_thinking: config.search_in_thinking,
+        inline_images: config.image_mode == "base64",
+        base_url: base_url::of(config, &parts.uri, &parts.headers),
+        late_reasoning: false,
+    }
+}
+
+/// One JSON answer. A client that leaves drops this future and the turn with it.
+async fn whole(deps: Deps, turn: Turn) -> Result<Response> {
+    let mut batches = deps.chat.complete(turn.request).await?;
+    let mut collector = Collector::new(turn.presentation);
+    while let Some(batch) = batches.next().await {
+        let batch = match batch {
+            Err(_) if collector.is_done() => break,
+            batch => batch?,
+        };
+        for event in &batch.events {
+            let Some(image) = collector.event(event) else { continue };
+            collector.image_start(image);
+            let (mut chunks, mut pieces) = (image_bytes(&deps, image.name.clone()), Pieces::default());
+            while let Some(chunk) = chunks.next().await {
+                pieces.push(&chunk?.data, |piece| collector.insert(piece));
+            }
+            pieces.finish(|piece| collector.insert(piece));
+            collector.image_end();
+        }
+    }
+    collector.finish(turn.head).map(|answer| Json(answer).into_response()).ok_or_else(incomplete)
+}
+
+/// An image's bytes out of the cache, as they come.
+fn image_bytes(deps: &Deps, name: String) -> Stream<Chunk> {
+    let media = deps.media.clone();
+    let request = ReadRequest { kind: media::Kind::Image.into(), name, offset: 0, length: None };
+    flatten(async move { media.read(request).await })
+}
+
+/// A stream that is still being opened, as a stream.
+fn flatten<T: Send + 'static>(
+    opening: impl Future<Output = Result<Stream<T>>> + Send + 'static,
+) -> Stream<T> {
+    stream::once(opening).try_flatten().boxed()
+}
+
+fn incomplete() -> Error {
+    Error::new(
+        Kind::Upstream,
+        "upstream_stream_incomplete",
+        "the upstream ended its answer before it was complete",
+    )
+}

@@ -1,0 +1,128 @@
+//! `GET|HEAD /images/{name}`, `/videos/{name}`: from the media cache, whole, in parts, or not at all when the client
+//! has it already (RFC 9110: sections 13 and 14).
+
+mod range;
+
+use axum::{
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::TryStreamExt as _;
+use grok2api_proto::{
+    Error, Result,
+    media::{Item, Kind, ReadRequest, StatRequest},
+};
+
+use crate::{Deps, openai::error::Failure};
+use range::Range;
+
+const LONGEST_NAME: usize = 255;
+
+type Name = Result<Path<String>, PathRejection>;
+
+pub(crate) async fn image(
+    State(deps): State<Deps>,
+    name: Name,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    // The seed handed out links to videos under `/images`; they live in old conversations.
+    let is_video = name.as_ref().is_ok_and(|Path(name)| name.ends_with(".mp4"));
+    let kind = if is_video { Kind::Video } else { Kind::Image };
+    answer(&deps, kind, name, &method, &headers).await.into_response()
+}
+
+pub(crate) async fn video(
+    State(deps): State<Deps>,
+    name: Name,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    answer(&deps, Kind::Video, name, &method, &headers).await.into_response()
+}
+
+async fn answer(
+    deps: &Deps,
+    kind: Kind,
+    name: Name,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let name = name.ok().map(|Path(name)| name).filter(|name| is_name(name)).ok_or_else(not_found)?;
+    let item = deps.media.stat(StatRequest { kind: kind.into(), name }).await?;
+    if is_known(headers, &item.etag) {
+        return Ok((StatusCode::NOT_MODIFIED, common(&item)).into_response());
+    }
+    // A range is defined for GET only.
+    let range = if *method == Method::GET { range::asked(headers, &item) } else { Range::Whole };
+    let (status, offset, length) = match range {
+        Range::Whole => (StatusCode::OK, 0, item.size),
+        Range::Part { offset, length } => (StatusCode::PARTIAL_CONTENT, offset, length),
+        Range::Unsatisfiable => return Ok(unsatisfiable(&item)),
+    };
+    let mut answer = common(&item);
+    answer.insert(header::CONTENT_TYPE, content_type(&item.content_type));
+    answer.insert(header::CONTENT_LENGTH, length.into());
+    answer.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    if status == StatusCode::PARTIAL_CONTENT {
+        answer.insert(
+            header::CONTENT_RANGE,
+            text(format!("bytes {offset}-{}/{}", offset + length - 1, item.size)),
+        );
+    }
+    let body =
+        if *method == Method::HEAD { Body::empty() } else { read(deps, kind, item, offset, length).await? };
+    Ok((status, answer, body).into_response())
+}
+
+async fn read(deps: &Deps, kind: Kind, item: Item, offset: u64, length: u64) -> Result<Body> {
+    let request = ReadRequest { kind: kind.into(), name: item.name, offset, length: Some(length) };
+    let chunks = deps.media.read(request).await?;
+    Ok(Body::from_stream(chunks.map_ok(|chunk| chunk.data)))
+}
+
+/// Headers of every answer about an item.
+fn common(item: &Item) -> HeaderMap {
+    HeaderMap::from_iter([
+        (header::ETAG, text(item.etag.clone())),
+        (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ])
+}
+
+fn unsatisfiable(item: &Item) -> Response {
+    let failure = Failure::range_not_satisfiable(format!("the media has {} bytes", item.size));
+    let mut response = failure.into_response();
+    response.headers_mut().insert(header::CONTENT_RANGE, text(format!("bytes */{}", item.size)));
+    response
+}
+
+/// Only what a browser shows without running it.
+fn content_type(declared: &str) -> HeaderValue {
+    let shown =
+        (declared.starts_with("image/") || declared.starts_with("video/")) && !declared.contains("svg");
+    text(if shown { declared.to_owned() } else { "application/octet-stream".to_owned() })
+}
+
+/// `If-None-Match`, by weak comparison.
+fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let tags = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
+/// One path segment of plain characters; the cache's own names are of this shape.
+fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    (1..=LONGEST_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(plain)
+}
+
+fn not_found() -> Error {
+    Error::new(grok2api_proto::Kind::NotFound, "media_not_found", "there is no such media")
+}
+
+fn text(value: String) -> HeaderValue {
+    HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,71 @@
+//! `GET /v1/models`, `GET /v1/models/{id}`.
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+};
+use grok2api_proto::{
+    Error, Kind,
+    chat::{ListModelsRequest, Model},
+};
+use serde::Serialize;
+
+use crate::{Deps, openai::error::Failure};
+
+#[derive(Serialize)]
+pub(crate) struct List {
+    object: &'static str,
+    data: Vec<Item>,
+}
+
+/// OpenAI's fields, then the seed's.
+#[derive(Serialize)]
+pub(crate) struct Item {
+    id: String,
+    object: &'static str,
+    created: i64,
+    owned_by: &'static str,
+    display_name: String,
+    description: String,
+    raw_model_path: String,
+    default_temperature: f64,
+    default_max_output_tokens: u32,
+    supported_max_output_tokens: u32,
+    default_top_p: f64,
+}
+
+impl From<Model> for Item {
+    fn from(model: Model) -> Self {
+        Self {
+            raw_model_path: format!("xai/{}", model.upstream_name),
+            id: model.id,
+            object: "model",
+            created: model.created,
+            owned_by: "x-ai",
+            display_name: model.display_name,
+            description: model.description,
+            default_temperature: model.default_temperature,
+            default_max_output_tokens: model.default_max_output_tokens,
+            supported_max_output_tokens: model.max_output_tokens,
+            default_top_p: model.default_top_p,
+        }
+    }
+}
+
+pub(crate) async fn list(State(deps): State<Deps>) -> Result<Json<List>, Failure> {
+    let models = deps.chat.list_models(ListModelsRequest {}).await?.models;
+    Ok(Json(List { object: "list", data: models.into_iter().map(Item::from).collect() }))
+}
+
+pub(crate) async fn one(
+    State(deps): State<Deps>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Item>, Failure> {
+    let id = id.map(|Path(id)| id).unwrap_or_default();
+    let models = deps.chat.list_models(ListModelsRequest {}).await?.models;
+    let found = models.into_iter().find(|model| model.id == id);
+    let unknown = || {
+        Error::new(Kind::NotFound, "model_not_found", format!("the model {id:?} does not exist")).at("model")
+    };
+    Ok(Json(found.ok_or_else(unknown)?.into()))
+}

@@ -1,0 +1,61 @@
+//! The HTTP gateway: client protocols, media routes, auth.
+//!
+//! - `routes.rs` is the whole route table, `middleware.rs` the order of the layers with their reasons.
+//! - `openai/` is the chat protocol without any IO: requests to the product's own terms, events to chunks.
+//! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
+//!
+//! Decisions:
+//! - The forwarded headers are believed without a list of trusted proxies: they only shape links inside the answer
+//!   to the very request that carried them. An operator who wants fixed links sets `base_url`.
+//! - A pending turn is accepted with `200` after ten silent seconds, because proxies and clients give up on silent
+//!   connections; only failures before that have a status of their own.
+//! - After the last frame the turn's stream is read to its end, so that a service behind the network sees a finished
+//!   call and not a cancelled one.
+//!
+//! What clients can send and what they get: `docs/api.md`.
+
+mod base_url;
+mod body;
+mod handlers;
+mod middleware;
+pub mod openai;
+mod routes;
+
+use std::sync::Arc;
+
+use axum::{Router, serve::ListenerExt as _};
+use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
+use grok2api_proto::{chat::Chat, media::MediaCache};
+use tokio::net::TcpListener;
+
+pub use routes::router;
+
+/// What the gateway needs.
+#[derive(Clone)]
+pub struct Deps {
+    /// Runs the turns.
+    pub chat: Arc<dyn Chat>,
+    /// Holds generated images and videos.
+    pub media: Arc<dyn MediaCache>,
+    /// The operator's parameters.
+    pub runtime: Runtime,
+    /// Told by `/health`.
+    pub readiness: Readiness,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Its hard stop ends open streams.
+    pub tasks: Tasks,
+}
+
+/// Serves until draining; then accepts nothing new and lets what is open finish, until the hard stop.
+pub fn serve(listener: TcpListener, router: Router, tasks: &Tasks) {
+    let shutdown = tasks.shutdown().clone();
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "connection stays with delayed writes");
+        }
+    });
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.draining().await });
+    tasks.spawn_critical("http", async move { server.await });
+}

@@ -1,0 +1,11 @@
+//! The OpenAI chat protocol: requests in, events out as chunks or as one answer. Pure; IO is in the handlers.
+
+pub mod error;
+pub mod inline;
+pub mod present;
+pub mod request;
+pub mod stream;
+pub mod whole;
+
+#[cfg(test)]
+mod samples;

@@ -1,0 +1,140 @@
+//! The one mapping of failures to HTTP: architecture section 8.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use grok2api_proto::{Error, Kind};
+use serde::Serialize;
+
+/// Longest wait a client is told: some SDKs sleep it out.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// What is told when the failure passes by itself, but nobody knows when.
+const USUAL_WAIT: Duration = Duration::from_secs(1);
+pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// A failure on its way to an HTTP client.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    error: Error,
+}
+
+/// The body: `{"error":{"message","type","param","code"}}`, all four keys always.
+#[derive(Serialize)]
+pub struct Body<'e> {
+    error: Details<'e>,
+}
+
+#[derive(Serialize)]
+struct Details<'e> {
+    message: &'e str,
+    r#type: &'static str,
+    param: Option<&'e str>,
+    code: &'e str,
+}
+
+impl<'e> From<&'e Error> for Body<'e> {
+    fn from(error: &'e Error) -> Self {
+        let Error { kind, code, message, param, .. } = error;
+        Self { error: Details { message, r#type: type_of(*kind), param: param.as_deref(), code } }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { status: status_of(error.kind), error }
+    }
+}
+
+impl Failure {
+    /// A route that exists, asked with a method it does not know.
+    pub(crate) fn method_not_allowed(message: String) -> Self {
+        let error = Error::new(Kind::InvalidRequest, "method_not_allowed", message);
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, error }
+    }
+
+    /// A part of a media file that does not exist.
+    pub(crate) fn range_not_satisfiable(message: String) -> Self {
+        let error = Error::new(Kind::InvalidRequest, "range_not_satisfiable", message);
+        Self { status: StatusCode::RANGE_NOT_SATISFIABLE, error }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(Body::from(&self.error))).into_response();
+        advise(&self.error, response.headers_mut());
+        response
+    }
+}
+
+/// HTTP status of a kind.
+pub fn status_of(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::InvalidRequest => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::PermissionDenied => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Unavailable | Kind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Upstream => StatusCode::BAD_GATEWAY,
+        Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// OpenAI's `error.type` of a kind.
+pub fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict | Kind::TooLarge | Kind::UnsupportedMedia => {
+            "invalid_request_error"
+        }
+        Kind::Unauthenticated => "authentication_error",
+        Kind::PermissionDenied => "permission_error",
+        Kind::RateLimited => "rate_limit_error",
+        Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled | Kind::Internal => {
+            "server_error"
+        }
+    }
+}
+
+/// Whether the same request may succeed within the wait a client is told.
+fn retry_helps(error: &Error) -> bool {
+    match error.kind {
+        Kind::RateLimited | Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled => {
+            error.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
+        }
+        _ => false,
+    }
+}
+
+/// `retry-after`, `retry-after-ms` and `x-should-retry`.
+fn advise(error: &Error, headers: &mut HeaderMap) {
+    let passes = matches!(error.kind, Kind::RateLimited | Kind::Unavailable | Kind::Cancelled);
+    if let Some(wait) = error.retry_after.or(passes.then_some(USUAL_WAIT)) {
+        let millis = wait.min(LONGEST_WAIT).as_millis();
+        headers.insert(header::RETRY_AFTER, whole_number(millis.div_ceil(1000).max(1)));
+        headers.insert(RETRY_AFTER_MS, whole_number(millis));
+    }
+    if !retry_helps(error) {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
+    if error.kind == Kind::Unauthenticated {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+}
+
+fn whole_number(value: u128) -> HeaderValue {
+    HeaderValue::from(u64::try_from(value).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

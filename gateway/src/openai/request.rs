@@ -1,0 +1,88 @@
+//! `POST /v1/chat/completions`: from JSON text to [`ChatRequest`], or to an error that names the parameter.
+
+mod content;
+mod data_url;
+mod messages;
+mod options;
+mod walk;
+
+use grok2api_proto::{
+    Error, Kind, Result,
+    chat::{ChatRequest, Message},
+};
+use serde_json::Value;
+
+pub use options::documentation;
+use walk::Node;
+
+use super::present::Thinking;
+
+/// What a client asked for.
+#[derive(Debug, PartialEq)]
+pub struct Completion {
+    /// The model's public name, as asked.
+    pub model: String,
+    /// The conversation.
+    pub messages: Vec<Message>,
+    /// Server-sent events instead of one JSON answer.
+    pub stream: bool,
+    /// `stream_options.include_usage`.
+    pub include_usage: bool,
+    /// `thinking_mode`: overrides the runtime parameter of that name.
+    pub thinking: Option<Thinking>,
+    /// `temporary`: overrides the runtime parameter of that name.
+    pub temporary: Option<bool>,
+}
+
+impl Completion {
+    /// Reads and checks a request body, whatever its content type says.
+    ///
+    /// # Errors
+    /// `InvalidRequest`; `param` names the place: `messages[2].content[0].image_url.url`.
+    pub fn parse(body: &[u8]) -> Result<Self> {
+        let mut root = Node::root(json(body)?);
+        let mut fields = root.fields()?;
+        let model = fields.required("model")?;
+        let messages = fields.required("messages")?;
+        let completion = Self {
+            model: model.nonempty()?,
+            stream: fields.optional("stream", Node::boolean)?.unwrap_or(false),
+            include_usage: fields.optional("stream_options", include_usage)?.unwrap_or(false),
+            thinking: fields.optional("thinking_mode", thinking)?,
+            temporary: fields.optional("temporary", Node::boolean)?,
+            messages: messages::parse(messages)?,
+        };
+        options::check(&mut fields)?;
+        Ok(completion)
+    }
+
+    /// The request in the product's own terms.
+    pub fn into_request(self, request_id: String) -> ChatRequest {
+        ChatRequest { request_id, model: self.model, messages: self.messages, temporary: self.temporary }
+    }
+}
+
+fn json(body: &[u8]) -> Result<Value> {
+    let invalid = |message| Error::new(Kind::InvalidRequest, "invalid_json", message);
+    if body.is_empty() {
+        return Err(invalid("the request body is empty; a JSON object was expected".to_owned()));
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|error| invalid(format!("the request body is not UTF-8 at byte {}", error.valid_up_to())))?;
+    serde_json::from_str(text).map_err(|error| invalid(format!("the request body is not JSON: {error}")))
+}
+
+fn include_usage(mut node: Node<'_>) -> Result<bool> {
+    Ok(node.fields()?.optional("include_usage", Node::boolean)?.unwrap_or(false))
+}
+
+fn thinking(node: Node<'_>) -> Result<Thinking> {
+    let path = node.path.to_string();
+    let name = node.string()?;
+    Thinking::named(&name).ok_or_else(|| {
+        Error::invalid(path, format!("thinking_mode {name:?} is none of reasoning_content, think, off"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! The other fields of a request, as a table: what each must be, and what becomes of it.
+
+use std::fmt::Write as _;
+
+use grok2api_proto::Result;
+use serde_json::Value;
+
+use super::walk::{Fields, Node};
+
+/// What becomes of a field.
+#[derive(Clone, Copy)]
+enum Treatment {
+    /// It does what it says.
+    Honoured,
+    /// Type-checked, then left to the upstream's own judgement.
+    Hint,
+    /// Type-checked, accepted, without effect in this version.
+    Inert,
+    /// Refused with this code unless the value asks for nothing special.
+    Refused {
+        /// Values that change nothing.
+        unless: fn(&Value) -> bool,
+        /// `error.code`.
+        code: &'static str,
+    },
+}
+
+/// The type of a field.
+#[derive(Clone, Copy)]
+enum Shape {
+    Boolean,
+    Text,
+    /// From, to.
+    Number(f64, f64),
+    /// From, to.
+    Integer(i64, i64),
+    /// A string or a list of strings.
+    Stop,
+    Texts,
+    Object,
+    /// Definitions of functions or other tools.
+    Tools,
+    TextOrObject,
+    /// Checked where it is read.
+    Read(&'static str),
+}
+
+struct Field {
+    name: &'static str,
+    shape: Shape,
+    treatment: Treatment,
+    note: &'static str,
+}
+
+const fn field(name: &'static str, shape: Shape, treatment: Treatment, note: &'static str) -> Field {
+    Field { name, shape, treatment, note }
+}
+
+const fn unsupported(unless: fn(&Value) -> bool) -> Treatment {
+    Treatment::Refused { unless, code: "unsupported_parameter" }
+}
+
+use Shape::{Boolean, Integer, Number, Object, Read, Stop, Text, TextOrObject, Texts, Tools};
+use Treatment::{Hint, Honoured, Inert};
+
+/// Every field of OpenAI's chat API, and ours. Fields not in the table are ignored.
+const TABLE: &[Field] = &[
+    field("model", Read("string"), Honoured, "required; an id of `GET /v1/models`"),
+    field("messages", Read("list of messages"), Honoured, "required; see Messages"),
+    field("stream", Boolean, Honoured, "default `false`"),
+    field("stream_options", Object, Honoured, "`include_usage`: one more chunk with the usage"),
+    field("thinking_mode", Text, Honoured, "ours: `reasoning_content`, `think` or `off` for this request"),
+    field("temporary", Boolean, Honoured, "ours: whether the upstream forgets the conversation"),
+    field("temperature", Number(0.0, 2.0), Hint, "the upstream has no such control"),
+    field("top_p", Number(0.0, 1.0), Hint, "the upstream has no such control"),
+    field("frequency_penalty", Number(-2.0, 2.0), Hint, "the upstream has no such control"),
+    field("presence_penalty", Number(-2.0, 2.0), Hint, "the upstream has no such control"),
+    field("logit_bias", Object, Hint, "the upstream has no such control"),
+    field("seed", Integer(i64::MIN, i64::MAX), Hint, "the upstream has no such control"),
+    field("reasoning_effort", Text, Hint, "the model decides"),
+    field("verbosity", Text, Hint, "the model decides"),
+    field("web_search_options", Object, Hint, "the model searches when it sees fit"),
+    field("prediction", Object, Hint, "speed only"),
+    field("service_tier", Text, Hint, "one tier"),
+    field("store", Boolean, Hint, "nothing is stored"),
+    field("metadata", Object, Hint, "for the client's own use"),
+    field("user", Text, Hint, "for the client's own use"),
+    field("safety_identifier", Text, Hint, "for the client's own use"),
+    field("prompt_cache_key", Text, Hint, "speed only"),
+    field("prompt_cache_retention", Text, Hint, "speed only"),
+    field("max_tokens", Integer(1, i64::MAX), Inert, "the answer is not cut"),
+    field("max_completion_tokens", Integer(1, i64::MAX), Inert, "the answer is not cut"),
+    field("stop", Stop, Inert, "at most 4 strings; the answer is not cut"),
+    field("tools", Tools, Inert, "the model answers without calling them"),
+    field("functions", Tools, Inert, "the model answers without calling them"),
+    field("parallel_tool_calls", Boolean, Inert, "no tool is called"),
+    field("top_logprobs", Integer(0, 20), Inert, "goes with `logprobs`"),
+    field("tool_choice", TextOrObject, unsupported(calls_no_tool), "refused unless `auto` or `none`"),
+    field("function_call", TextOrObject, unsupported(calls_no_tool), "refused unless `auto` or `none`"),
+    field("response_format", Object, unsupported(is_plain_text), "refused unless `{\"type\":\"text\"}`"),
+    field("logprobs", Boolean, unsupported(is_false), "refused unless `false`"),
+    field("modalities", Texts, unsupported(is_text_only), "refused unless `[\"text\"]`"),
+    field("audio", Object, unsupported(never), "refused"),
+    field(
+        "n",
+        Integer(1, 128),
+        Treatment::Refused { unless: is_one, code: "unsupported_value" },
+        "refused unless `1`",
+    ),
+];
+
+fn never(_: &Value) -> bool {
+    false
+}
+
+fn is_false(value: &Value) -> bool {
+    *value == false
+}
+
+fn is_one(value: &Value) -> bool {
+    value.as_f64() == Some(1.0)
+}
+
+fn calls_no_tool(value: &Value) -> bool {
+    matches!(value.as_str(), Some("auto" | "none"))
+}
+
+fn is_plain_text(value: &Value) -> bool {
+    value.get("type").and_then(Value::as_str) == Some("text")
+}
+
+fn is_text_only(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(|entry| entry == "text"))
+}
+
+/// Checks what is left of a request after the honoured fields were read.
+pub(super) fn check(fields: &mut Fields<'_>) -> Result<()> {
+    TABLE.iter().try_for_each(|field| fields.take(field.name).map_or(Ok(()), |node| field.check(node)))
+}
+
+impl Field {
+    fn check(&self, node: Node<'_>) -> Result<()> {
+        if let Treatment::Refused { unless, code } = self.treatment
+            && self.shape.admits(&node.value)
+            && !unless(&node.value)
+        {
+            return Err(node
+                .path
+                .error(code, format!("this value of '{}' is not supported: {}", self.name, self.note)));
+        }
+        self.shape.check(node)
+    }
+}
+
+impl Shape {
+    /// Whether the JSON type alone fits.
+    fn admits(self, value: &Value) -> bool {
+        match self {
+            Boolean => value.is_boolean(),
+            Text => value.is_string(),
+            Number(from, to) => value.as_f64().is_some_and(|number| (from..=to).contains(&number)),
+            Integer(from, to) => whole(value).is_some_and(|number| (from..=to).contains(&number)),
+            Object => value.is_object(),
+            Stop => value.is_string() || is_list_of_texts(value),
+            Texts => is_list_of_texts(value),
+            Tools => value.is_array(),
+            TextOrObject => value.is_string() || value.is_object(),
+            Read(_) => true,
+        }
+    }
+
+    fn check(self, mut node: Node<'_>) -> Result<()> {
+        match self {
+            Number(from, to) if node.value.is_number() && !self.admits(&node.value) => {
+                Err(node.invalid(format_args!("is {}, but must be within {from} and {to}", node.value)))
+            }
+            Integer(from, to) if whole(&node.value).is_some() && !self.admits(&node.value) => {
+                let bounds = if to == i64::MAX {
+                    format!("at least {from}")
+                } else {
+                    format!("within {from} and {to}")
+                };
+                Err(node.invalid(format_args!("is {}, but must be {bounds}", node.value)))
+            }
+            Stop if node.value.as_array().is_some_and(|list| list.len() > 4) => {
+                Err(node.invalid("must hold at most 4 strings"))
+            }
+            Tools if self.admits(&node.value) => node.items()?.try_for_each(tool),
+            _ if self.admits(&node.value) => Ok(()),
+            _ => Err(node.expected(self.name())),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Boolean => "a boolean",
+            Text => "a string",
+            Number(..) => "a number",
+            Integer(..) => "an integer",
+            Stop => "a string or a list of strings",
+            Texts => "a list of strings",
+            Object => "an object",
+            Tools => "a list of objects",
+            TextOrObject => "a string or an object",
+            Read(name) => name,
+        }
+    }
+}
+
+/// Integers, and floats that are integers: JavaScript does not tell them apart.
+fn whole(value: &Value) -> Option<i64> {
+    let rounded = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
+    value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX)).or_else(|| value.as_f64().and_then(rounded))
+}
+
+fn is_list_of_texts(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
+}
+
+/// A function must have a name; what other kinds of tools look like is not ours to say.
+fn tool(mut node: Node<'_>) -> Result<()> {
+    let mut fields = node.fields()?;
+    let kind = fields.optional("type", Node::string)?;
+    match kind.as_deref() {
+        Some("function") => named(&mut fields.required("function")?.fields()?),
+        Some(_) => Ok(()),
+        None => named(&mut fields),
+    }
+}
+
+fn named(fields: &mut Fields<'_>) -> Result<()> {
+    fields.required("name")?.nonempty().map(drop)
+}
+
+/// The table as Markdown: a section of `docs/api.md`.
+pub fn documentation() -> String {
+    let mut text = "| field | type | treatment | note |\n|---|---|---|---|\n".to_owned();
+    for Field { name, shape, treatment, note } in TABLE {
+        let shape = shape.name().trim_start_matches("a ").trim_start_matches("an ");
+        let treatment = match treatment {
+            Honoured => "honoured",
+            Hint => "hint",
+            Inert => "accepted",
+            Treatment::Refused { .. } => "refused",
+        };
+        writeln!(text, "| `{name}` | {shape} | {treatment} | {note} |").ok();
+    }
+    text
+}

@@ -1,0 +1,388 @@
+use bytes::Bytes;
+use grok2api_proto::chat::{Attachment, FunctionCall, Part, Role, attachment::Source, part};
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+
+const PNG: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+fn parse(value: &Value) -> Result<Completion> {
+    Completion::parse(value.to_string().as_bytes())
+}
+
+/// A request whose only message has this content.
+fn content(content: Value) -> Value {
+    json!({"model": "grok-4-fast", "messages": [{"role": "user", "content": content}]})
+}
+
+/// A good request with one more field.
+fn with(name: &str, value: Value) -> Value {
+    let mut request = content(json!("hi"));
+    request[name] = value;
+    request
+}
+
+fn messages(messages: Value) -> Value {
+    json!({"model": "grok-4-fast", "messages": messages})
+}
+
+fn texts(message: &Message) -> Vec<&str> {
+    let text = |part: &'_ Part| matches!(part.kind, Some(part::Kind::Text(_)));
+    assert!(message.parts.iter().all(text));
+    message
+        .parts
+        .iter()
+        .filter_map(|part| match &part.kind {
+            Some(part::Kind::Text(text)) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn only_attachment(request: &Value) -> Attachment {
+    let parts = parse(request).unwrap().messages.remove(0).parts;
+    match parts.into_iter().next().unwrap().kind {
+        Some(part::Kind::Attachment(attachment)) => attachment,
+        other => panic!("{other:?} is no attachment"),
+    }
+}
+
+#[rstest]
+#[case::empty("", "empty")]
+#[case::cut("{", "line 1 column 1")]
+#[case::trailing("{} x", "line 1 column 4")]
+#[case::deep(&"[".repeat(500), "recursion limit")]
+fn text_that_is_not_json_is_refused_with_the_position(#[case] body: &str, #[case] place: &str) {
+    let error = Completion::parse(body.as_bytes()).unwrap_err();
+    assert_eq!(
+        (error.kind, error.code.as_ref(), &error.param),
+        (Kind::InvalidRequest, "invalid_json", &None)
+    );
+    assert!(error.message.contains(place), "{}", error.message);
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_refused_with_the_position() {
+    let error = Completion::parse(b"{\"model\": \"\xff\"}").unwrap_err();
+    assert_eq!(error.message, "the request body is not UTF-8 at byte 11");
+}
+
+#[rstest]
+// The body.
+#[case(json!([]), None, "invalid_type")]
+#[case(json!("text"), None, "invalid_type")]
+#[case(json!(null), None, "invalid_type")]
+#[case(json!({}), Some("model"), "missing_required_parameter")]
+#[case(json!({"model": "m"}), Some("messages"), "missing_required_parameter")]
+#[case(json!({"model": null, "messages": []}), Some("model"), "missing_required_parameter")]
+#[case(json!({"model": 4, "messages": []}), Some("model"), "invalid_type")]
+#[case(json!({"model": "", "messages": []}), Some("model"), "invalid_value")]
+// Messages.
+#[case(messages(json!([])), Some("messages"), "invalid_value")]
+#[case(messages(json!({})), Some("messages"), "invalid_type")]
+#[case(messages(json!("hi")), Some("messages"), "invalid_type")]
+#[case(messages(json!(["hi"])), Some("messages[0]"), "invalid_type")]
+#[case(messages(json!([null])), Some("messages[0]"), "invalid_type")]
+#[case(messages(json!([{}])), Some("messages[0].role"), "missing_required_parameter")]
+#[case(messages(json!([{"role": 1}])), Some("messages[0].role"), "invalid_type")]
+#[case(messages(json!([{"role": "robot", "content": "x"}])), Some("messages[0].role"), "invalid_value")]
+#[case(messages(json!([{"role": "user"}])), Some("messages[0].content"), "missing_required_parameter")]
+#[case(messages(json!([{"role": "user", "content": "x", "name": 1}])), Some("messages[0].name"), "invalid_type")]
+#[case(messages(json!([{"role": "user", "content": null}])), Some("messages"), "invalid_value")]
+#[case(messages(json!([{"role": "user", "content": " \n"}])), Some("messages"), "invalid_value")]
+#[case(messages(json!([{"role": "user", "content": "a"}, {"role": "user", "content": 5}])), Some("messages[1].content"), "invalid_type")]
+// Tools in the conversation.
+#[case(messages(json!([{"role": "tool", "content": "x"}])), Some("messages[0].tool_call_id"), "missing_required_parameter")]
+#[case(messages(json!([{"role": "tool", "content": "x", "tool_call_id": {}}])), Some("messages[0].tool_call_id"), "invalid_type")]
+#[case(messages(json!([{"role": "assistant", "tool_calls": {}}])), Some("messages[0].tool_calls"), "invalid_type")]
+#[case(messages(json!([{"role": "assistant", "tool_calls": [1]}])), Some("messages[0].tool_calls[0]"), "invalid_type")]
+#[case(messages(json!([{"role": "assistant", "tool_calls": [{}]}])), Some("messages[0].tool_calls[0].id"), "missing_required_parameter")]
+#[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a", "type": "x"}]}])), Some("messages[0].tool_calls[0].type"), "invalid_value")]
+#[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a"}]}])), Some("messages[0].tool_calls[0].function"), "missing_required_parameter")]
+#[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a", "function": {}}]}])), Some("messages[0].tool_calls[0].function.name"), "missing_required_parameter")]
+#[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {}}}]}])), Some("messages[0].tool_calls[0].function.arguments"), "invalid_type")]
+#[case(messages(json!([{"role": "assistant", "function_call": "f"}])), Some("messages[0].function_call"), "invalid_type")]
+// Content parts.
+#[case(content(json!([5])), Some("messages[0].content[0]"), "invalid_type")]
+#[case(content(json!([{}])), Some("messages[0].content[0].type"), "missing_required_parameter")]
+#[case(content(json!([{"type": 1}])), Some("messages[0].content[0].type"), "invalid_type")]
+#[case(content(json!([{"type": "hologram"}])), Some("messages[0].content[0].type"), "invalid_value")]
+#[case(content(json!([{"type": "text"}])), Some("messages[0].content[0].text"), "missing_required_parameter")]
+#[case(content(json!([{"type": "text", "text": 1}])), Some("messages[0].content[0].text"), "invalid_type")]
+#[case(content(json!([{"type": "text", "text": "a"}, {"type": "input_text", "text": []}])), Some("messages[0].content[1].text"), "invalid_type")]
+#[case(content(json!({"txt": "a"})), Some("messages[0].content.text"), "missing_required_parameter")]
+#[case(content(json!({"text": 1})), Some("messages[0].content.text"), "invalid_type")]
+#[case(content(json!([{"type": "input_audio", "input_audio": {}}])), Some("messages[0].content[0].type"), "unsupported_value")]
+// Images and files.
+#[case(content(json!([{"type": "image_url"}])), Some("messages[0].content[0].image_url"), "missing_required_parameter")]
+#[case(content(json!([{"type": "image_url", "image_url": 1}])), Some("messages[0].content[0].image_url"), "invalid_type")]
+#[case(content(json!([{"type": "image_url", "image_url": {}}])), Some("messages[0].content[0].image_url.url"), "missing_required_parameter")]
+#[case(content(json!([{"type": "image_url", "image_url": {"url": 1}}])), Some("messages[0].content[0].image_url.url"), "invalid_type")]
+#[case(content(json!([{"type": "image_url", "image_url": {"url": ""}}])), Some("messages[0].content[0].image_url.url"), "invalid_value")]
+#[case(content(json!([{"type": "image_url", "image_url": {"url": "ftp://a/b.png"}}])), Some("messages[0].content[0].image_url.url"), "invalid_value")]
+#[case(content(json!([{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}])), Some("messages[0].content[0].image_url.url"), "invalid_value")]
+#[case(content(json!([{"type": "image_url", "image_url": "aGVsbG8="}])), Some("messages[0].content[0].image_url"), "invalid_value")]
+#[case(content(json!([{"type": "image_url", "image_url": "data:image/png;base64,%%%"}])), Some("messages[0].content[0].image_url"), "invalid_value")]
+#[case(content(json!([{"type": "image_url", "image_url": "data:text/html;base64,aGk="}])), Some("messages[0].content[0].image_url"), "invalid_value")]
+#[case(content(json!([{"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": 1}}])), Some("messages[0].content[0].image_url.detail"), "invalid_type")]
+#[case(content(json!([{"type": "file"}])), Some("messages[0].content[0].file"), "missing_required_parameter")]
+#[case(content(json!([{"type": "file", "file": {}}])), Some("messages[0].content[0].file.file_data"), "missing_required_parameter")]
+#[case(content(json!([{"type": "file", "file": {"file_id": "f"}}])), Some("messages[0].content[0].file.file_id"), "unsupported_parameter")]
+#[case(content(json!([{"type": "file", "file": {"file_data": "hello"}}])), Some("messages[0].content[0].file.file_data"), "invalid_value")]
+// Options.
+#[case(with("stream", json!("yes")), Some("stream"), "invalid_type")]
+#[case(with("stream", json!(1)), Some("stream"), "invalid_type")]
+#[case(with("stream_options", json!(true)), Some("stream_options"), "invalid_type")]
+#[case(with("stream_options", json!({"include_usage": "yes"})), Some("stream_options.include_usage"), "invalid_type")]
+#[case(with("thinking_mode", json!(true)), Some("thinking_mode"), "invalid_type")]
+#[case(with("thinking_mode", json!("loud")), Some("thinking_mode"), "invalid_value")]
+#[case(with("temporary", json!("no")), Some("temporary"), "invalid_type")]
+#[case(with("temperature", json!("hot")), Some("temperature"), "invalid_type")]
+#[case(with("temperature", json!(9)), Some("temperature"), "invalid_value")]
+#[case(with("temperature", json!(-0.1)), Some("temperature"), "invalid_value")]
+#[case(with("top_p", json!(1.5)), Some("top_p"), "invalid_value")]
+#[case(with("frequency_penalty", json!([])), Some("frequency_penalty"), "invalid_type")]
+#[case(with("presence_penalty", json!(3)), Some("presence_penalty"), "invalid_value")]
+#[case(with("max_tokens", json!(-1)), Some("max_tokens"), "invalid_value")]
+#[case(with("max_tokens", json!(1.5)), Some("max_tokens"), "invalid_type")]
+#[case(with("max_completion_tokens", json!("8")), Some("max_completion_tokens"), "invalid_type")]
+#[case(with("n", json!(2)), Some("n"), "unsupported_value")]
+#[case(with("n", json!(0)), Some("n"), "invalid_value")]
+#[case(with("n", json!("1")), Some("n"), "invalid_type")]
+#[case(with("stop", json!(1)), Some("stop"), "invalid_type")]
+#[case(with("stop", json!(["a", 1])), Some("stop"), "invalid_type")]
+#[case(with("stop", json!(["a", "b", "c", "d", "e"])), Some("stop"), "invalid_value")]
+#[case(with("seed", json!("x")), Some("seed"), "invalid_type")]
+#[case(with("user", json!(1)), Some("user"), "invalid_type")]
+#[case(with("metadata", json!("x")), Some("metadata"), "invalid_type")]
+#[case(with("logit_bias", json!([])), Some("logit_bias"), "invalid_type")]
+#[case(with("logprobs", json!(true)), Some("logprobs"), "unsupported_parameter")]
+#[case(with("top_logprobs", json!(21)), Some("top_logprobs"), "invalid_value")]
+#[case(with("store", json!("x")), Some("store"), "invalid_type")]
+#[case(with("parallel_tool_calls", json!("x")), Some("parallel_tool_calls"), "invalid_type")]
+#[case(with("response_format", json!("json")), Some("response_format"), "invalid_type")]
+#[case(with("response_format", json!({"type": "json_object"})), Some("response_format"), "unsupported_parameter")]
+#[case(with("response_format", json!({"type": "json_schema", "json_schema": {}})), Some("response_format"), "unsupported_parameter")]
+#[case(with("tool_choice", json!(1)), Some("tool_choice"), "invalid_type")]
+#[case(with("tool_choice", json!("required")), Some("tool_choice"), "unsupported_parameter")]
+#[case(with("tool_choice", json!({"type": "function", "function": {"name": "f"}})), Some("tool_choice"), "unsupported_parameter")]
+#[case(with("tools", json!({})), Some("tools"), "invalid_type")]
+#[case(with("tools", json!([1])), Some("tools[0]"), "invalid_type")]
+#[case(with("tools", json!([{"type": "function"}])), Some("tools[0].function"), "missing_required_parameter")]
+#[case(with("tools", json!([{"type": "function", "function": {"name": 1}}])), Some("tools[0].function.name"), "invalid_type")]
+#[case(with("functions", json!([{}])), Some("functions[0].name"), "missing_required_parameter")]
+#[case(with("modalities", json!(["text", "audio"])), Some("modalities"), "unsupported_parameter")]
+#[case(with("audio", json!({"voice": "x"})), Some("audio"), "unsupported_parameter")]
+fn a_wrong_request_is_refused_by_name(
+    #[case] request: Value,
+    #[case] param: Option<&str>,
+    #[case] code: &str,
+) {
+    let error = parse(&request).unwrap_err();
+    assert_eq!(
+        (error.kind, error.param.as_deref(), error.code.as_ref()),
+        (Kind::InvalidRequest, param, code)
+    );
+    assert!(param.is_none_or(|param| error.message.contains(param)), "{}", error.message);
+}
+
+#[test]
+fn a_plain_request_is_not_streamed() {
+    let plain = parse(&content(json!("hi"))).unwrap();
+    let message = Message {
+        role: Role::User.into(),
+        parts: vec![Part { kind: Some(part::Kind::Text("hi".into())) }],
+        ..Message::default()
+    };
+    let expected = Completion {
+        model: "grok-4-fast".into(),
+        messages: vec![message],
+        stream: false,
+        include_usage: false,
+        thinking: None,
+        temporary: None,
+    };
+    assert_eq!(plain, expected);
+}
+
+#[test]
+fn our_own_fields_are_read() {
+    let mut request = with("thinking_mode", json!("think"));
+    request["temporary"] = json!(false);
+    request["stream"] = json!(true);
+    request["stream_options"] = json!({"include_usage": true, "include_obfuscation": false});
+    let read = parse(&request).unwrap();
+    assert_eq!((read.thinking, read.temporary), (Some(Thinking::Think), Some(false)));
+    assert!(read.stream && read.include_usage);
+}
+
+/// What recorded clients send: see the shared notes on client requests.
+#[rstest]
+#[case::nulls(json!({"temperature": null, "top_p": null, "max_tokens": null, "stop": null, "stream": null, "n": null,
+    "tools": null, "tool_choice": null, "response_format": null, "stream_options": null, "user": null, "seed": null,
+    "logprobs": null}))]
+#[case::hints(json!({"frequency_penalty": 0.1, "logit_bias": {"50256": -100}, "n": 1, "presence_penalty": 0.1, "seed": 7,
+    "temperature": 0.2, "top_p": 0.9, "user": "u1", "metadata": {"a": "b"}, "store": false, "service_tier": "auto",
+    "reasoning_effort": "low", "some_unknown_field": {"x": 1}, "parallel_tool_calls": true}))]
+#[case::limits(json!({"stop": ["s t", "ZZZ", "ZZZ"], "max_completion_tokens": 4096, "max_tokens": 32000.0}))]
+#[case::tools(json!({"tool_choice": "auto", "tools": [
+    {"type": "function", "function": {"name": "get_weather", "parameters": {}, "strict": true}},
+    {"type": "web_search"}, {"type": "namespace", "tools": []}]}))]
+#[case::formats(json!({"response_format": {"type": "text"}, "modalities": ["text"], "logprobs": false, "n": 1.0}))]
+fn what_clients_send_is_taken(#[case] fields: Value) {
+    let mut request = content(json!("hi"));
+    for (name, value) in fields.as_object().unwrap() {
+        request[name] = value.clone();
+    }
+    assert_eq!(parse(&request).map(|read| read.messages.len()), Ok(1));
+}
+
+#[test]
+fn roles_and_shapes_of_content_are_folded() {
+    let read = parse(&messages(json!([
+        {"role": "system", "content": "s"},
+        {"role": "developer", "content": [{"type": "text", "text": "d1"}, {"type": "input_text", "text": "d2"}]},
+        {"role": "user", "content": {"text": "u"}, "name": "bob"},
+        {"role": "assistant", "content": null, "refusal": null, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "42"},
+        {"role": "assistant", "function_call": {"name": "g", "arguments": "{}"}},
+        {"role": "function", "name": "g", "content": "43"},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}], "reasoning_content": "r"},
+    ])))
+    .unwrap()
+    .messages;
+    let roles: Vec<Role> = read.iter().map(Message::role).collect();
+    use Role::{Assistant, System, Tool, User};
+    assert_eq!(roles, [System, System, User, Assistant, Tool, Assistant, Tool, Assistant]);
+    let told: Vec<Vec<&str>> = read.iter().map(texts).collect();
+    assert_eq!(
+        told,
+        [vec!["s"], vec!["d1", "d2"], vec!["u"], vec![], vec!["42"], vec![], vec!["43"], vec!["no"]]
+    );
+    let call = |id: &str, name: &str, arguments: &str| FunctionCall {
+        id: id.into(),
+        name: name.into(),
+        arguments: arguments.into(),
+    };
+    assert_eq!(read[3].tool_calls, [call("c1", "f", "{\"a\":1}")]);
+    assert_eq!(read[5].tool_calls, [call("", "g", "{}")]);
+    assert_eq!((read[4].tool_call_id.as_str(), read[6].tool_call_id.as_str()), ("c1", "g"));
+}
+
+#[rstest]
+#[case::object(json!({"url": "https://example.com/a.png", "detail": "high"}), "messages[0].content[0].image_url.url")]
+#[case::text(json!("https://example.com/a.png"), "messages[0].content[0].image_url")]
+fn an_image_by_address_is_left_to_be_fetched(#[case] image: Value, #[case] param: &str) {
+    let attachment = only_attachment(&content(json!([{"type": "image_url", "image_url": image}])));
+    assert_eq!(attachment.source, Some(Source::Url("https://example.com/a.png".into())));
+    assert_eq!(attachment.param, param);
+}
+
+#[rstest]
+#[case::data_url(format!("data:image/png;base64,{PNG}"))]
+#[case::bare(PNG.to_owned())]
+fn an_image_inside_the_request_is_decoded(#[case] url: String) {
+    let attachment = only_attachment(&content(json!([{"type": "image_url", "image_url": {"url": url}}])));
+    assert_eq!(attachment.media_type, "image/png");
+    let Some(Source::Data(data)) = attachment.source else { panic!("no data") };
+    assert!(data.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn a_file_keeps_its_name_and_type() {
+    let part =
+        json!({"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;base64,aGk="}});
+    let expected = Attachment {
+        source: Some(Source::Data(Bytes::from_static(b"hi"))),
+        media_type: "text/plain".into(),
+        file_name: "a.txt".into(),
+        param: "messages[0].content[0].file.file_data".into(),
+    };
+    assert_eq!(only_attachment(&content(json!([part]))), expected);
+}
+
+#[test]
+fn the_documentation_holds_the_table_of_fields() {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api.md")).unwrap();
+    assert!(docs.contains(&documentation()), "docs/api.md should hold:\n{}", documentation());
+}
+
+/// JSON in the neighbourhood of a request: right names, any values.
+fn any_json() -> impl Strategy<Value = Value> {
+    let name = prop::sample::select(vec![
+        "model",
+        "messages",
+        "role",
+        "content",
+        "type",
+        "text",
+        "image_url",
+        "url",
+        "tool_calls",
+        "function",
+        "name",
+        "stream",
+        "stream_options",
+        "include_usage",
+        "n",
+        "stop",
+        "tools",
+        "file",
+        "file_data",
+        "temperature",
+    ]);
+    let word = prop::sample::select(vec![
+        "user",
+        "assistant",
+        "tool",
+        "text",
+        "image_url",
+        "file",
+        "data:",
+        "",
+        "x",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.prop_map(Value::from),
+        ".*".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((name.clone(), inner), 0..8).prop_map(|fields| fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_json_is_taken_or_refused_as_the_clients_fault(value in any_json()) {
+        if let Err(error) = parse(&value) {
+            prop_assert_eq!(error.kind, Kind::InvalidRequest);
+        }
+    }
+
+    #[test]
+    fn any_messages_are_taken_or_refused_as_the_clients_fault(value in any_json()) {
+        if let Err(error) = parse(&json!({"model": "m", "messages": [{"role": "user", "content": "x"}, value]})) {
+            prop_assert_eq!(error.kind, Kind::InvalidRequest);
+            prop_assert!(error.param.is_some_and(|param| param.starts_with("messages[1]")));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_refused_as_the_clients_fault(bytes: Vec<u8>) {
+        prop_assert_eq!(Completion::parse(&bytes).map_err(|error| error.kind), Err(Kind::InvalidRequest));
+    }
+}

@@ -1,0 +1,218 @@
+//! Events as server-sent chunks. This is the hot path: no tree of JSON, no allocation per event; everything is
+//! written into the caller's buffer behind a prefix that is rendered once.
+
+use bytes::{BufMut as _, BytesMut};
+use grok2api_proto::{
+    Error,
+    chat::{ChatBatch, ChatEvent, Finish, Media, Usage, chat_event::Kind},
+};
+use serde::Serialize;
+
+use super::{
+    error,
+    present::{Annotation, INLINE_END, Presentation, Presenter, Sink, finish_reason, inline_start},
+    whole::Counts,
+};
+
+/// A comment that keeps proxies and clients waiting.
+pub const PING: &[u8] = b": ping\n\n";
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// What all chunks of a stream have in common.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// `chatcmpl-…`.
+    pub id: String,
+    /// Seconds since the epoch.
+    pub created: i64,
+    /// The model as the client asked for it.
+    pub model: String,
+    /// One more chunk with the usage at the end, and `"usage":null` before.
+    pub include_usage: bool,
+}
+
+/// Encodes one stream.
+pub struct Encoder {
+    presenter: Presenter,
+    prefix: Prefix,
+    include_usage: bool,
+    greeted: bool,
+    done: bool,
+}
+
+/// What every chunk begins with, rendered once.
+struct Prefix {
+    text: BytesMut,
+    /// Up to here it serves the usage chunk; all of it serves a choice chunk.
+    head: usize,
+}
+
+/// Writes frames into the caller's buffer.
+struct Frames<'f> {
+    prefix: &'f Prefix,
+    out: &'f mut BytesMut,
+}
+
+impl Encoder {
+    /// A stream that has not begun.
+    pub fn new(head: &Head, presentation: Presentation) -> Self {
+        Self {
+            presenter: Presenter::new(presentation),
+            prefix: Prefix::render(head),
+            include_usage: head.include_usage,
+            greeted: false,
+            done: false,
+        }
+    }
+
+    /// Whether the stream is complete: what comes now is not sent.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Appends the frames of a whole batch. Images that belong inside the content are left out: see
+    /// [`until_image`](Self::until_image).
+    pub fn batch(&mut self, batch: &ChatBatch, out: &mut BytesMut) {
+        let mut events = batch.events.as_slice();
+        while let Some((taken, _)) = self.until_image(events, out) {
+            events = &events[taken..];
+        }
+    }
+
+    /// Appends frames up to the first image that belongs inside the content. The caller then brings its bytes
+    /// through [`image_start`](Self::image_start), [`insert`](Self::insert) and [`image_end`](Self::image_end), and
+    /// goes on behind the events already taken.
+    pub fn until_image<'e>(
+        &mut self,
+        events: &'e [ChatEvent],
+        out: &mut BytesMut,
+    ) -> Option<(usize, &'e Media)> {
+        for (at, event) in events.iter().enumerate() {
+            match event.kind.as_ref().filter(|_| !self.done) {
+                Some(Kind::Image(image)) if self.presenter.inlines_images() => return Some((at + 1, image)),
+                Some(kind) => self.event(kind, out),
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// Begins an image inside the content.
+    pub fn image_start(&mut self, image: &Media, out: &mut BytesMut) {
+        self.insert(&inline_start(image), out);
+    }
+
+    /// Appends content that is not the model's text: a piece of an image.
+    pub fn insert(&mut self, text: &str, out: &mut BytesMut) {
+        self.greet(out);
+        self.presenter.insert(text, &mut Frames { prefix: &self.prefix, out });
+    }
+
+    /// Ends an image inside the content.
+    pub fn image_end(&mut self, out: &mut BytesMut) {
+        self.insert(INLINE_END, out);
+    }
+
+    /// Ends the stream with an error instead of a finish reason.
+    pub fn fail(&mut self, error: &Error, out: &mut BytesMut) {
+        self.done = true;
+        out.put_slice(b"data: ");
+        json(out, &error::Body::from(error));
+        out.put_slice(b"\n\n");
+        out.put_slice(DONE);
+    }
+
+    fn event(&mut self, kind: &Kind, out: &mut BytesMut) {
+        self.greet(out);
+        let mut frames = Frames { prefix: &self.prefix, out };
+        let Kind::End(end) = kind else { return self.presenter.show(kind, &mut frames) };
+        self.done = true;
+        self.presenter.finish(&mut frames);
+        frames.finish(end.finish(), self.presenter.citations());
+        if self.include_usage {
+            frames.usage(self.presenter.usage());
+        }
+        out.put_slice(DONE);
+    }
+
+    /// The role, once, before everything else.
+    fn greet(&mut self, out: &mut BytesMut) {
+        if !std::mem::replace(&mut self.greeted, true) {
+            Frames { prefix: &self.prefix, out }.delta("\"role\":\"assistant\",\"content\":", "");
+        }
+    }
+}
+
+impl Prefix {
+    fn render(head: &Head) -> Self {
+        let mut text = BytesMut::with_capacity(256);
+        text.put_slice(b"data: {\"id\":");
+        json(&mut text, &head.id);
+        text.put_slice(b",\"object\":\"chat.completion.chunk\",\"created\":");
+        json(&mut text, &head.created);
+        text.put_slice(b",\"model\":");
+        json(&mut text, &head.model);
+        let head_end = text.len();
+        if head.include_usage {
+            text.put_slice(b",\"usage\":null");
+        }
+        text.put_slice(b",\"choices\":[{\"index\":0,\"delta\":{");
+        Self { text, head: head_end }
+    }
+}
+
+impl Frames<'_> {
+    /// One choice chunk; `key` is the JSON in front of the value.
+    fn delta(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
+        self.out.put_slice(&self.prefix.text);
+        self.out.put_slice(key.as_bytes());
+        json(self.out, value);
+        self.out.put_slice(b"},\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+    }
+
+    fn finish(&mut self, finish: Finish, citations: &[String]) {
+        self.out.put_slice(&self.prefix.text);
+        self.out.put_slice(b"},\"logprobs\":null,\"finish_reason\":");
+        json(self.out, finish_reason(finish));
+        self.out.put_slice(b"}]");
+        if !citations.is_empty() {
+            self.out.put_slice(b",\"citations\":");
+            json(self.out, citations);
+        }
+        self.out.put_slice(b"}\n\n");
+    }
+
+    fn usage(&mut self, usage: &Usage) {
+        self.out.put_slice(&self.prefix.text[..self.prefix.head]);
+        self.out.put_slice(b",\"choices\":[],\"usage\":");
+        json(self.out, &Counts::from(usage));
+        self.out.put_slice(b"}\n\n");
+    }
+}
+
+impl Sink for Frames<'_> {
+    fn content(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.delta("\"content\":", text);
+        }
+    }
+
+    fn reasoning(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.delta("\"reasoning_content\":", text);
+        }
+    }
+
+    fn annotation(&mut self, annotation: Annotation<'_>) {
+        self.delta("\"annotations\":", &[annotation]);
+    }
+}
+
+/// Appends a value as JSON, straight into the buffer.
+fn json(out: &mut BytesMut, value: &(impl Serialize + ?Sized)) {
+    // Writing to memory cannot fail, and no value here has keys that are not strings.
+    serde_json::to_writer(out.writer(), value).ok();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Events collected into one JSON answer.
+
+use grok2api_proto::chat::{ChatEvent, Finish, Media, Usage, chat_event::Kind};
+use serde::Serialize;
+
+use super::{
+    present::{Annotation, INLINE_END, Presentation, Presenter, Sink, Thinking, finish_reason, inline_start},
+    stream::Head,
+};
+
+/// `chat.completion`.
+#[derive(Debug, Serialize)]
+pub struct Completion {
+    id: String,
+    object: &'static str,
+    created: i64,
+    model: String,
+    choices: [Choice; 1],
+    usage: Counts,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    citations: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Choice {
+    index: u32,
+    message: Message,
+    logprobs: Option<()>,
+    finish_reason: &'static str,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Message {
+    role: &'static str,
+    content: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
+    refusal: Option<()>,
+    annotations: Vec<Annotation<'static>>,
+}
+
+/// `usage`: OpenAI's fields, and `estimated` of ours.
+#[derive(Debug, Serialize)]
+pub(super) struct Counts {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    completion_tokens_details: Details,
+    estimated: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Details {
+    reasoning_tokens: u64,
+}
+
+/// Collects one answer.
+pub struct Collector {
+    presenter: Presenter,
+    message: Message,
+    finish: Option<Finish>,
+}
+
+impl Collector {
+    /// An answer without anything in it.
+    pub fn new(presentation: Presentation) -> Self {
+        let reasoning_content = (presentation.thinking == Thinking::ReasoningContent).then(String::new);
+        Self {
+            presenter: Presenter::new(Presentation { late_reasoning: true, ..presentation }),
+            message: Message { role: "assistant", reasoning_content, ..Message::default() },
+            finish: None,
+        }
+    }
+
+    /// Whether the turn is complete: what comes now is ignored.
+    pub fn is_done(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Takes an event; gives it back when it is an image whose bytes belong into the content.
+    pub fn event<'e>(&mut self, event: &'e ChatEvent) -> Option<&'e Media> {
+        match event.kind.as_ref().filter(|_| self.finish.is_none())? {
+            Kind::Image(image) if self.presenter.inlines_images() => return Some(image),
+            Kind::End(end) => {
+                self.finish = Some(end.finish());
+                self.presenter.finish(&mut self.message);
+            }
+            kind => self.presenter.show(kind, &mut self.message),
+        }
+        None
+    }
+
+    /// Begins an image inside the content.
+    pub fn image_start(&mut self, image: &Media) {
+        self.insert(&inline_start(image));
+    }
+
+    /// Appends content that is not the model's text: a piece of an image.
+    pub fn insert(&mut self, text: &str) {
+        self.presenter.insert(text, &mut self.message);
+    }
+
+    /// Ends an image inside the content.
+    pub fn image_end(&mut self) {
+        self.insert(INLINE_END);
+    }
+
+    /// The answer, or nothing when the turn was cut before its end.
+    pub fn finish(self, head: Head) -> Option<Completion> {
+        let finish_reason = finish_reason(self.finish?);
+        Some(Completion {
+            id: head.id,
+            object: "chat.completion",
+            created: head.created,
+            model: head.model,
+            usage: Counts::from(self.presenter.usage()),
+            citations: self.presenter.into_citations(),
+            choices: [Choice { index: 0, message: self.message, logprobs: None, finish_reason }],
+        })
+    }
+}
+
+impl Sink for Message {
+    fn content(&mut self, text: &str) {
+        self.content.push_str(text);
+    }
+
+    fn reasoning(&mut self, text: &str) {
+        self.reasoning_content.get_or_insert_default().push_str(text);
+    }
+
+    fn annotation(&mut self, annotation: Annotation<'_>) {
+        self.annotations.push(annotation.into_owned());
+    }
+}
+
+impl From<&Usage> for Counts {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            total_tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
+            completion_tokens_details: Details { reasoning_tokens: usage.reasoning_tokens },
+            estimated: usage.estimated,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

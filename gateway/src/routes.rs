@@ -1,0 +1,43 @@
+//! Every route.
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+use crate::{
+    Deps,
+    handlers::{chat, health, media, missing, models, pages},
+    middleware,
+};
+
+/// The whole gateway.
+pub fn router(deps: Deps) -> Router {
+    // For holders of a key.
+    let api = Router::new()
+        .route("/chat/completions", post(chat::complete))
+        .route("/models", get(models::list))
+        .route("/models/{id}", get(models::one))
+        .route_layer(middleware::key(&deps));
+    // For everybody.
+    let open = Router::new()
+        .route("/images/{name}", get(media::image))
+        .route("/videos/{name}", get(media::video))
+        .route("/health", get(health::health))
+        .route("/", get(pages::landing))
+        .route("/login", get(pages::landing))
+        .route("/manage", get(pages::landing));
+    let routes = Router::new()
+        .nest("/v1", api.clone())
+        // Base URLs that were given with one `/v1` too many, or with none.
+        .nest("/v1/v1", api.clone())
+        .merge(api)
+        .merge(open)
+        .fallback(missing::route)
+        .method_not_allowed_fallback(missing::method)
+        .with_state(deps);
+    middleware::around(routes)
+}
+
+#[cfg(test)]
+mod tests;

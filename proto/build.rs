@@ -1,0 +1,36 @@
+//! Compiles the `.proto` files with protox, so that no protoc is needed.
+
+use std::{env, error::Error, path::PathBuf};
+
+const FILES: [&str; 4] = [
+    "grok2api/chat/v1/chat.proto",
+    "grok2api/config/v1/config.proto",
+    "grok2api/media/v1/media.proto",
+    "grok2api/pool/v1/pool.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=grok2api");
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_imports(true).include_source_info(true);
+    compiler.open_files(FILES)?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptor.bin"), compiler.encode_file_descriptor_set())?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .type_attribute(
+            ".grok2api.config.v1.RuntimeConfig",
+            "#[derive(serde::Serialize, serde::Deserialize)] #[serde(deny_unknown_fields)]",
+        )
+        .skip_debug([
+            ".grok2api.pool.v1.LeaseGrant",
+            ".grok2api.pool.v1.NewAccount",
+            ".grok2api.pool.v1.RemoveAccountsRequest",
+            ".grok2api.pool.v1.ClearAccountsRequest",
+            ".grok2api.media.v1.FetchRequest",
+            ".grok2api.config.v1.RuntimeConfig",
+            ".grok2api.config.v1.UpdateRequest",
+        ])
+        .compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}

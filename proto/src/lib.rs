@@ -1,0 +1,119 @@
+//! The contract: messages, one trait per service, and the closed error.
+//!
+//! A caller holds `Arc<dyn Chat>` (or `TokenPool`, `MediaCache`, `Config`) and cannot tell whether it is in this
+//! process or behind the network: [`service!`] declares each trait together with its gRPC client and server.
+//! This crate depends on no other crate of the workspace.
+
+mod error;
+mod masked;
+#[macro_use]
+mod service;
+
+pub use error::{Error, Kind, Result};
+pub use masked::mask;
+pub use service::{MAX_MESSAGE_BYTES, Stream, Transport};
+
+/// The encoded file descriptors of all services, for reflection.
+pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
+
+#[expect(missing_docs, reason = "generated: the meaning of every field stands in the .proto files")]
+mod pb {
+    pub(crate) mod chat {
+        tonic::include_proto!("grok2api.chat.v1");
+    }
+    pub(crate) mod config {
+        tonic::include_proto!("grok2api.config.v1");
+    }
+    pub(crate) mod media {
+        tonic::include_proto!("grok2api.media.v1");
+    }
+    pub(crate) mod pool {
+        tonic::include_proto!("grok2api.pool.v1");
+    }
+}
+
+/// One conversation turn.
+pub mod chat {
+    pub use crate::pb::chat::*;
+
+    service! {
+        /// Runs conversation turns. Source: `grok2api/chat/v1/chat.proto`.
+        trait Chat = chat_service_client::ChatServiceClient,
+            chat_service_server::{ChatService, ChatServiceServer};
+        /// Runs one turn; resolves when the turn is committed.
+        stream complete(ChatRequest) -> ChatBatch as CompleteStream;
+        /// The models that can be asked for.
+        unary list_models(ListModelsRequest) -> ListModelsResponse;
+    }
+
+    impl From<chat_event::Kind> for ChatEvent {
+        fn from(kind: chat_event::Kind) -> Self {
+            Self { kind: Some(kind) }
+        }
+    }
+}
+
+/// Runtime configuration.
+pub mod config {
+    pub use crate::pb::config::*;
+
+    service! {
+        /// Owns the runtime parameters. Source: `grok2api/config/v1/config.proto`.
+        trait Config = config_service_client::ConfigServiceClient,
+            config_service_server::{ConfigService, ConfigServiceServer};
+        /// The newest revision.
+        unary get(GetRequest) -> Revision;
+        /// Changes parameters; all of them or none.
+        unary update(UpdateRequest) -> Revision;
+        /// The newest revision at once, then every later one.
+        stream watch(WatchRequest) -> Revision as WatchStream;
+        /// Names, types, defaults and meanings of all parameters.
+        unary list_parameters(ListParametersRequest) -> ListParametersResponse;
+    }
+}
+
+/// Generated images and videos.
+pub mod media {
+    pub use crate::pb::media::*;
+
+    service! {
+        /// Keeps generated media. Source: `grok2api/media/v1/media.proto`.
+        trait MediaCache = media_cache_service_client::MediaCacheServiceClient,
+            media_cache_service_server::{MediaCacheService, MediaCacheServiceServer};
+        /// Fetches an asset of an account into the cache.
+        unary fetch(FetchRequest) -> Item;
+        /// What is known of a cached item.
+        unary stat(StatRequest) -> Item;
+        /// The item's bytes, whole or a part.
+        stream read(ReadRequest) -> Chunk as ReadStream;
+        /// Bytes and items per kind.
+        unary usage(UsageRequest) -> UsageResponse;
+        /// Deletes all items of a kind.
+        unary clear(ClearRequest) -> ClearResponse;
+    }
+}
+
+/// The pool of account tokens.
+pub mod pool {
+    pub use crate::pb::pool::*;
+
+    service! {
+        /// Leases accounts and keeps their quotas. Source: `grok2api/pool/v1/pool.proto`.
+        trait TokenPool = token_pool_service_client::TokenPoolServiceClient,
+            token_pool_service_server::{TokenPoolService, TokenPoolServiceServer};
+        /// Reserves the units of one request on the best eligible account.
+        unary lease(LeaseRequest) -> LeaseGrant;
+        /// Ends a lease.
+        unary settle(SettleRequest) -> SettleResponse;
+        /// Keeps an owner's leases alive.
+        unary renew(RenewRequest) -> RenewResponse;
+        /// Adds accounts, merging known ones.
+        unary add_accounts(AddAccountsRequest) -> AddAccountsResponse;
+        /// Removes accounts.
+        unary remove_accounts(RemoveAccountsRequest) -> RemoveAccountsResponse;
+        /// All accounts with their windows; tokens masked.
+        unary list_accounts(ListAccountsRequest) -> ListAccountsResponse;
+        /// Clears blocking states by hand.
+        unary clear_accounts(ClearAccountsRequest) -> ClearAccountsResponse;
+    }
+}

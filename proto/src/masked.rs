@@ -1,0 +1,91 @@
+//! `Debug` for messages that hold secrets.
+
+use std::fmt::{Debug, Formatter, Result};
+
+use crate::{config, media, pool};
+
+/// A secret as people may see it: first and last four characters, or nothing of a short one.
+pub fn mask(secret: &str) -> String {
+    let count = secret.chars().count();
+    if count < 12 {
+        return if secret.is_empty() { String::new() } else { "…".to_owned() };
+    }
+    let head: String = secret.chars().take(4).collect();
+    let tail: String = secret.chars().skip(count - 4).collect();
+    format!("{head}…{tail}")
+}
+
+impl Debug for pool::LeaseGrant {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("LeaseGrant")
+            .field("lease_id", &self.lease_id)
+            .field("account_id", &self.account_id)
+            .field("token", &mask(&self.token))
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for pool::NewAccount {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("NewAccount").field("token", &mask(&self.token)).field("tier", &self.tier).finish_non_exhaustive()
+    }
+}
+
+impl Debug for pool::RemoveAccountsRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_list().entries(self.accounts.iter().map(|account| mask(account))).finish()
+    }
+}
+
+impl Debug for pool::ClearAccountsRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_list().entries(self.accounts.iter().map(|account| mask(account))).finish()
+    }
+}
+
+impl Debug for media::FetchRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("FetchRequest")
+            .field("request_id", &self.request_id)
+            .field("location", &self.location)
+            .field("token", &mask(&self.token))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for config::RuntimeConfig {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("RuntimeConfig").finish_non_exhaustive()
+    }
+}
+
+impl Debug for config::UpdateRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("UpdateRequest")
+            .field("parameters", &self.changes.keys().collect::<Vec<_>>())
+            .field("author", &self.author)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_four_characters_at_each_end_and_a_short_one_nothing() {
+        assert_eq!(mask("sim-basic-0001"), "sim-…0001");
+        assert_eq!(mask("short"), "…");
+        assert_eq!(mask(""), "");
+        assert_eq!(mask("密密密密密密密密密密密密密"), "密密密密…密密密密");
+    }
+
+    #[test]
+    fn debug_output_holds_no_token() {
+        let grant = pool::LeaseGrant { token: "secret-secret-secret".into(), ..Default::default() };
+        assert!(!format!("{grant:?}").contains("secret-secret"));
+        let fetch = media::FetchRequest { token: "secret-secret-secret".into(), ..Default::default() };
+        assert!(!format!("{fetch:?}").contains("secret-secret"));
+    }
+}

@@ -1,0 +1,278 @@
+//! From lines to events (`grok-web-protocol.md` sections 3.2 to 3.17).
+//!
+//! One [`Decoder`] a turn. Text that arrives in one read becomes one event, so a read costs a handful of
+//! allocations however many tokens it holds.
+
+mod finish;
+mod output;
+mod rare;
+mod thinking;
+
+use grok2api_proto::chat::{ChatEvent, Reasoning, SoftEnd, Text, chat_event::Kind as Event};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    failure::Failure,
+    frames::{FrameError, Frames},
+    line::{Line, Response},
+    media::{Images, Video},
+    search::Search,
+    sieve::{Piece, Sieve},
+};
+pub use output::Output;
+use output::{Outputs, chars};
+use thinking::Phase;
+
+/// How a turn is to be read.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Tags taken out of the text; `grok:render` among them also suppresses inline citation links.
+    pub filtered_tags: Vec<String>,
+    /// The turn must give a video.
+    pub video: bool,
+    /// Characters of the prompt, for the usage estimate.
+    pub prompt_chars: u64,
+}
+
+/// Reads one turn.
+pub struct Decoder {
+    frames: Frames,
+    state: State,
+}
+
+/// Everything but the bytes, so that a line can be borrowed from them meanwhile.
+struct State {
+    out: Outputs,
+    answer: Sieve,
+    thought: Sieve,
+    phase: Phase,
+    search: Search,
+    images: Images,
+    video: Video,
+    conversation_id: String,
+    /// What was streamed as answer, before markup was taken out: length and digest.
+    raw: (usize, Sha256),
+    tools: Vec<String>,
+    render_inline: bool,
+    expects_video: bool,
+    prompt_chars: u64,
+    answer_chars: u64,
+    thought_chars: u64,
+    soft_ended: bool,
+    skipped: usize,
+}
+
+impl Decoder {
+    /// Begins a turn.
+    pub fn new(options: &Options) -> Self {
+        let tags = || options.filtered_tags.iter().map(String::as_str);
+        let render_inline = !tags().any(|tag| tag.eq_ignore_ascii_case("grok:render"));
+        // Always watched: a render tag is a citation or nothing, never text for a person.
+        let answer = Sieve::new(tags().chain(render_inline.then_some("grok:render")));
+        let thought = Sieve::new(tags().chain(["xai:tool_usage_card"]));
+        Self {
+            frames: Frames::default(),
+            state: State {
+                out: Outputs::default(),
+                answer,
+                thought,
+                phase: Phase::default(),
+                search: Search::default(),
+                images: Images::default(),
+                video: Video::default(),
+                conversation_id: String::new(),
+                raw: (0, Sha256::new()),
+                tools: Vec::new(),
+                render_inline,
+                expects_video: options.video,
+                prompt_chars: options.prompt_chars,
+                answer_chars: 0,
+                thought_chars: 0,
+                soft_ended: false,
+                skipped: 0,
+            },
+        }
+    }
+
+    /// Takes one read; gives what it brought, adjacent text joined.
+    ///
+    /// # Errors
+    /// A [`Failure`] the stream reports, or an object past the size limit. What came before it is in `out`.
+    pub fn feed(&mut self, read: &[u8], out: &mut Vec<Output>) -> Result<(), Failure> {
+        self.frames.push(read);
+        self.state.out.expect(read.len());
+        let result = self.lines();
+        self.state.out.drain_into(out);
+        result
+    }
+
+    fn lines(&mut self) -> Result<(), Failure> {
+        loop {
+            match self.frames.next_object() {
+                Ok(Some(object)) => self.state.object(object)?,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(frame_failure(error)),
+            }
+        }
+    }
+
+    /// Ends the turn: the remaining text, usage and the end itself.
+    ///
+    /// # Errors
+    /// When the stream was cut, or ended without an answer.
+    pub fn finish(&mut self, out: &mut Vec<Output>) -> Result<(), Failure> {
+        let skipped = self.state.skipped + self.frames.broken();
+        if skipped > 0 {
+            tracing::warn!(lines = skipped, "{skipped} unreadable lines of the upstream's stream were skipped");
+        }
+        let result = match self.frames.finish() {
+            Ok(()) => self.state.end(),
+            Err(error) => Err(frame_failure(error)),
+        };
+        self.state.out.drain_into(out);
+        result
+    }
+
+    /// The upstream's id of the conversation; empty until it is known.
+    pub fn conversation_id(&self) -> &str {
+        &self.state.conversation_id
+    }
+
+    /// Whether images were drawn, which costs more than text.
+    pub fn drew_images(&self) -> bool {
+        self.state.images.delivered() > 0 || self.state.images.moderated()
+    }
+}
+
+fn frame_failure(error: FrameError) -> Failure {
+    match error {
+        FrameError::TooLong => Failure::upstream("upstream_object_too_large", "the upstream sent an endless object"),
+        FrameError::Truncated => {
+            Failure::transport("upstream_stream_truncated", "the upstream's stream was cut inside an object")
+        }
+    }
+}
+
+impl State {
+    fn object(&mut self, object: &[u8]) -> Result<(), Failure> {
+        let Ok(line) = serde_json::from_slice::<Line<'_>>(object) else {
+            self.skipped += 1;
+            return Ok(());
+        };
+        if let Some(error) = line.error {
+            return Err(rare::failure(error));
+        }
+        let Some(body) = line.result else { return Ok(()) };
+        if let Some(conversation) = body.conversation {
+            self.conversation(conversation);
+        }
+        match body.response {
+            Some(response) => self.response(&response),
+            None => Ok(()),
+        }
+    }
+
+    fn response(&mut self, response: &Response<'_>) -> Result<(), Failure> {
+        if let Some(error) = response.error {
+            rare::check(error)?;
+        }
+        if let Some(errors) = response.stream_errors {
+            rare::check(errors)?;
+        }
+        self.rare_before_text(response);
+        self.token(response);
+        self.rare_after_text(response)?;
+        if (response.is_soft_stop.0 || response.final_metadata.is_some()) && !self.soft_ended {
+            self.soft_ended = true;
+            self.out.event(Event::SoftEnd(SoftEnd {}));
+        }
+        Ok(())
+    }
+
+    fn token(&mut self, response: &Response<'_>) {
+        let token = &*response.token;
+        if token.is_empty() {
+            return;
+        }
+        match thinking::channel(response) {
+            thinking::Channel::Answer => self.answer(token),
+            thinking::Channel::Thought { header } => self.thought(token, header),
+            thinking::Channel::Hidden => {}
+        }
+    }
+
+    /// A token of the answer: markup out, citations resolved.
+    fn answer(&mut self, token: &str) {
+        self.raw.0 += token.len();
+        self.raw.1.update(token.as_bytes());
+        // White space between search results is no beginning of an answer.
+        if !self.phase.answering() && token.trim().is_empty() {
+            return;
+        }
+        self.close_thought();
+        self.phase.begin_answer();
+        let mut sieve = std::mem::take(&mut self.answer);
+        sieve.push(token, |piece| self.piece(&piece));
+        self.answer = sieve;
+    }
+
+    fn piece(&mut self, piece: &Piece<'_>) {
+        match piece {
+            Piece::Text(text) => self.visible(text),
+            Piece::Element(element) => self.rendered(element),
+        }
+    }
+
+    fn visible(&mut self, text: &str) {
+        self.answer_chars += chars(text);
+        self.search.text_seen();
+        self.out.text(text);
+    }
+
+    fn thought(&mut self, token: &str, header: bool) {
+        let late = self.phase.answering();
+        if header {
+            self.close_thought();
+            return self.reasoned(token, true, late);
+        }
+        let mut sieve = std::mem::take(&mut self.thought);
+        sieve.push(token, |piece| {
+            if let Piece::Text(text) = piece {
+                self.reasoned(text, false, late);
+            }
+        });
+        self.thought = sieve;
+    }
+
+    /// Lets go what the sieve still holds of the reasoning.
+    fn close_thought(&mut self) {
+        let late = self.phase.answering();
+        let mut sieve = std::mem::take(&mut self.thought);
+        sieve.finish(|piece| {
+            if let Piece::Text(text) = piece {
+                self.reasoned(text, false, late);
+            }
+        });
+        self.thought = sieve;
+    }
+
+    fn reasoned(&mut self, text: &str, header: bool, late: bool) {
+        self.thought_chars += chars(text);
+        self.out.reasoning(text, header, late);
+    }
+}
+
+impl From<Reasoning> for Output {
+    fn from(reasoning: Reasoning) -> Self {
+        Output::Event(ChatEvent::from(Event::Reasoning(reasoning)))
+    }
+}
+
+impl From<Text> for Output {
+    fn from(text: Text) -> Self {
+        Output::Event(ChatEvent::from(Event::Text(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

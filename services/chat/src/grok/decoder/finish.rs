@@ -1,0 +1,46 @@
+//! How a turn ends: complete, held back, or without what it should have given.
+
+use grok2api_proto::chat::{End, Finish, Usage, chat_event::Kind as Event};
+
+use super::{super::failure::Failure, State};
+
+/// Characters a token stands for; the upstream reports no counts.
+const CHARS_PER_TOKEN: u64 = 4;
+
+impl State {
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
+        self.close_thought();
+        let mut sieve = std::mem::take(&mut self.answer);
+        sieve.finish(|piece| self.piece(&piece));
+        let finish = self.verdict()?;
+        let reasoning_tokens = self.thought_chars.div_ceil(CHARS_PER_TOKEN);
+        self.out.event(Event::Usage(Usage {
+            prompt_tokens: self.prompt_chars.div_ceil(CHARS_PER_TOKEN),
+            completion_tokens: (self.answer_chars + self.thought_chars).div_ceil(CHARS_PER_TOKEN),
+            reasoning_tokens,
+            estimated: true,
+        }));
+        self.out.event(Event::End(End { finish: finish.into() }));
+        Ok(())
+    }
+
+    fn verdict(&self) -> Result<Finish, Failure> {
+        let media = self.images.delivered() > 0 || self.video.delivered();
+        let moderated = !media && (self.images.moderated() || self.video.moderated());
+        let answered = self.phase.answering() || media;
+        match () {
+            () if moderated && answered => Ok(Finish::ContentFilter),
+            () if moderated => Err(Failure::moderated("the upstream held the generated media back")),
+            () if self.video.unfinished() || (self.expects_video && !self.video.delivered()) => {
+                Err(Failure::upstream("upstream_video_missing", "the upstream ended without a video"))
+            }
+            () if self.images.unfinished() => {
+                Err(Failure::upstream("upstream_image_incomplete", "the upstream ended before the image was finished"))
+            }
+            () if !answered => {
+                Err(Failure::upstream("upstream_stream_empty", "the upstream ended without an answer"))
+            }
+            () => Ok(Finish::Stop),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! From a conversation to the one string the web API takes (`grok-web-protocol.md` section 2.3).
+
+use grok2api_proto::chat::{Message, Role, part};
+
+/// The text parts of a message, joined by line feeds.
+fn text_of(message: &Message) -> String {
+    let texts = message.parts.iter().filter_map(|part| match &part.kind {
+        Some(part::Kind::Text(text)) => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// The whole conversation. A single user message stays as it is; else every message is a block, led by its role
+/// when `markers` is set.
+pub fn conversation(messages: &[Message], markers: bool) -> String {
+    if let [only] = messages
+        && only.role() == Role::User
+    {
+        return text_of(only);
+    }
+    let blocks = messages.iter().map(|message| block(message, markers)).filter(|block| !block.is_empty());
+    blocks.collect::<Vec<_>>().join("\n\n")
+}
+
+/// The latest user turn alone: what an image or a video is made from.
+pub fn latest(messages: &[Message]) -> String {
+    messages.iter().rfind(|message| message.role() == Role::User).map(text_of).unwrap_or_default()
+}
+
+fn block(message: &Message, markers: bool) -> String {
+    let (name, body) = match message.role() {
+        Role::System => ("system", text_of(message)),
+        Role::Assistant => ("assistant", assistant(message)),
+        Role::Tool => ("user", format!("Tool result ({}): {}", message.tool_call_id, text_of(message))),
+        Role::User | Role::Unspecified => ("user", text_of(message)),
+    };
+    match (body.trim().is_empty(), markers) {
+        (true, _) => String::new(),
+        (false, true) => format!("[{name}]\n{body}"),
+        (false, false) => body,
+    }
+}
+
+/// An earlier answer without what this product itself put into it, and with its tool calls.
+fn assistant(message: &Message) -> String {
+    let mut text = without_artefacts(&text_of(message));
+    for call in &message.tool_calls {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&format!(
+            "<tool_calls><tool_call><tool_name>{}</tool_name><parameters>{}</parameters></tool_call></tool_calls>",
+            call.name, call.arguments
+        ));
+    }
+    text
+}
+
+/// Drops `<think>…</think>` blocks, `<video …></video>` and the bytes of inline images.
+fn without_artefacts(text: &str) -> String {
+    let text = cut_between(text, "<think>", "</think>", "");
+    let text = cut_between(&text, "<video ", "</video>", "[video]");
+    cut_between(&text, "](data:", ")", "](image)").trim().to_owned()
+}
+
+/// Replaces every stretch from `open` through `close`; an unclosed one stays.
+fn cut_between(text: &str, open: &str, close: &str, instead: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(open) {
+        let Some(length) = rest[start + open.len()..].find(close) else { break };
+        kept.push_str(&rest[..start]);
+        kept.push_str(instead);
+        rest = &rest[start + open.len() + length + close.len()..];
+    }
+    kept.push_str(rest);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use grok2api_proto::chat::{FunctionCall, Part};
+
+    use super::*;
+
+    fn message(role: Role, text: &str) -> Message {
+        let parts = vec![Part { kind: Some(part::Kind::Text(text.to_owned())) }];
+        Message { role: role.into(), parts, ..Default::default() }
+    }
+
+    #[test]
+    fn one_user_message_is_sent_as_it_is() {
+        let text = "a <think>b</think> ](data:x)";
+        assert_eq!(conversation(&[message(Role::User, text)], true), text);
+    }
+
+    #[test]
+    fn roles_are_kept_and_empty_messages_dropped() {
+        let messages = [
+            message(Role::System, "Be brief."),
+            message(Role::User, "Hi"),
+            message(Role::Assistant, ""),
+            message(Role::Assistant, "<think>\nhm\n</think>\nHello ![Generated Image](data:image/png;base64,AAAA)"),
+            message(Role::User, "And <think>this</think>?"),
+        ];
+        let expected = "[system]\nBe brief.\n\n[user]\nHi\n\n[assistant]\nHello ![Generated Image](image)\n\n[user]\nAnd <think>this</think>?";
+        assert_eq!(conversation(&messages, true), expected);
+        assert_eq!(conversation(&messages[..2], false), "Be brief.\n\nHi");
+        assert_eq!(latest(&messages), "And <think>this</think>?");
+    }
+
+    #[test]
+    fn tool_calls_and_their_results_are_told() {
+        let call = FunctionCall { id: "c1".into(), name: "weather".into(), arguments: "{\"city\":\"Rome\"}".into() };
+        let asked = Message { role: Role::Assistant.into(), tool_calls: vec![call], ..Default::default() };
+        let mut result = message(Role::Tool, "sunny");
+        result.tool_call_id = "c1".into();
+        let text = conversation(&[message(Role::User, "Weather?"), asked, result], true);
+        assert!(text.contains("<tool_name>weather</tool_name><parameters>{\"city\":\"Rome\"}</parameters>"));
+        assert!(text.ends_with("[user]\nTool result (c1): sunny"));
+    }
+}

@@ -1,0 +1,117 @@
+//! The model table: data in `models.toml`, read once.
+
+use std::sync::LazyLock;
+
+use grok2api_proto::{Error, Kind, Result, chat, pool::Tier};
+use serde::Deserialize;
+
+/// One public model.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is described in models.toml")]
+pub struct Model {
+    pub id: String,
+    pub display_name: String,
+    pub description: String,
+    pub upstream_name: String,
+    pub mode: String,
+    pub class: String,
+    pub rate_limit_name: String,
+    pub cost: u32,
+    pub image_cost: u32,
+    pub minimum_tier: MinimumTier,
+    pub kind: Product,
+    pub max_output_tokens: u32,
+}
+
+/// The lowest tier that may use a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum MinimumTier {
+    Basic,
+    Super,
+}
+
+/// What a turn on the model gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Product {
+    Chat,
+    Video,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    model: Vec<Model>,
+}
+
+/// The seed's release, shown as every model's creation time.
+const CREATED: i64 = 1_729_555_200;
+const MAX_SUPPORTED_OUTPUT_TOKENS: u32 = 131_072;
+
+#[expect(clippy::panic, reason = "the table is part of the binary; a test reads it")]
+static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| match toml::from_str::<Table>(include_str!("../models.toml")) {
+    Ok(table) => table.model,
+    Err(error) => panic!("models.toml: {error}"),
+});
+
+/// All models, in the table's order.
+pub fn all() -> &'static [Model] {
+    &MODELS
+}
+
+/// The model a client asked for.
+///
+/// # Errors
+/// `model_not_found` naming the model.
+pub fn find(id: &str) -> Result<&'static Model> {
+    all().iter().find(|model| model.id == id).ok_or_else(|| {
+        Error::new(Kind::NotFound, "model_not_found", format!("the model {id:?} does not exist")).at("model")
+    })
+}
+
+impl From<MinimumTier> for Tier {
+    fn from(tier: MinimumTier) -> Self {
+        match tier {
+            MinimumTier::Basic => Tier::Basic,
+            MinimumTier::Super => Tier::Super,
+        }
+    }
+}
+
+impl From<&Model> for chat::Model {
+    fn from(model: &Model) -> Self {
+        Self {
+            id: model.id.clone(),
+            display_name: model.display_name.clone(),
+            description: model.description.clone(),
+            upstream_name: model.upstream_name.clone(),
+            created: CREATED,
+            default_max_output_tokens: model.max_output_tokens,
+            max_output_tokens: MAX_SUPPORTED_OUTPUT_TOKENS,
+            default_temperature: 1.0,
+            default_top_p: 0.95,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_holds_the_six_models_of_the_seed() {
+        let ids: Vec<&str> = all().iter().map(|model| model.id.as_str()).collect();
+        let seed = ["grok-3-fast", "grok-4-fast", "grok-4-fast-expert", "grok-4-expert", "grok-4-heavy", "grok-imagine-0.9"];
+        assert_eq!(ids, seed);
+    }
+
+    #[test]
+    fn an_unknown_model_is_named_in_the_error() {
+        let error = find("gpt-4").unwrap_err();
+        assert_eq!((error.code.as_ref(), error.param.as_deref()), ("model_not_found", Some("model")));
+        assert!(error.message.contains("gpt-4"));
+    }
+}

@@ -1,0 +1,86 @@
+//! One turn: accounts are tried until one commits; what follows is its stream.
+
+mod attempt;
+mod limits;
+mod live;
+
+use std::sync::Arc;
+
+use grok2api_kit::{egress, runtime::Applied};
+use grok2api_proto::{
+    Kind, Result, Stream,
+    chat::{ChatBatch, ChatRequest},
+    media::MediaCache,
+};
+use tokio::time::{Duration, Instant};
+
+use crate::{
+    grok::{failure::Failure, prompt, upload::File},
+    lease::Leases,
+    models::{Model, Product},
+};
+use attempt::Attempt;
+
+/// Everything a turn needs, resolved.
+pub(crate) struct Turn {
+    pub leases: Leases,
+    pub media: Arc<dyn MediaCache>,
+    pub egress: egress::Gateway,
+    pub config: Arc<Applied>,
+    pub model: &'static Model,
+    pub files: Vec<File>,
+    pub request: ChatRequest,
+}
+
+/// Runs the turn up to its commit point.
+///
+/// # Errors
+/// The last attempt's, or the pool's refusal.
+pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
+    let begun = Instant::now();
+    let config = &turn.config.config;
+    let deadline = begun + Duration::from_secs(config.stream_total_timeout.into());
+    let prompt = match turn.model.kind {
+        Product::Chat => prompt::conversation(&turn.request.messages, config.role_markers),
+        Product::Video => prompt::latest(&turn.request.messages),
+    };
+    let mut tried = Vec::new();
+    let mut last: Option<Failure> = None;
+    for number in 1..=config.max_attempts.max(1) {
+        let lease = match turn.leases.take(&turn.request.request_id, turn.model, &tried).await {
+            Ok(lease) => lease,
+            Err(refusal) => return Err(last.map_or(refusal.clone(), |failure| worse(failure, refusal))),
+        };
+        tried.push(lease.account().to_owned());
+        match (Attempt { turn: &turn, prompt: &prompt, number, begun, deadline }).open(lease).await {
+            Ok(live) => return Ok(live.into_stream()),
+            Err((lease, failure)) => {
+                log(&turn, number, lease.account(), &failure);
+                lease.failed(&failure).await;
+                if !failure.retry || Instant::now() >= deadline {
+                    return Err(failure.error);
+                }
+                last = Some(failure);
+            }
+        }
+    }
+    Err(last.map_or_else(|| grok2api_proto::Error::internal("no attempt was made"), |failure| failure.error))
+}
+
+/// Nobody is left to try. A rate limit is best told by the pool, which knows when it ends; any other failure is
+/// the upstream's and must not look like a limit of the client's.
+fn worse(failure: Failure, refusal: grok2api_proto::Error) -> grok2api_proto::Error {
+    if failure.error.kind == Kind::RateLimited { refusal } else { failure.error }
+}
+
+fn log(turn: &Turn, attempt: u32, account: &str, failure: &Failure) {
+    tracing::warn!(
+        request.id = turn.request.request_id,
+        model = turn.model.id,
+        attempt,
+        account,
+        error.code = %failure.error.code,
+        "attempt {attempt} failed: {}",
+        failure.error
+    );
+}

@@ -1,0 +1,79 @@
+//! One account's try: upload, open the stream, read to the commit point.
+
+use http::Method;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Turn, limits::Limits, live::Live};
+use crate::{
+    grok::{
+        self,
+        decoder::{Decoder, Options},
+        failure::Failure,
+        payload::{self, Payload},
+        upload,
+    },
+    lease::Lease,
+    models::Product,
+};
+
+/// What one try works with.
+pub(super) struct Attempt<'a> {
+    pub turn: &'a Turn,
+    pub prompt: &'a str,
+    /// Counts from one.
+    pub number: u32,
+    pub begun: Instant,
+    pub deadline: Instant,
+}
+
+impl Attempt<'_> {
+    /// The committed stream, or the lease back with what went wrong.
+    pub(super) async fn open(&self, mut lease: Lease) -> Result<Live, (Lease, Failure)> {
+        let limits = Limits::new(&self.turn.config.config, self.deadline);
+        let opened = match self.respond(&mut lease, &limits).await {
+            Ok(response) => Live::begin(self, lease, limits, response).commit().await,
+            Err(failure) => Err((lease, failure)),
+        };
+        opened.map_err(|(lease, failure)| (lease, self.guarded(failure)))
+    }
+
+    /// A video that may have been begun is never begun again.
+    fn guarded(&self, failure: Failure) -> Failure {
+        if self.turn.model.kind == Product::Video { failure.unless_accepted() } else { failure }
+    }
+
+    /// Sends the turn; gives the response once its headers say 200.
+    async fn respond(&self, lease: &mut Lease, limits: &Limits) -> Result<reqwest::Response, Failure> {
+        let egress = self.turn.egress.current().map_err(Failure::own)?;
+        let attachments = upload::upload(&self.turn.files, &egress, lease.token()).await?;
+        let config = &self.turn.config.config;
+        let body = payload::Turn {
+            model: self.turn.model,
+            message: self.prompt,
+            attachments: &attachments,
+            temporary: self.turn.request.temporary.unwrap_or(config.temporary),
+            disable_memory: config.disable_memory,
+        };
+        let request = egress
+            .api(Method::POST, payload::PATH, "/", lease.token())
+            .map_err(Failure::own)?
+            .json(&Payload::from(&body));
+        let (until, limit) = limits.next();
+        let sent = timeout_at(until, request.send()).await.map_err(|_| limits.passed(limit))?;
+        let response = sent.map_err(|error| grok::transport(&error))?;
+        if response.status() != http::StatusCode::OK {
+            return Err(grok::refusal(response).await);
+        }
+        lease.charged = true;
+        Ok(response)
+    }
+
+    pub(super) fn decoder(&self) -> Decoder {
+        let tags = self.turn.config.config.filtered_tags.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+        Decoder::new(&Options {
+            filtered_tags: tags.map(str::to_owned).collect(),
+            video: self.turn.model.kind == Product::Video,
+            prompt_chars: self.prompt.chars().count() as u64,
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! The service: validate, apply, store, publish.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::{StreamExt as _, stream};
+use grok2api_kit::{clock::Clock, lifecycle::Shutdown};
+use grok2api_proto::{
+    Error, Result, Stream,
+    config::{
+        Config, GetRequest, ListParametersRequest, ListParametersResponse, Revision, UpdateRequest,
+        WatchRequest,
+    },
+};
+use grok2api_storage::{self as storage, settings::Settings};
+use tokio::sync::{Mutex, watch};
+use tokio_stream::wrappers::WatchStream;
+
+use crate::{
+    parameters::Table,
+    revision::{Resolved, apply, changed, resolve},
+};
+
+/// How often an update that names no revision is tried again when another process was first.
+const ATTEMPTS: usize = 8;
+
+pub(crate) struct Service {
+    table: Table,
+    settings: Arc<dyn Settings>,
+    clock: Clock,
+    shutdown: Shutdown,
+    newest: watch::Sender<Revision>,
+    /// Held while updating: updates of one process queue up instead of running into conflicts.
+    updating: Mutex<()>,
+}
+
+impl Service {
+    pub(crate) async fn open(settings: Arc<dyn Settings>, clock: Clock, shutdown: Shutdown) -> Result<Self> {
+        let table = Table::compiled()?;
+        let first = whole(&table, settings.latest().await?)?;
+        Ok(Self {
+            table,
+            settings,
+            clock,
+            shutdown,
+            newest: watch::Sender::new(first),
+            updating: Mutex::default(),
+        })
+    }
+
+    /// Reads the newest revision from the store and tells the watchers if they have not seen it.
+    pub(crate) async fn refresh(&self) -> storage::Result<storage::settings::Revision> {
+        let stored = self.settings.latest().await?;
+        self.publish(&stored);
+        Ok(stored)
+    }
+
+    /// Tells the watchers of a revision unless they have seen it, or a later one.
+    fn publish(&self, stored: &storage::settings::Revision) {
+        if self.newest.borrow().number >= stored.number {
+            return;
+        }
+        match whole(&self.table, stored.clone()) {
+            Ok(revision) => {
+                self.newest.send_if_modified(|newest| {
+                    let later = revision.number > newest.number;
+                    if later {
+                        *newest = revision;
+                    }
+                    later
+                });
+            }
+            Err(error) => {
+                tracing::error!(%error, "configuration revision {} cannot be used: {error}", stored.number)
+            }
+        }
+    }
+
+    /// One attempt to store the change; `None` when another process was first and trying again makes sense.
+    async fn try_update(&self, request: &UpdateRequest) -> Result<Option<storage::settings::Revision>> {
+        let before = self.settings.latest().await?;
+        if let Some(expected) = request.expected_revision.filter(|expected| *expected != before.number) {
+            return Err(storage::Error::Conflict { expected, found: before.number }.into());
+        }
+        let changes: BTreeMap<String, String> = request.changes.clone().into_iter().collect();
+        let overrides = apply(&self.table, &before.overrides, changes)?;
+        let names = changed(&before.overrides, &overrides);
+        if names.is_empty() {
+            return Ok(Some(before));
+        }
+        match self.settings.append(before.number, overrides, &request.author, self.clock.now_ms()).await {
+            Ok(stored) => {
+                let (revision, author, names) = (stored.number, &stored.author, names.join(", "));
+                tracing::info!(
+                    revision,
+                    author,
+                    parameters = names,
+                    "configuration {revision} by {author:?}: {names}"
+                );
+                Ok(Some(stored))
+            }
+            Err(storage::Error::Conflict { .. }) if request.expected_revision.is_none() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Config for Service {
+    async fn get(&self, _: GetRequest) -> Result<Revision> {
+        whole(&self.table, self.refresh().await?)
+    }
+
+    async fn update(&self, request: UpdateRequest) -> Result<Revision> {
+        let _queued = self.updating.lock().await;
+        for _ in 0..ATTEMPTS {
+            if let Some(stored) = self.try_update(&request).await? {
+                self.publish(&stored);
+                return whole(&self.table, stored);
+            }
+        }
+        Err(Error::new(
+            grok2api_proto::Kind::Conflict,
+            "revision_conflict",
+            "the configuration is being changed by others all the time",
+        ))
+    }
+
+    /// The stream ends when this replica drains, so that a watcher turns to another one.
+    async fn watch(&self, _: WatchRequest) -> Result<Stream<Revision>> {
+        let mut receiver = self.newest.subscribe();
+        let newest = receiver.borrow_and_update().clone();
+        let shutdown = self.shutdown.clone();
+        let later = WatchStream::from_changes(receiver).take_until(async move { shutdown.draining().await });
+        Ok(stream::iter([newest]).chain(later).map(Ok).boxed())
+    }
+
+    async fn list_parameters(&self, _: ListParametersRequest) -> Result<ListParametersResponse> {
+        Ok(ListParametersResponse { parameters: self.table.iter().map(Into::into).collect() })
+    }
+}
+
+/// A stored revision with every parameter.
+fn whole(table: &Table, stored: storage::settings::Revision) -> Result<Revision> {
+    let Resolved { config, ignored } = resolve(table, &stored.overrides)?;
+    if !ignored.is_empty() {
+        let names = ignored.join(", ");
+        tracing::debug!(
+            parameters = names,
+            "configuration {} holds values of another version: {names}",
+            stored.number
+        );
+    }
+    Ok(Revision {
+        number: stored.number,
+        config: Some(config),
+        author: stored.author,
+        created_at: stored.created_at,
+    })
+}

@@ -1,0 +1,236 @@
+//! What a config service must do, however it is reached.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails in a helper fails the test")]
+
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+
+use futures_util::StreamExt as _;
+use grok2api_config::{Deps, start};
+use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime};
+use grok2api_proto::{
+    Error, Kind, Stream,
+    config::{
+        self, Config, GetRequest, ListParametersRequest, Revision, RuntimeConfig, UpdateRequest, WatchRequest,
+    },
+};
+use grok2api_storage::{seal::Sealer, sqlite::Sqlite};
+use grok2api_testkit::{Reach, reach};
+use rstest::rstest;
+use tempfile::TempDir;
+
+const NOW: i64 = 1_760_000_000_000;
+
+struct Fixture {
+    config: Arc<dyn Config>,
+    clock: Clock,
+    tasks: Tasks,
+    dir: TempDir,
+}
+
+impl Fixture {
+    async fn new(how: Reach) -> Self {
+        let (dir, tasks, clock) = (tempfile::tempdir().unwrap(), Tasks::new(), Clock::manual(NOW));
+        let config =
+            reach(how, open(dir.path(), &clock, &tasks).await, config::server, config::client, &tasks).await;
+        Self { config, clock, tasks, dir }
+    }
+
+    async fn update(&self, changes: &[(&str, &str)]) -> Result<Revision, Error> {
+        self.config.update(update(changes)).await
+    }
+
+    async fn watch(&self) -> Stream<Revision> {
+        self.config.watch(WatchRequest {}).await.unwrap()
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.tasks.shutdown().stop();
+    }
+}
+
+async fn open(directory: &Path, clock: &Clock, tasks: &Tasks) -> Arc<dyn Config> {
+    let settings = Sqlite::open(directory).await.unwrap().settings(Sealer::new([7; 32]));
+    start(Deps { settings, clock: clock.clone(), tasks: tasks.clone() }).await.unwrap()
+}
+
+fn update(changes: &[(&str, &str)]) -> UpdateRequest {
+    let changes: HashMap<String, String> =
+        changes.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    UpdateRequest { changes, expected_revision: None, author: "admin".to_owned() }
+}
+
+fn parameters(revision: Revision) -> RuntimeConfig {
+    revision.config.unwrap()
+}
+
+async fn next(revisions: &mut Stream<Revision>) -> Revision {
+    let next = tokio::time::timeout(Duration::from_secs(20), revisions.next()).await;
+    next.expect("a revision in time").expect("a revision").expect("no error")
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_fresh_store_is_at_revision_0_with_the_defaults(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let revision = fixture.config.get(GetRequest {}).await.unwrap();
+    assert_eq!((revision.number, revision.created_at), (0, 0));
+    let config = parameters(revision);
+    assert_eq!((config.image_cache_max_size_mb, config.stream_total_timeout), (512, 600));
+    assert!(config.temporary && config.x_statsig_id.starts_with("ZTpUeXBl"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_update_changes_what_it_names_and_keeps_the_rest(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let first = fixture.update(&[("image_mode", "\"base64\""), ("temporary", "false")]).await.unwrap();
+    assert_eq!((first.number, first.author.as_str(), first.created_at), (1, "admin", NOW));
+    fixture.clock.advance(Duration::from_secs(1));
+    let second = fixture.update(&[("temporary", "null"), ("max_attempts", "5")]).await.unwrap();
+    assert_eq!((second.number, second.created_at), (2, NOW + 1000));
+    let config = parameters(fixture.config.get(GetRequest {}).await.unwrap());
+    assert_eq!((config.image_mode.as_str(), config.temporary, config.max_attempts), ("base64", true, 5));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_update_that_changes_nothing_makes_no_revision(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    assert_eq!(fixture.update(&[("temporary", "true"), ("api_key", "null")]).await.unwrap().number, 0);
+    fixture.update(&[("api_key", "\"k\"")]).await.unwrap();
+    assert_eq!(fixture.update(&[("api_key", "\"k\"")]).await.unwrap().number, 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_mistake_refuses_the_whole_update(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+    let fixture = Fixture::new(how).await;
+    for (name, text, code) in [
+        ("max_attempts", "0", "invalid_parameter"),
+        ("nonsense", "1", "unknown_parameter"),
+        ("temporary", "", "invalid_parameter"),
+    ] {
+        let error = fixture.update(&[("image_mode", "\"base64\""), (name, text)]).await.unwrap_err();
+        assert_eq!((error.kind, error.code.as_ref()), (Kind::InvalidRequest, code));
+        assert_eq!(error.param.as_deref(), Some(name));
+    }
+    let revision = fixture.config.get(GetRequest {}).await.unwrap();
+    assert_eq!((revision.number, parameters(revision).image_mode.as_str()), (0, "url"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_expected_revision_that_is_not_the_newest_is_a_conflict(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let request = UpdateRequest { expected_revision: Some(0), ..update(&[("max_attempts", "4")]) };
+    assert_eq!(fixture.config.update(request).await.unwrap().number, 1);
+    let late = UpdateRequest { expected_revision: Some(0), ..update(&[("max_attempts", "5")]) };
+    let error = fixture.config.update(late).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_ref()), (Kind::Conflict, "revision_conflict"));
+    assert_eq!(parameters(fixture.config.get(GetRequest {}).await.unwrap()).max_attempts, 4);
+}
+
+#[rstest]
+#[tokio::test]
+async fn concurrent_updates_of_different_parameters_are_all_kept(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let other = open(fixture.dir.path(), &fixture.clock, &fixture.tasks).await;
+    let (a, b, c, d) = tokio::join!(
+        fixture.update(&[("max_attempts", "5")]),
+        fixture.update(&[("image_mode", "\"base64\"")]),
+        other.update(update(&[("temporary", "false")])),
+        other.update(update(&[("role_markers", "false")])),
+    );
+    let mut numbers: Vec<u64> = [a, b, c, d].into_iter().map(|revision| revision.unwrap().number).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    let config = parameters(fixture.config.get(GetRequest {}).await.unwrap());
+    assert_eq!((config.max_attempts, config.image_mode.as_str()), (5, "base64"));
+    assert!(!config.temporary && !config.role_markers);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_watcher_sees_the_newest_at_once_and_then_every_later_one(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    fixture.update(&[("max_attempts", "4")]).await.unwrap();
+    let mut revisions = fixture.watch().await;
+    assert_eq!(next(&mut revisions).await.number, 1);
+    for attempts in 5..8_u32 {
+        fixture.update(&[("max_attempts", &attempts.to_string())]).await.unwrap();
+        assert_eq!(parameters(next(&mut revisions).await).max_attempts, attempts);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_watcher_sees_what_another_process_wrote(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let mut revisions = fixture.watch().await;
+    assert_eq!(next(&mut revisions).await.number, 0);
+    let other = open(fixture.dir.path(), &fixture.clock, &fixture.tasks).await;
+    other.update(update(&[("base_url", "\"https://g.example\"")])).await.unwrap();
+    assert_eq!(parameters(next(&mut revisions).await).base_url, "https://g.example");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_watch_ends_when_the_service_drains(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+    let fixture = Fixture::new(how).await;
+    let mut revisions = fixture.watch().await;
+    next(&mut revisions).await;
+    fixture.tasks.shutdown().drain();
+    assert!(revisions.next().await.is_none_or(|end| end.is_err()));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_service_of_the_product_follows_through_its_runtime(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let mut runtime = Runtime::follow(fixture.config.clone(), &fixture.tasks).await.unwrap();
+    fixture.update(&[("account_concurrency", "3")]).await.unwrap();
+    assert_eq!(runtime.changed().await.config.account_concurrency, 3);
+}
+
+#[rstest]
+#[tokio::test]
+async fn parameters_are_listed_with_their_types(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let listed = fixture.config.list_parameters(ListParametersRequest {}).await.unwrap().parameters;
+    let attempts = listed.iter().find(|parameter| parameter.name == "max_attempts").unwrap();
+    assert_eq!(
+        (attempts.scope.as_str(), attempts.kind.as_str(), attempts.default.as_str()),
+        ("grok", "integer", "3")
+    );
+    assert!(attempts.description.contains("from 1 to 10") && !attempts.secret);
+    assert!(listed.iter().any(|parameter| parameter.name == "admin_password" && parameter.secret));
+}
+
+#[tokio::test]
+async fn revisions_outlive_the_process() {
+    let fixture = Fixture::new(Reach::Direct).await;
+    fixture.update(&[("image_mode", "\"base64\"")]).await.unwrap();
+    fixture.tasks.shutdown().stop();
+    let again = open(fixture.dir.path(), &fixture.clock, &Tasks::new()).await;
+    assert_eq!(parameters(again.get(GetRequest {}).await.unwrap()).image_mode, "base64");
+}

@@ -1,0 +1,57 @@
+//! Generated media: fetch once, keep, evict, serve in ranges.
+//!
+//! An asset of the upstream can be read only with its owner's cookies, so it is fetched here, once for any number of
+//! callers, judged by its first bytes (an error page may come with status 200 and any content type), written to the
+//! object store while it is hashed, and named by a digest of its path, so that no upstream user id reaches a client.
+//! A failed fetch is an error and nothing else: nothing is generated anew for it, and nothing of it is kept.
+//!
+//! The index (`storage::media`) knows what is held; each kind has a limit of its own, kept by evicting what was not
+//! used for longest. Uses are noted in memory and written in batches. The store is listed once, at start, to bring it
+//! in line with the index. Source: `grok-web-protocol.md` section 6.
+
+mod domain;
+mod download;
+mod error;
+mod flight;
+mod reconcile;
+mod service;
+mod shelf;
+mod store;
+
+use std::{path::PathBuf, sync::Arc};
+
+use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime};
+use grok2api_proto::{Result, media::MediaCache};
+use grok2api_storage::media::{Kind, MediaIndex};
+
+/// What the service needs.
+pub struct Deps {
+    /// What is held.
+    pub index: Arc<dyn MediaIndex>,
+    /// Where the bytes lie: `images/` and `videos/` are made in it.
+    pub directory: PathBuf,
+    /// Gives the limits.
+    pub runtime: Runtime,
+    /// The way to the assets host.
+    pub egress: egress::Gateway,
+    /// Dates items and their uses.
+    pub clock: Clock,
+    /// Owns the housekeeping.
+    pub tasks: Tasks,
+}
+
+/// Brings index and store in line, applies the limits, and begins to serve.
+///
+/// # Errors
+/// `media_store_failed` when the directory cannot be used, `storage_unavailable` when the index cannot be read.
+pub async fn start(deps: Deps) -> Result<Arc<dyn MediaCache>> {
+    let Deps { index, directory, runtime, egress, clock, tasks } = deps;
+    let store = store::Store::local(&directory)?;
+    let shelf = Arc::new(shelf::Shelf::new(index, store.clone(), runtime.clone(), clock));
+    for kind in Kind::ALL {
+        reconcile::run(&shelf, kind).await?;
+        shelf.trim(kind).await?;
+    }
+    tasks.spawn("media-housekeeping", shelf::housekeeping(shelf.clone(), runtime, tasks.shutdown().clone()));
+    Ok(Arc::new(service::Service::new(shelf, download::Downloader::new(egress, store))))
+}

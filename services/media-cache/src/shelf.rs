@@ -1,0 +1,186 @@
+//! What is held: index and store together, kept within the limits.
+
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+
+use grok2api_kit::{clock::Clock, lifecycle::Shutdown, runtime::Runtime};
+use grok2api_proto::{Error, Result};
+use grok2api_storage::media::{Item, Kind, MediaIndex, Usage, Use};
+use parking_lot::Mutex;
+use tokio::{
+    sync,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{domain::victims, download::Fetched, error::not_found, store::Store};
+
+/// How often noted uses are written.
+const FLUSH: Duration = Duration::from_secs(5);
+/// How many candidates for eviction are read at a time.
+const PAGE: u32 = 64;
+
+/// Index and store.
+pub(crate) struct Shelf {
+    pub(crate) index: Arc<dyn MediaIndex>,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    runtime: Runtime,
+    /// Uses not yet written.
+    uses: Mutex<HashMap<(Kind, String), i64>>,
+    /// Held while row and file of an item come or go together.
+    changing: sync::Mutex<()>,
+}
+
+impl Shelf {
+    pub(crate) fn new(index: Arc<dyn MediaIndex>, store: Store, runtime: Runtime, clock: Clock) -> Self {
+        Self { index, store, clock, runtime, uses: Mutex::default(), changing: sync::Mutex::default() }
+    }
+
+    /// The item of that name; the use is noted.
+    pub(crate) async fn get(&self, kind: Kind, name: &str) -> Result<Item> {
+        let item = self.index.get(kind, name).await?.ok_or_else(|| not_found(name))?;
+        self.note_use(&item);
+        Ok(item)
+    }
+
+    /// The item fetched from that source, if its bytes are still there; the use is noted.
+    pub(crate) async fn find(&self, kind: Kind, source: &str) -> Result<Option<Item>> {
+        let Some(item) = self.index.find(kind, source).await? else {
+            return Ok(None);
+        };
+        if !self.store.has(kind, &item.name).await? {
+            self.lost(&item).await?;
+            return Ok(None);
+        }
+        self.note_use(&item);
+        Ok(Some(item))
+    }
+
+    /// Forgets an item whose bytes somebody else took away.
+    pub(crate) async fn lost(&self, item: &Item) -> Result<()> {
+        let _guard = self.changing.lock().await;
+        if !self.store.has(item.kind, &item.name).await? {
+            self.index.remove(item.kind, &item.name).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a fetched asset in and makes room for it. It is never itself what goes.
+    pub(crate) async fn keep(&self, kind: Kind, source: String, fetched: Fetched) -> Result<Item> {
+        let Fetched { name, media, written } = fetched;
+        let now = self.clock.now_ms();
+        let item = Item {
+            kind,
+            name,
+            source,
+            content_type: media.content_type.to_owned(),
+            size: written.size,
+            etag: written.etag.clone(),
+            created_at: now,
+            last_used_at: now,
+        };
+        let guard = self.changing.lock().await;
+        written.publish().await?;
+        self.index.put(&item).await?;
+        self.evict(kind, Some(&item.name)).await?;
+        drop(guard);
+        Ok(item)
+    }
+
+    /// Evicts what is over the limit.
+    pub(crate) async fn trim(&self, kind: Kind) -> Result<()> {
+        let _guard = self.changing.lock().await;
+        self.evict(kind, None).await
+    }
+
+    /// Deletes all items of a kind; how many there were.
+    pub(crate) async fn clear(&self, kind: Kind) -> Result<u64> {
+        let _guard = self.changing.lock().await;
+        let mut names: Vec<String> = Vec::new();
+        loop {
+            let page = self.index.page(kind, names.last().map_or("", String::as_str), PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            names.extend(page.into_iter().map(|item| item.name));
+        }
+        let deleted = self.index.clear(kind).await?;
+        self.store.delete(kind, names).await;
+        Ok(deleted)
+    }
+
+    /// What is held of a kind.
+    pub(crate) async fn usage(&self, kind: Kind) -> Result<Usage> {
+        Ok(self.index.usage(kind).await?)
+    }
+
+    /// Most bytes a kind may take.
+    pub(crate) fn limit(&self, kind: Kind) -> u64 {
+        let config = &self.runtime.current().config;
+        let megabytes = match kind {
+            Kind::Image => config.image_cache_max_size_mb,
+            Kind::Video => config.video_cache_max_size_mb,
+        };
+        u64::from(megabytes) << 20
+    }
+
+    /// Writes the noted uses. They are worth no failed request: what cannot be written is forgotten.
+    pub(crate) async fn flush(&self) {
+        let noted = mem::take(&mut *self.uses.lock());
+        if noted.is_empty() {
+            return;
+        }
+        let uses: Vec<Use> = noted.into_iter().map(|((kind, name), at)| Use { kind, name, at }).collect();
+        if let Err(error) = self.index.touch(&uses).await {
+            tracing::warn!(%error, "{} uses of media were not noted: {error}", uses.len());
+        }
+    }
+
+    fn note_use(&self, item: &Item) {
+        self.uses.lock().insert((item.kind, item.name.clone()), self.clock.now_ms());
+    }
+
+    /// The row goes first: whoever reads then finds nothing, or has the file open already.
+    async fn evict(&self, kind: Kind, spared: Option<&str>) -> Result<()> {
+        let limit = self.limit(kind);
+        let mut bytes = self.usage(kind).await?.bytes;
+        if bytes > limit {
+            self.flush().await;
+        }
+        while bytes > limit {
+            let oldest = self.index.least_recently_used(kind, PAGE).await?;
+            let mut names = Vec::new();
+            for item in victims(bytes - limit, &oldest, spared) {
+                self.index.remove(kind, &item.name).await?;
+                bytes = bytes.saturating_sub(item.size);
+                names.push(item.name.clone());
+            }
+            if names.is_empty() {
+                break;
+            }
+            tracing::debug!(items = names.len(), "evicted {} of {kind:?} to stay within {limit} bytes", names.len());
+            self.store.delete(kind, names).await;
+        }
+        Ok(())
+    }
+}
+
+/// Writes uses from time to time and applies changed limits at once, until draining begins.
+pub(crate) async fn housekeeping(shelf: Arc<Shelf>, mut runtime: Runtime, shutdown: Shutdown) {
+    let mut ticks = interval(FLUSH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => shelf.flush().await,
+            _ = runtime.changed() => trim_all(&shelf).await,
+            () = shutdown.draining() => return shelf.flush().await,
+        }
+    }
+}
+
+async fn trim_all(shelf: &Shelf) {
+    for kind in Kind::ALL {
+        if let Err(Error { message, .. }) = shelf.trim(kind).await {
+            tracing::warn!("{kind:?} cache not trimmed, the next insertion will do it: {message}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The command line.
+
+mod accounts;
+mod config;
+mod healthcheck;
+mod parameters;
+mod serve;
+mod sim;
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use grok2api_kit::settings::Settings;
+
+use crate::{EXIT_CONFIGURATION, EXIT_USAGE, StartError};
+
+/// An OpenAI-compatible API over Grok's web chat, with a pool of accounts behind it.
+#[derive(Parser)]
+#[command(name = "grok2api", version, about, max_term_width = 110)]
+struct Cli {
+    /// Settings file (TOML); the environment wins over it. `grok2api config dump` shows all settings.
+    #[arg(long, global = true, env = "G2A_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the product, whole or some of its roles.
+    Serve(serve::Args),
+    /// Run the simulated Grok upstream.
+    Sim(sim::Args),
+    /// Manage the accounts in the data directory, also while the product runs.
+    #[command(subcommand)]
+    Accounts(accounts::Command),
+    /// Read and change the runtime parameters, also while the product runs.
+    #[command(subcommand)]
+    Parameters(parameters::Command),
+    /// Check or show the settings.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Ask a running product whether it is ready; exit code 0 says yes.
+    Healthcheck(healthcheck::Args),
+}
+
+/// How a command ends when it does not succeed.
+pub(crate) enum Failure {
+    /// Settings or store: exit code 78.
+    Configuration(StartError),
+    /// Anything else, already in words: this exit code.
+    Code(u8, String),
+}
+
+/// Runs the command line and gives the exit code.
+pub async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+        }
+    };
+    match run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Configuration(error)) => {
+            complain(&format!("grok2api cannot start:\n{}", indented(&error)));
+            ExitCode::from(EXIT_CONFIGURATION)
+        }
+        Err(Failure::Code(code, text)) => {
+            complain(&text);
+            ExitCode::from(code)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let settings = || settings(cli.config.as_deref());
+    match cli.command {
+        Command::Serve(args) => serve::run(&settings()?, &args).await,
+        Command::Sim(args) => sim::run(args).await,
+        Command::Accounts(command) => accounts::run(&settings()?, command).await,
+        Command::Parameters(command) => parameters::run(&settings()?, command).await,
+        Command::Config(command) => config::run(&settings()?, &command),
+        Command::Healthcheck(args) => healthcheck::run(&settings()?, args).await,
+    }
+}
+
+fn settings(file: Option<&std::path::Path>) -> Result<Settings, Failure> {
+    Settings::load(file, std::env::vars()).map_err(|mistakes| Failure::Configuration(mistakes.into()))
+}
+
+fn indented(error: &StartError) -> String {
+    error.0.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Writes a line to standard output; a closed pipe is no reason to fail.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Configuration(error)
+    }
+}
+
+impl From<grok2api_proto::Error> for Failure {
+    fn from(error: grok2api_proto::Error) -> Self {
+        let param = error.param.map(|param| format!("{param}: ")).unwrap_or_default();
+        Self::Code(1, format!("{param}{}", error.message))
+    }
+}

@@ -1,0 +1,41 @@
+//! `grok2api healthcheck`: for container images that hold no shell.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use grok2api_kit::settings::Settings;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use super::{Failure, say};
+
+const TIME: Duration = Duration::from_secs(3);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Operations port to ask instead of the configured one.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> {
+    let port = args.port.unwrap_or(settings.ops.listen.port());
+    match tokio::time::timeout(TIME, ask(port)).await {
+        Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200") => {
+            say("ready");
+            Ok(())
+        }
+        Ok(Ok(answer)) => Err(Failure::Code(1, answer.lines().last().unwrap_or("not ready").to_owned())),
+        Ok(Err(error)) => Err(Failure::Code(1, format!("127.0.0.1:{port}: {error}"))),
+        Err(_) => Err(Failure::Code(1, format!("127.0.0.1:{port}: no answer within {} s", TIME.as_secs()))),
+    }
+}
+
+async fn ask(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}

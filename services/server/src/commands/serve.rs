@@ -1,0 +1,55 @@
+//! `grok2api serve`.
+
+use grok2api_kit::{settings::Settings, telemetry};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Failure, say};
+use crate::{EXIT_CRASHED, Instance, Roles, StartError, start_text};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What runs in this process: all, or a list of gateway, chat, token-pool, media-cache, config.
+    #[arg(long, default_value = "all", value_name = "ROLES")]
+    run: Roles,
+}
+
+pub(crate) async fn run(settings: &Settings, args: &Args) -> Result<(), Failure> {
+    let log_level = telemetry::init(settings.log.format, "INFO");
+    let mut signals = Signals::new().map_err(|error| StartError::one("signals", error))?;
+    let instance = Instance::start(settings, &args.run, Some(log_level)).await?;
+    say(&start_text::text(&instance, settings).await);
+    let crashed = tokio::select! {
+        () = signals.next() => None,
+        name = instance.crashed() => Some(name),
+    };
+    if crashed.is_none() {
+        tracing::info!("stopping: open requests may finish; a second signal ends them");
+    }
+    tokio::select! {
+        drained = instance.drain() => tracing::info!(drained, "stopped"),
+        () = signals.next() => instance.stop().await,
+    }
+    match crashed {
+        None => Ok(()),
+        Some(name) => Err(Failure::Code(EXIT_CRASHED, format!("the task {name} crashed; the log says why"))),
+    }
+}
+
+/// SIGTERM and SIGINT.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

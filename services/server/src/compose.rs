@@ -1,0 +1,277 @@
+//! The composition root: each service is made here or reached over gRPC, and who calls it cannot tell.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use grok2api_chat as chat_service;
+use grok2api_config as config_service;
+use grok2api_gateway as gateway;
+use grok2api_kit::{
+    clock::Clock,
+    egress::{self, Endpoints},
+    grpc,
+    lifecycle::Tasks,
+    ops,
+    readiness::Readiness,
+    runtime::Runtime,
+    settings::Settings,
+    telemetry::LogLevel,
+};
+use grok2api_media_cache as media_service;
+use grok2api_proto::{
+    Transport,
+    chat::{self, Chat},
+    config::{self, Config, GetRequest, UpdateRequest},
+    media::{self, MediaCache},
+    pool::{self, TokenPool},
+};
+use grok2api_storage::{seal::Sealer, sqlite::Sqlite};
+use grok2api_token_pool as pool_service;
+
+use crate::{
+    instance::{Listeners, StartError},
+    roles::{Role, Roles},
+};
+
+const PEER_RETRY: Duration = Duration::from_millis(500);
+
+/// The services as a process reaches them.
+pub struct Services {
+    /// Runtime configuration.
+    pub config: Arc<dyn Config>,
+    /// The accounts.
+    pub pool: Arc<dyn TokenPool>,
+    /// Generated media.
+    pub media: Arc<dyn MediaCache>,
+    /// Conversation turns.
+    pub chat: Arc<dyn Chat>,
+    /// The newest revision of the parameters.
+    pub runtime: Runtime,
+}
+
+/// What of the settings depends on the roles.
+pub(crate) fn check(settings: &Settings, roles: &Roles) -> Result<(), StartError> {
+    let mut mistakes = Vec::new();
+    for (role, name, address) in peers(settings) {
+        if needed(roles, role) && !roles.has(role) && address.is_empty() {
+            mistakes.push(format!("peers.{name}: the address of {role} is missing, since it does not run here"));
+        }
+    }
+    if roles.split() && settings.internal.secret.is_empty() {
+        mistakes.push("internal.secret: roles that run apart need a shared secret (G2A_INTERNAL_SECRET)".to_owned());
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(StartError(mistakes)) }
+}
+
+fn peers(settings: &Settings) -> [(Role, &'static str, &str); 4] {
+    let peers = &settings.peers;
+    [
+        (Role::Config, "config", &peers.config),
+        (Role::TokenPool, "token_pool", &peers.token_pool),
+        (Role::MediaCache, "media_cache", &peers.media_cache),
+        (Role::Chat, "chat", &peers.chat),
+    ]
+}
+
+/// Who calls whom: the gateway chat, media and config; chat the pool, media and config; the others config.
+fn needed(roles: &Roles, role: Role) -> bool {
+    match role {
+        Role::Config => true,
+        Role::TokenPool => roles.has(Role::Chat),
+        Role::MediaCache => roles.has(Role::Chat) || roles.has(Role::Gateway),
+        Role::Chat => roles.has(Role::Gateway),
+        Role::Gateway => false,
+    }
+}
+
+/// Makes or reaches every service, in the order of their dependence, and serves what runs here.
+pub(crate) async fn run(
+    settings: &Settings,
+    roles: &Roles,
+    listeners: Listeners,
+    readiness: &Readiness,
+    tasks: &Tasks,
+    log_level: Option<LogLevel>,
+) -> Result<Services, StartError> {
+    ops::serve(listeners.ops, readiness.clone(), tasks);
+    let store = if roles.need_storage() { Some(Store::open(settings).await?) } else { None };
+    let build = Build { settings, roles, store: store.as_ref(), tasks };
+    let config = build.config().await?;
+    let runtime = build.runtime(&config).await?;
+    if let Some(level) = log_level {
+        follow_level(level, runtime.clone(), tasks);
+    }
+    let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
+    let pool = build.pool(&runtime, &egress).await?;
+    let media = build.media(&runtime, &egress).await?;
+    let chat = build.chat(&pool, &media, &runtime, egress)?;
+    let services = Services { config, pool, media, chat, runtime };
+    let secret = &settings.internal.secret;
+    if let Some(listener) = listeners.config {
+        grpc::Services::default().with(config::server(services.config.clone())).serve(listener, secret, tasks);
+    }
+    if let Some(listener) = listeners.token_pool {
+        grpc::Services::default().with(pool::server(services.pool.clone())).serve(listener, secret, tasks);
+    }
+    if let Some(listener) = listeners.media_cache {
+        grpc::Services::default().with(media::server(services.media.clone())).serve(listener, secret, tasks);
+    }
+    if let Some(listener) = listeners.chat {
+        grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
+    }
+    if let Some(listener) = listeners.http {
+        let router = gateway::router(gateway::Deps {
+            chat: services.chat.clone(),
+            media: services.media.clone(),
+            runtime: services.runtime.clone(),
+            readiness: readiness.clone(),
+            max_body_bytes: settings.http.max_body_bytes,
+            tasks: tasks.clone(),
+        });
+        gateway::serve(listener, router, tasks);
+    }
+    Ok(services)
+}
+
+/// The durable store of this process.
+pub(crate) struct Store {
+    pub sqlite: Sqlite,
+    pub sealer: Sealer,
+}
+
+impl Store {
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let directory = &settings.data.dir;
+        let failed = |error| StartError::one(format_args!("data directory {}", directory.display()), error);
+        let sqlite = Sqlite::open(directory).await.map_err(failed)?;
+        let sealer = Sealer::load(&settings.seal, directory).map_err(failed)?;
+        Ok(Self { sqlite, sealer })
+    }
+}
+
+struct Build<'a> {
+    settings: &'a Settings,
+    roles: &'a Roles,
+    store: Option<&'a Store>,
+    tasks: &'a Tasks,
+}
+
+impl Build<'_> {
+    /// The store, where this role runs.
+    fn local(&self, role: Role) -> Option<&Store> {
+        self.store.filter(|_| self.roles.has(role))
+    }
+
+    fn remote<T: ?Sized>(&self, role: Role, client: fn(Transport) -> Arc<T>) -> Result<Arc<T>, StartError> {
+        let address = peers(self.settings).into_iter().find(|(peer, ..)| *peer == role).map_or("", |(.., at)| at);
+        // A role that nobody here calls is given an address that nobody asks.
+        let address = if address.is_empty() { "http://127.0.0.1:9" } else { address };
+        let transport = grpc::connect(address, &self.settings.internal.secret);
+        transport.map(client).map_err(|error| StartError(vec![error.message]))
+    }
+
+    async fn config(&self) -> Result<Arc<dyn Config>, StartError> {
+        let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, config::client) };
+        let service = config_service::start(config_service::Deps {
+            settings: store.sqlite.settings(store.sealer.clone()),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        });
+        let service = service.await.map_err(|error| StartError::one("config", error))?;
+        self.first_password(&service).await?;
+        Ok(service)
+    }
+
+    /// The owner's password from the settings, as long as nothing was ever changed.
+    async fn first_password(&self, service: &Arc<dyn Config>) -> Result<(), StartError> {
+        let password = &self.settings.admin.password;
+        let failed = |error| StartError::one("admin.password", error);
+        if password.is_empty() || service.get(GetRequest {}).await.map_err(failed)?.number > 0 {
+            return Ok(());
+        }
+        let value = serde_json::Value::from(password.as_str()).to_string();
+        let changes = [("admin_password".to_owned(), value)].into();
+        let update = UpdateRequest { changes, expected_revision: Some(0), author: "first start".to_owned() };
+        service.update(update).await.map(drop).map_err(failed)
+    }
+
+    /// The first revision; a config service that is not up yet is waited for.
+    async fn runtime(&self, config: &Arc<dyn Config>) -> Result<Runtime, StartError> {
+        let remote = self.local(Role::Config).is_none();
+        patiently(remote, || Runtime::follow(config.clone(), self.tasks))
+            .await
+            .map_err(|error| StartError::one("config", error))
+    }
+
+    async fn pool(&self, runtime: &Runtime, egress: &egress::Gateway) -> Result<Arc<dyn TokenPool>, StartError> {
+        let Some(store) = self.local(Role::TokenPool) else { return self.remote(Role::TokenPool, pool::client) };
+        let accounts = store.sqlite.accounts(store.sealer.clone()).await;
+        let accounts = accounts.map_err(|error| StartError::one("accounts", error))?;
+        let service = pool_service::start(pool_service::Deps {
+            accounts,
+            runtime: runtime.clone(),
+            egress: Some(egress.clone()),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        });
+        service.await.map_err(|error| StartError::one("token-pool", error))
+    }
+
+    async fn media(&self, runtime: &Runtime, egress: &egress::Gateway) -> Result<Arc<dyn MediaCache>, StartError> {
+        let Some(store) = self.local(Role::MediaCache) else { return self.remote(Role::MediaCache, media::client) };
+        let service = media_service::start(media_service::Deps {
+            index: store.sqlite.media(),
+            directory: self.settings.data.dir.join("media"),
+            runtime: runtime.clone(),
+            egress: egress.clone(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        });
+        service.await.map_err(|error| StartError::one("media-cache", error))
+    }
+
+    fn chat(
+        &self,
+        pool: &Arc<dyn TokenPool>,
+        media: &Arc<dyn MediaCache>,
+        runtime: &Runtime,
+        egress: egress::Gateway,
+    ) -> Result<Arc<dyn Chat>, StartError> {
+        if !self.roles.has(Role::Chat) {
+            return self.remote(Role::Chat, chat::client);
+        }
+        let deps = chat_service::Deps {
+            pool: pool.clone(),
+            media: media.clone(),
+            runtime: runtime.clone(),
+            egress,
+            allow_private_images: self.settings.upstream.allow_private_images,
+            tasks: self.tasks.clone(),
+        };
+        chat_service::start(deps).map_err(|error| StartError::one("chat", error))
+    }
+}
+
+/// Repeats a call to a peer that may come up later.
+async fn patiently<T, F>(remote: bool, mut call: impl FnMut() -> F) -> grok2api_proto::Result<T>
+where
+    F: Future<Output = grok2api_proto::Result<T>>,
+{
+    loop {
+        match call().await {
+            Err(error) if remote && error.kind == grok2api_proto::Kind::Unavailable => {
+                tracing::info!("waiting for the config service");
+                tokio::time::sleep(PEER_RETRY).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn follow_level(level: LogLevel, mut runtime: Runtime, tasks: &Tasks) {
+    level.set(&runtime.current().config.log_level);
+    tasks.spawn_background("log-level", async move {
+        loop {
+            level.set(&runtime.changed().await.config.log_level);
+        }
+    });
+}

@@ -1,0 +1,180 @@
+//! A running process: bound ports, its tasks, its end.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use grok2api_kit::{
+    lifecycle::Tasks,
+    readiness::Readiness,
+    settings::{Mistake, Settings},
+    telemetry::LogLevel,
+};
+use tokio::net::TcpListener;
+
+use crate::{
+    compose::{self, Services},
+    roles::{Role, Roles},
+};
+
+/// The product, or some of its roles, serving.
+pub struct Instance {
+    /// The services as this process reaches them.
+    pub services: Services,
+    /// Bound addresses.
+    pub addresses: Addresses,
+    tasks: Tasks,
+    readiness: Readiness,
+    drain_delay: Duration,
+    grace: Duration,
+}
+
+/// Where the process listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// Public HTTP, when the gateway runs here.
+    pub http: Option<SocketAddr>,
+    /// `/livez`, `/readyz`.
+    pub ops: SocketAddr,
+    /// gRPC of the roles that run apart.
+    pub config: Option<SocketAddr>,
+    /// As above.
+    pub token_pool: Option<SocketAddr>,
+    /// As above.
+    pub media_cache: Option<SocketAddr>,
+    /// As above.
+    pub chat: Option<SocketAddr>,
+}
+
+/// Why a process cannot start; all of it is the operator's to mend.
+#[derive(Debug)]
+pub struct StartError(pub Vec<String>);
+
+/// The listeners, bound before anything else is begun.
+pub(crate) struct Listeners {
+    pub http: Option<TcpListener>,
+    pub ops: TcpListener,
+    pub config: Option<TcpListener>,
+    pub token_pool: Option<TcpListener>,
+    pub media_cache: Option<TcpListener>,
+    pub chat: Option<TcpListener>,
+}
+
+impl Instance {
+    /// Binds, composes and serves.
+    ///
+    /// # Errors
+    /// A port that is taken, a store that cannot be used, a peer address that is missing.
+    pub async fn start(settings: &Settings, roles: &Roles, log_level: Option<LogLevel>) -> Result<Self, StartError> {
+        compose::check(settings, roles)?;
+        let listeners = Listeners::bind(settings, roles).await?;
+        let addresses = listeners.addresses()?;
+        let tasks = Tasks::new();
+        let readiness = Readiness::new(tasks.shutdown().clone());
+        let starting = readiness.guard("start");
+        let started = compose::run(settings, roles, listeners, &readiness, &tasks, log_level).await;
+        let services = match started {
+            Ok(services) => services,
+            Err(error) => {
+                tasks.finish(Duration::ZERO).await;
+                return Err(error);
+            }
+        };
+        drop(starting);
+        let drain_delay = Duration::from_millis(settings.lifecycle.drain_delay_ms);
+        let grace = Duration::from_secs(settings.lifecycle.grace_seconds);
+        Ok(Self { services, addresses, tasks, readiness, drain_delay, grace })
+    }
+
+    /// Resolves when a critical task has crashed.
+    pub async fn crashed(&self) -> &'static str {
+        self.tasks.shutdown().draining().await;
+        self.tasks.crashed().unwrap_or("none")
+    }
+
+    /// Readiness off, the minimum delay, nothing new, what is open finished within the grace period.
+    /// Returns whether everything ended by itself.
+    pub async fn drain(&self) -> bool {
+        let _unready = self.readiness.guard("draining");
+        tokio::time::sleep(self.drain_delay).await;
+        self.tasks.shutdown().drain();
+        self.tasks.finish(self.grace).await
+    }
+
+    /// Ends everything at once.
+    pub async fn stop(&self) {
+        self.tasks.shutdown().stop();
+        self.tasks.finish(Duration::ZERO).await;
+    }
+}
+
+impl Listeners {
+    async fn bind(settings: &Settings, roles: &Roles) -> Result<Self, StartError> {
+        let grpc = |role| roles.split() && roles.has(role);
+        Ok(Self {
+            http: bind_if(roles.has(Role::Gateway), "http.listen", settings.http.listen).await?,
+            ops: bind("ops.listen", settings.ops.listen).await?,
+            config: bind_if(grpc(Role::Config), "grpc.config", settings.grpc.config).await?,
+            token_pool: bind_if(grpc(Role::TokenPool), "grpc.token_pool", settings.grpc.token_pool).await?,
+            media_cache: bind_if(grpc(Role::MediaCache), "grpc.media_cache", settings.grpc.media_cache).await?,
+            chat: bind_if(grpc(Role::Chat), "grpc.chat", settings.grpc.chat).await?,
+        })
+    }
+
+    fn addresses(&self) -> Result<Addresses, StartError> {
+        let of = |listener: &TcpListener| listener.local_addr().map_err(|error| StartError::one("bound port", error));
+        let maybe = |listener: &Option<TcpListener>| listener.as_ref().map(of).transpose();
+        Ok(Addresses {
+            http: maybe(&self.http)?,
+            ops: of(&self.ops)?,
+            config: maybe(&self.config)?,
+            token_pool: maybe(&self.token_pool)?,
+            media_cache: maybe(&self.media_cache)?,
+            chat: maybe(&self.chat)?,
+        })
+    }
+}
+
+async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::one(format_args!("{name} {address}"), error))
+}
+
+async fn bind_if(wanted: bool, name: &str, address: SocketAddr) -> Result<Option<TcpListener>, StartError> {
+    if wanted { bind(name, address).await.map(Some) } else { Ok(None) }
+}
+
+impl StartError {
+    /// One line: what, and why.
+    pub(crate) fn one(what: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Self(vec![format!("{what}: {why}")])
+    }
+}
+
+impl From<Vec<Mistake>> for StartError {
+    fn from(mistakes: Vec<Mistake>) -> Self {
+        Self(mistakes.iter().map(ToString::to_string).collect())
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl fmt::Display for Addresses {
+    /// `http=… ops=… config=…`: what listens, as scripts read it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed = [
+            ("http", self.http),
+            ("ops", Some(self.ops)),
+            ("config", self.config),
+            ("token-pool", self.token_pool),
+            ("media-cache", self.media_cache),
+            ("chat", self.chat),
+        ];
+        let shown: Vec<String> =
+            listed.iter().filter_map(|(name, at)| at.map(|at| format!("{name}={at}"))).collect();
+        f.write_str(&shown.join(" "))
+    }
+}

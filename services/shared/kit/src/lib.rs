@@ -1,0 +1,15 @@
+//! Running a process: settings, telemetry, lifecycle, readiness, clock, the gRPC stacks, and the one factory of
+//! outgoing HTTP clients.
+//!
+//! Every service crate and the gateway build on this crate and on `proto`, and on nothing of each other.
+
+pub mod clock;
+pub mod egress;
+pub mod grpc;
+pub mod lifecycle;
+pub mod ops;
+pub mod readiness;
+pub mod redact;
+pub mod runtime;
+pub mod settings;
+pub mod telemetry;

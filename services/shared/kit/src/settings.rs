@@ -1,0 +1,110 @@
+//! Settings: read once at start from the compiled-in defaults, a file and the environment.
+//!
+//! Every mistake is found in one go: each override is checked against the default it replaces, so an unknown name
+//! or a wrong type is reported with the place it came from.
+
+mod model;
+mod sources;
+
+use std::{fmt, path::Path};
+
+pub use model::{Admin, Data, Grpc, Http, Internal, Lifecycle, Log, LogFormat, Ops, Peers, Seal, Settings, Storage, Upstream};
+
+/// The commented defaults; also the reference of all settings.
+pub const DEFAULTS: &str = include_str!("../defaults.toml");
+
+/// One thing wrong with the settings, with where it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake(pub(crate) String);
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Settings {
+    /// Merges defaults, `file` and `environment` (name and value pairs).
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<Mistake>> {
+        let mut merged = sources::Merged::defaults();
+        if let Some(path) = file {
+            merged.file(path);
+        }
+        merged.environment(environment);
+        let (table, mut mistakes) = merged.finish();
+        match table.try_into::<Self>() {
+            Ok(settings) => {
+                mistakes.extend(settings.check());
+                if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
+            }
+            Err(error) => {
+                mistakes.push(Mistake(error.message().to_owned()));
+                Err(mistakes)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn defaults_alone_are_valid() {
+        let settings = Settings::load(None, []).unwrap();
+        assert_eq!(settings.http.listen.port(), 8000);
+        assert_eq!(settings.upstream.url.as_str(), "https://grok.com/");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("g2a.toml");
+        std::fs::write(&path, "[http]\nlisten = \"127.0.0.1:1\"\nmax_body_bytes = 7\n").unwrap();
+        let settings = Settings::load(Some(&path), env(&[("G2A_LISTEN", "127.0.0.1:2")])).unwrap();
+        assert_eq!(settings.http.listen.port(), 2);
+        assert_eq!(settings.http.max_body_bytes, 7);
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_at_once_with_their_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("g2a.toml");
+        std::fs::write(&path, "[http]\nlisen = \"x\"\nmax_body_bytes = \"many\"\n").unwrap();
+        let given = env(&[("G2A_LISTEN", "nowhere"), ("G2A_HTTP__PORT", "1"), ("STORAGE_MODE", "disk")]);
+        let text: Vec<String> =
+            Settings::load(Some(&path), given).unwrap_err().iter().map(ToString::to_string).collect();
+        let all = text.join("\n");
+        for part in ["http.lisen", "http.max_body_bytes", "G2A_LISTEN", "G2A_HTTP__PORT", "storage.mode"] {
+            assert!(all.contains(part), "{part} is missing in:\n{all}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_come_from_a_file_and_is_masked_in_the_dump() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "a-long-shared-secret\n").unwrap();
+        let given = env(&[("G2A_INTERNAL_SECRET_FILE", path.to_str().unwrap())]);
+        let settings = Settings::load(None, given).unwrap();
+        assert_eq!(settings.internal.secret, "a-long-shared-secret");
+        assert!(!settings.dump().contains("long-shared"));
+    }
+
+    #[test]
+    fn a_plain_http_upstream_is_taken_on_loopback_only() {
+        assert!(Settings::load(None, env(&[("G2A_UPSTREAM_URL", "http://127.0.0.1:9100")])).is_ok());
+        let mistakes = Settings::load(None, env(&[("G2A_UPSTREAM_URL", "http://grok.com")])).unwrap_err();
+        assert!(mistakes[0].0.contains("upstream.url"));
+    }
+}

@@ -1,0 +1,109 @@
+//! The settings as types, and the checks that types cannot express.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use super::Mistake;
+
+/// All settings of a process. Meanings and defaults: `defaults.toml`.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each section is described in defaults.toml")]
+pub struct Settings {
+    pub http: Http,
+    pub ops: Ops,
+    pub data: Data,
+    pub storage: Storage,
+    pub seal: Seal,
+    pub admin: Admin,
+    pub upstream: Upstream,
+    pub internal: Internal,
+    pub grpc: Grpc,
+    pub peers: Peers,
+    pub log: Log,
+    pub lifecycle: Lifecycle,
+}
+
+macro_rules! section {
+    ($( $Name:ident { $( $field:ident: $Type:ty ),* $(,)? } )*) => { $(
+        /// One section of the settings; its fields are described in `defaults.toml`.
+        #[derive(Clone, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(missing_docs, reason = "each field is described in defaults.toml")]
+        pub struct $Name { $( pub $field: $Type, )* }
+    )* };
+}
+
+section! {
+    Http { listen: SocketAddr, max_body_bytes: usize }
+    Ops { listen: SocketAddr }
+    Data { dir: PathBuf }
+    Storage { mode: String, url: String }
+    Seal { key: String, key_file: String }
+    Admin { password: String }
+    Upstream { url: Url, assets_url: Url, allow_private_images: bool }
+    Internal { secret: String }
+    Grpc { chat: SocketAddr, token_pool: SocketAddr, media_cache: SocketAddr, config: SocketAddr }
+    Peers { chat: String, token_pool: String, media_cache: String, config: String }
+    Log { format: LogFormat }
+    Lifecycle { drain_delay_ms: u64, grace_seconds: u64 }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For a person.
+    Text,
+    /// One object per line.
+    Json,
+}
+
+impl Settings {
+    /// What the types cannot say.
+    pub(super) fn check(&self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        if self.storage.mode != "file" {
+            mistakes.push(Mistake(match self.storage.mode.as_str() {
+                mode @ ("mysql" | "redis") => format!("storage.mode: {mode:?} is not in this version, use \"file\""),
+                mode => format!("storage.mode: {mode:?} is none of file, mysql, redis"),
+            }));
+        }
+        for (name, url) in [("upstream.url", &self.upstream.url), ("upstream.assets_url", &self.upstream.assets_url)] {
+            if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(url)) {
+                mistakes.push(Mistake(format!("{name}: {url} must be https (plain http is for loopback only)")));
+            }
+        }
+        if self.http.max_body_bytes == 0 {
+            mistakes.push(Mistake("http.max_body_bytes: 0 would refuse every request".to_owned()));
+        }
+        mistakes
+    }
+
+    /// The settings in force as TOML, secrets masked.
+    pub fn dump(&self) -> String {
+        let mut shown = self.clone();
+        for secret in [&mut shown.internal.secret, &mut shown.seal.key, &mut shown.admin.password, &mut shown.storage.url] {
+            *secret = grok2api_proto::mask(secret);
+        }
+        toml::to_string(&shown).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.dump())
+    }
+}
+
+/// Whether the address stays on this machine.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

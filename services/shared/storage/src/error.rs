@@ -1,0 +1,67 @@
+//! What storage can fail with.
+
+use grok2api_proto as proto;
+
+/// Result of every storage call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure of the store, or a fact that stands against the call.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store does not answer as it should.
+    #[error("the store failed: {0}")]
+    Store(#[from] sqlx::Error),
+    /// The store's tables cannot be brought up to this version.
+    #[error("the store cannot be migrated: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A later version of this program has used the store.
+    #[error("the store has migration {found}, this program knows {known}: use the newer program it was used with")]
+    Newer {
+        /// The newest migration in the store.
+        found: i64,
+        /// The newest migration of this program.
+        known: i64,
+    },
+    /// A row that this program cannot have written.
+    #[error("impossible row in {table}, {id}: {reason}")]
+    ImpossibleRow {
+        /// Table name.
+        table: &'static str,
+        /// Which row.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Somebody else changed it first.
+    #[error("expected revision {expected}, found {found}")]
+    Conflict {
+        /// What the caller had seen.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// A sealed value cannot be opened with the key at hand.
+    #[error("{0}")]
+    Seal(String),
+    /// The data directory cannot be used.
+    #[error("{path}: {source}")]
+    Directory {
+        /// The path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl From<Error> for proto::Error {
+    /// Callers learn that the store is away, or who was first; the details are logged here, where they are known.
+    fn from(error: Error) -> Self {
+        if let Error::Conflict { expected, found } = error {
+            let message = format!("revision {expected} was expected, but {found} is the newest");
+            return proto::Error::new(proto::Kind::Conflict, "revision_conflict", message);
+        }
+        tracing::error!(%error, "storage: {error}");
+        proto::Error::new(proto::Kind::Unavailable, "storage_unavailable", "the store is not available")
+            .retry_after(std::time::Duration::from_secs(1))
+    }
+}

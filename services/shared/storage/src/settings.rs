@@ -1,0 +1,46 @@
+//! The history of the runtime configuration.
+
+#[cfg(test)]
+pub(crate) mod contract;
+
+use serde_json::{Map, Value};
+
+use crate::Result;
+
+/// Parameter name to its value, of the parameters that are not at their default.
+pub type Overrides = Map<String, Value>;
+
+/// One revision. The default value is revision 0: no override, no author, never stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Revision {
+    /// Counts up without gaps.
+    pub number: u64,
+    /// Everything that differs from the defaults, not only what this revision changed. Holds secrets.
+    pub overrides: Overrides,
+    /// Who made it.
+    pub author: String,
+    /// Epoch milliseconds.
+    pub created_at: i64,
+}
+
+/// Keeps the revisions, in order, for ever.
+#[async_trait::async_trait]
+pub trait Settings: Send + Sync + 'static {
+    /// The newest revision; revision 0 when none was ever made.
+    ///
+    /// # Errors
+    /// When the store fails or holds an impossible row.
+    async fn latest(&self) -> Result<Revision>;
+
+    /// Adds the revision after `expected`; `now` is epoch milliseconds.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`](crate::Error::Conflict) when `expected` is not the newest; nothing is written then.
+    async fn append(&self, expected: u64, overrides: Overrides, author: &str, now: i64) -> Result<Revision>;
+
+    /// At most `limit` revisions below the number `before` (absent: from the newest), newest first.
+    ///
+    /// # Errors
+    /// When the store fails or holds an impossible row.
+    async fn list(&self, before: Option<u64>, limit: u32) -> Result<Vec<Revision>>;
+}

@@ -1,0 +1,75 @@
+//! The `file` mode's durable store: SQLite in the data directory.
+
+mod accounts;
+mod media;
+mod settings;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    SqlitePool,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{Error, Result};
+
+/// Applied in this order; a number never changes its text once released.
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
+    (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
+    (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
+];
+const MAX_CONNECTIONS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An open database; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    pool: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens (or makes) `grok2api.db` in `directory` and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`Error::Directory`], [`Error::Store`], [`Error::Migrate`], [`Error::Newer`].
+    pub async fn open(directory: &Path) -> Result<Self> {
+        std::fs::create_dir_all(directory)
+            .map_err(|source| Error::Directory { path: directory.display().to_string(), source })?;
+        let options = SqliteConnectOptions::new()
+            .filename(directory.join("grok2api.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true);
+        let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await?;
+        migrate(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Finishes what is being written and closes the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Runs under the write lock, since two processes may start at once.
+async fn migrate(pool: &SqlitePool) -> Result<()> {
+    let mut lock = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let known = MIGRATIONS.map(|(version, ..)| version).into_iter().max().unwrap_or_default();
+    match migrator().run(&mut *lock).await {
+        Err(MigrateError::VersionMissing(found)) if found > known => return Err(Error::Newer { found, known }),
+        done => done?,
+    }
+    lock.commit().await?;
+    Ok(())
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
+    });
+    Migrator::with_migrations(migrations.to_vec())
+}

@@ -1,0 +1,258 @@
+//! Accounts in SQLite. Every write runs in a transaction that takes the write lock first, so the counter and the
+//! rows it stamps are seen together.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::{Row as _, Sqlite as Db, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::Sqlite;
+use crate::{
+    Error, Result,
+    accounts::{Accounts, Changes, Inserted, Status, StoredAccount, Tier, Token},
+    seal::Sealer,
+};
+
+const TABLE: &str = "accounts";
+const CHECK_ROW: &[u8] = b"seal_check";
+const CHECK_TEXT: &[u8] = b"grok2api";
+
+struct SqliteAccounts {
+    pool: SqlitePool,
+    sealer: Sealer,
+}
+
+impl Sqlite {
+    /// The accounts, their tokens sealed by `sealer`.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] when the database was sealed with another key.
+    pub async fn accounts(&self, sealer: Sealer) -> Result<Arc<dyn Accounts>> {
+        let sealed = sealer.seal(CHECK_ROW, CHECK_TEXT)?;
+        sqlx::query("INSERT INTO seal_check (single, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING")
+            .bind(sealed)
+            .execute(&self.pool)
+            .await?;
+        let (sealed,): (Vec<u8>,) = sqlx::query_as("SELECT sealed FROM seal_check").fetch_one(&self.pool).await?;
+        sealer.open(CHECK_ROW, &sealed).map_err(|error| Error::Seal(format!("the database's secrets: {error}")))?;
+        Ok(Arc::new(SqliteAccounts { pool: self.pool.clone(), sealer }))
+    }
+}
+
+#[async_trait]
+impl Accounts for SqliteAccounts {
+    async fn version(&self) -> Result<u64> {
+        let (value,): (i64,) = sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&self.pool).await?;
+        Ok(value.cast_unsigned())
+    }
+
+    async fn changed_since(&self, version: u64) -> Result<Changes> {
+        // One snapshot for both: a write between them would otherwise be skipped for ever.
+        let mut snapshot = self.pool.begin().await?;
+        let (newest,): (i64,) =
+            sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&mut *snapshot).await?;
+        let rows = sqlx::query("SELECT * FROM accounts WHERE changed > ?")
+            .bind(version.cast_signed())
+            .fetch_all(&mut *snapshot)
+            .await?;
+        snapshot.rollback().await?;
+        let accounts = rows.iter().map(|row| self.open(row)).collect::<Result<_>>()?;
+        Ok(Changes { version: newest.cast_unsigned(), accounts })
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<StoredAccount>> {
+        let row = sqlx::query("SELECT * FROM accounts WHERE id = ?")
+            .bind(&id.as_bytes()[..])
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| self.open(&row)).transpose()
+    }
+
+    async fn insert(&self, accounts: &[StoredAccount]) -> Result<Vec<Inserted>> {
+        let (mut write, changed) = self.write().await?;
+        let mut inserted = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            inserted.push(self.insert_one(&mut write, account, changed).await?);
+        }
+        write.commit().await?;
+        Ok(inserted)
+    }
+
+    async fn update(&self, account: &StoredAccount) -> Result<u64> {
+        let (mut write, changed) = self.write().await?;
+        let version = overwrite(&mut write, account, account.version, changed).await?;
+        write.commit().await?;
+        Ok(version)
+    }
+
+    async fn remove(&self, id: Uuid, now_ms: i64) -> Result<bool> {
+        let (mut write, changed) = self.write().await?;
+        let done = sqlx::query(
+            "UPDATE accounts SET deleted_at = ?, version = version + 1, changed = ?
+             WHERE id = ? AND deleted_at IS NULL",
+        )
+        .bind(now_ms)
+        .bind(changed)
+        .bind(&id.as_bytes()[..])
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+impl SqliteAccounts {
+    /// A transaction that holds the write lock, and the counter it stamps its rows with.
+    async fn write(&self) -> Result<(Transaction<'static, Db>, i64)> {
+        let mut write = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let (changed,): (i64,) = sqlx::query_as("UPDATE accounts_version SET value = value + 1 RETURNING value")
+            .fetch_one(&mut *write)
+            .await?;
+        Ok((write, changed))
+    }
+
+    async fn insert_one(
+        &self,
+        write: &mut SqliteConnection,
+        account: &StoredAccount,
+        changed: i64,
+    ) -> Result<Inserted> {
+        let known = sqlx::query("SELECT * FROM accounts WHERE token_hash = ?")
+            .bind(&account.token.digest()[..])
+            .fetch_optional(&mut *write)
+            .await?;
+        let Some(row) = known else {
+            let version = self.insert_row(write, account, changed).await?;
+            return Ok(Inserted::Added(StoredAccount { version, ..account.clone() }));
+        };
+        let known = self.open(&row)?;
+        if known.deleted_at.is_none() {
+            return Ok(Inserted::Known(known));
+        }
+        let mut back = StoredAccount { id: known.id, deleted_at: None, ..account.clone() };
+        back.created_at = known.created_at;
+        back.version = overwrite(write, &back, known.version, changed).await?;
+        Ok(Inserted::Added(back))
+    }
+
+    async fn insert_row(&self, write: &mut SqliteConnection, account: &StoredAccount, changed: i64) -> Result<u64> {
+        let (status, status_at, cause) = status_columns(&account.status);
+        sqlx::query(
+            "INSERT INTO accounts (id, token_hash, sealed_token, tier, status, status_at, status_cause, enabled,
+             note, user_id, windows, created_at, last_used_at, deleted_at, version, changed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+        )
+        .bind(&account.id.as_bytes()[..])
+        .bind(&account.token.digest()[..])
+        .bind(self.sealer.seal(account.id.as_bytes(), account.token.expose().as_bytes())?)
+        .bind(account.tier.name())
+        .bind(status)
+        .bind(status_at)
+        .bind(cause)
+        .bind(account.enabled)
+        .bind(&account.note)
+        .bind(&account.user_id)
+        .bind(windows_column(account)?)
+        .bind(account.created_at)
+        .bind(account.last_used_at)
+        .bind(account.deleted_at)
+        .bind(changed)
+        .execute(write)
+        .await?;
+        Ok(1)
+    }
+
+    /// The account in a row; whatever this program cannot have written is an [`Error::ImpossibleRow`].
+    fn open(&self, row: &SqliteRow) -> Result<StoredAccount> {
+        let bytes: Vec<u8> = row.try_get("id")?;
+        let id = Uuid::from_slice(&bytes).map_err(|error| impossible(format!("{bytes:?}"), error))?;
+        let wrong = |reason: String| impossible(id.to_string(), reason);
+        let sealed: Vec<u8> = row.try_get("sealed_token")?;
+        let token = self.sealer.open(id.as_bytes(), &sealed).map_err(|error| wrong(error.to_string()))?;
+        let token = String::from_utf8(token).map_err(|_| wrong("the token is no text".into()))?;
+        let tier: String = row.try_get("tier")?;
+        let windows: String = row.try_get("windows")?;
+        let version: i64 = row.try_get("version")?;
+        let status: String = row.try_get("status")?;
+        Ok(StoredAccount {
+            id,
+            token: Token::new(token),
+            tier: Tier::of(&tier).ok_or_else(|| wrong(format!("unknown tier {tier:?}")))?,
+            status: status_of(&status, row.try_get("status_at")?, row.try_get("status_cause")?).map_err(wrong)?,
+            note: row.try_get("note")?,
+            enabled: row.try_get("enabled")?,
+            user_id: row.try_get("user_id")?,
+            windows: serde_json::from_str(&windows).map_err(|error| wrong(format!("windows: {error}")))?,
+            created_at: row.try_get("created_at")?,
+            last_used_at: row.try_get("last_used_at")?,
+            deleted_at: row.try_get("deleted_at")?,
+            version: u64::try_from(version).map_err(|_| wrong(format!("version {version}")))?,
+        })
+    }
+}
+
+/// Writes the changeable columns if the row still has the expected version.
+async fn overwrite(
+    write: &mut SqliteConnection,
+    account: &StoredAccount,
+    expected: u64,
+    changed: i64,
+) -> Result<u64> {
+    let (status, status_at, cause) = status_columns(&account.status);
+    let version: Option<(i64,)> = sqlx::query_as(
+        "UPDATE accounts SET tier = ?, status = ?, status_at = ?, status_cause = ?, enabled = ?, note = ?,
+         user_id = ?, windows = ?, last_used_at = ?, deleted_at = ?, version = version + 1, changed = ?
+         WHERE id = ? AND version = ? RETURNING version",
+    )
+    .bind(account.tier.name())
+    .bind(status)
+    .bind(status_at)
+    .bind(cause)
+    .bind(account.enabled)
+    .bind(&account.note)
+    .bind(&account.user_id)
+    .bind(windows_column(account)?)
+    .bind(account.last_used_at)
+    .bind(account.deleted_at)
+    .bind(changed)
+    .bind(&account.id.as_bytes()[..])
+    .bind(expected.cast_signed())
+    .fetch_optional(&mut *write)
+    .await?;
+    if let Some((version,)) = version {
+        return Ok(version.cast_unsigned());
+    }
+    let found: Option<(i64,)> = sqlx::query_as("SELECT version FROM accounts WHERE id = ?")
+        .bind(&account.id.as_bytes()[..])
+        .fetch_optional(write)
+        .await?;
+    Err(Error::Conflict { expected, found: found.map_or(0, |(version,)| version.cast_unsigned()) })
+}
+
+fn status_columns(status: &Status) -> (&'static str, i64, &str) {
+    match status {
+        Status::Active => ("active", 0, ""),
+        Status::Cooling { until, cause } => ("cooling", *until, cause),
+        Status::Invalid { since, cause } => ("invalid", *since, cause),
+        Status::Banned { since, cause } => ("banned", *since, cause),
+    }
+}
+
+fn windows_column(account: &StoredAccount) -> Result<String> {
+    serde_json::to_string(&account.windows).map_err(|error| impossible(account.id.to_string(), error))
+}
+
+fn status_of(name: &str, at: i64, cause: String) -> Result<Status, String> {
+    match name {
+        "active" => Ok(Status::Active),
+        "cooling" => Ok(Status::Cooling { until: at, cause }),
+        "invalid" => Ok(Status::Invalid { since: at, cause }),
+        "banned" => Ok(Status::Banned { since: at, cause }),
+        other => Err(format!("unknown status {other:?}")),
+    }
+}
+
+fn impossible(id: String, reason: impl ToString) -> Error {
+    Error::ImpossibleRow { table: TABLE, id, reason: reason.to_string() }
+}

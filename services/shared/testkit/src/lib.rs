@@ -1,0 +1,11 @@
+//! Development only: three ways to reach a service, and fakes that implement the services' traits.
+
+mod chat;
+mod config;
+mod media;
+mod reach;
+
+pub use chat::{FakeChat, Step, Turn};
+pub use config::{FixedConfig, runtime_config};
+pub use media::FakeMediaCache;
+pub use reach::{Reach, reach};

@@ -1,0 +1,186 @@
+//! One account in the pool: what is kept of it, and what is hot. Pure: the time is an argument.
+
+use grok2api_storage::accounts::{Status, StoredAccount, StoredWindow};
+
+use crate::{
+    classes::{ClassId, Classes},
+    policy::Effect,
+    window::Window,
+};
+
+/// An account with its live state. Who and what it is stands in `stored`; status, windows and last use there are
+/// those last seen in the store, and the fields beside it are newer.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) stored: StoredAccount,
+    pub(crate) status: Status,
+    pub(crate) last_used_at: Option<i64>,
+    pub(crate) in_flight: u32,
+    windows: Vec<Window>,
+    /// Failures in a row that were counted.
+    failures: u32,
+    /// When the last strike fell.
+    struck_at: Option<i64>,
+    /// When it was last blamed: leases older than that are part of the same incident.
+    blamed_at: i64,
+}
+
+/// What an account is blamed for.
+#[derive(Clone, Debug)]
+pub(crate) struct Blame {
+    pub(crate) effect: Effect,
+    pub(crate) class: ClassId,
+    /// When the attempt began.
+    pub(crate) began_at: i64,
+    pub(crate) retry_after_ms: Option<i64>,
+    pub(crate) cause: String,
+}
+
+impl Account {
+    pub(crate) fn load(stored: StoredAccount, classes: &mut Classes) -> Self {
+        let mut account = Self {
+            status: stored.status.clone(),
+            last_used_at: stored.last_used_at,
+            in_flight: 0,
+            windows: Vec::new(),
+            failures: 0,
+            struck_at: None,
+            blamed_at: 0,
+            stored,
+        };
+        for (name, window) in account.stored.windows.clone() {
+            account.window_mut(classes.intern(&name)).adopt(&window);
+        }
+        account
+    }
+
+    /// The window of a class; an unknown one when nothing was ever heard of it.
+    pub(crate) fn window(&self, class: ClassId) -> &Window {
+        static UNKNOWN: std::sync::LazyLock<Window> = std::sync::LazyLock::new(Window::default);
+        self.windows.get(class.index()).unwrap_or(&UNKNOWN)
+    }
+
+    pub(crate) fn window_mut(&mut self, class: ClassId) -> &mut Window {
+        if self.windows.len() <= class.index() {
+            self.windows.resize_with(class.index() + 1, Window::default);
+        }
+        &mut self.windows[class.index()]
+    }
+
+    /// Lets time pass. Returns the classes whose reset came due.
+    pub(crate) fn roll(&mut self, now: i64) -> Vec<ClassId> {
+        if matches!(self.status, Status::Cooling { until, .. } if until <= now) {
+            self.status = Status::Active;
+        }
+        let rolled = self.windows.iter_mut().enumerate().filter_map(|(index, window)| {
+            window.roll(now).then_some(ClassId::new(index))
+        });
+        rolled.collect()
+    }
+
+    /// When it changes by itself.
+    pub(crate) fn next_change(&self) -> Option<i64> {
+        let rested = match self.status {
+            Status::Cooling { until, .. } => Some(until),
+            _ => None,
+        };
+        self.windows.iter().filter_map(Window::next_change).chain(rested).min()
+    }
+
+    /// Applies one row of the policy. Returns whether the credential should be probed.
+    pub(crate) fn blame(&mut self, blame: &Blame, now: i64) -> bool {
+        let new_incident = blame.began_at >= self.blamed_at;
+        match blame.effect {
+            Effect::Nothing | Effect::Absolve => {}
+            Effect::CloseWindow { default_ms, longest_ms } => {
+                self.close_window(blame, default_ms, longest_ms, now);
+                return true;
+            }
+            Effect::Cool { first_ms, longest_ms } if new_incident => {
+                let graded = first_ms.saturating_mul(1 << self.failures.min(20)).min(longest_ms);
+                (self.failures, self.blamed_at) = (self.failures + 1, now);
+                self.cool(now + blame.retry_after_ms.unwrap_or(graded).min(longest_ms), &blame.cause);
+            }
+            Effect::Pause { ms } => self.cool(now + ms, &blame.cause),
+            Effect::Strike { within_ms } if new_incident => return self.strike(within_ms, &blame.cause, now),
+            Effect::Ban => {
+                self.blamed_at = now;
+                self.status = Status::Banned { since: now, cause: blame.cause.clone() };
+            }
+            Effect::Cool { .. } | Effect::Strike { .. } => {}
+        }
+        false
+    }
+
+    /// Forgets strikes and failures.
+    pub(crate) fn absolve(&mut self) {
+        (self.failures, self.struck_at) = (0, None);
+    }
+
+    /// Ends every blocking state by hand. Returns whether there was one.
+    pub(crate) fn clear(&mut self) -> bool {
+        let blocked = self.status != Status::Active || self.windows.iter().any(|window| window.closed_until != 0);
+        self.status = Status::Active;
+        self.windows.iter_mut().for_each(Window::open);
+        self.absolve();
+        blocked
+    }
+
+    fn close_window(&mut self, blame: &Blame, default_ms: i64, longest_ms: i64, now: i64) {
+        let window = self.window_mut(blame.class);
+        let reset = (window.reset_at > now).then_some(window.reset_at);
+        let until = match blame.retry_after_ms {
+            Some(wait) => now.saturating_add(wait),
+            None => reset.unwrap_or(now + default_ms),
+        };
+        window.close(until.min(now + longest_ms), blame.retry_after_ms.is_none());
+    }
+
+    /// A rest never shortens another one and never softens "invalid" or "banned".
+    fn cool(&mut self, until: i64, cause: &str) {
+        match &self.status {
+            Status::Invalid { .. } | Status::Banned { .. } => {}
+            Status::Cooling { until: later, .. } if *later >= until => {}
+            _ => self.status = Status::Cooling { until, cause: cause.to_owned() },
+        }
+    }
+
+    fn strike(&mut self, within_ms: i64, cause: &str, now: i64) -> bool {
+        let second = self.struck_at.is_some_and(|at| now - at <= within_ms);
+        (self.struck_at, self.blamed_at) = (Some(now), now);
+        if second && !matches!(self.status, Status::Banned { .. }) {
+            self.status = Status::Invalid { since: now, cause: cause.to_owned() };
+        }
+        !second
+    }
+
+    /// The row to write: who it is as stored, the rest as it is now.
+    pub(crate) fn row(&self, classes: &Classes) -> StoredAccount {
+        let named = self.windows.iter().enumerate().map(|(index, window)| {
+            (classes.name(ClassId::new(index)).to_owned(), window.stored())
+        });
+        let windows = named.filter(|(_, window)| *window != StoredWindow::default()).collect();
+        StoredAccount {
+            status: self.status.clone(),
+            last_used_at: self.last_used_at,
+            windows,
+            ..self.stored.clone()
+        }
+    }
+
+    /// Takes over a row that another process wrote: all that it changed there; what it left alone stays as it is
+    /// here.
+    pub(crate) fn merge(&mut self, row: StoredAccount, classes: &mut Classes) {
+        if row.status != self.stored.status {
+            self.status = row.status.clone();
+            self.absolve();
+        }
+        for (name, window) in &row.windows {
+            if self.stored.windows.get(name) != Some(window) {
+                self.window_mut(classes.intern(name)).adopt(window);
+            }
+        }
+        self.last_used_at = self.last_used_at.max(row.last_used_at);
+        self.stored = row;
+    }
+}

@@ -1,0 +1,30 @@
+//! What happens once a second: dead leases end, windows refill, other processes' writes are taken over.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use grok2api_kit::lifecycle::Tasks;
+use tokio::time::MissedTickBehavior;
+
+use crate::shared::Shared;
+
+const PERIOD: Duration = Duration::from_secs(1);
+
+pub(crate) fn spawn(shared: Arc<Shared>, tasks: &Tasks) {
+    let shutdown = tasks.shutdown().clone();
+    tasks.spawn_critical("pool-housekeeping", async move {
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.draining() => return Ok::<(), Infallible>(()),
+                _ = ticks.tick() => {}
+            }
+            if shared.with(|pool, now| pool.advance(now)) {
+                shared.freed.notify_waiters();
+            }
+            if let Err(error) = shared.sync().await {
+                tracing::warn!(%error, "other processes' changes to the accounts could not be read");
+            }
+        }
+    });
+}

@@ -1,0 +1,176 @@
+//! Which windows to read from the upstream, and when: a queue with single flight, back-off and a budget. Pure.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use uuid::Uuid;
+
+use crate::classes::ClassId;
+
+const MINUTE_MS: i64 = 60_000;
+/// Readings a minute, over all accounts.
+const BUDGET: usize = 60;
+const FIRST_RETRY_MS: i64 = 30_000;
+const LONGEST_RETRY_MS: i64 = 60 * MINUTE_MS;
+
+/// One window of one account.
+pub(crate) type Target = (Uuid, ClassId);
+
+/// What is served first when the budget is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// A request has just met it: unknown after use, a 429, a strike.
+    Used,
+    /// Its reset came due.
+    Reset,
+    /// Nobody has used it yet.
+    Idle,
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    queue: BTreeSet<(Urgency, i64, Target)>,
+    entries: HashMap<Target, Entry>,
+    /// When the last readings began, newest last.
+    begun: VecDeque<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    queued: Option<(Urgency, i64)>,
+    running: bool,
+    failures: u32,
+    not_before: i64,
+}
+
+impl Reads {
+    /// Asks for a reading; a more urgent wish replaces a lesser one, and back-off holds for all.
+    pub(crate) fn want(&mut self, target: Target, urgency: Urgency, now: i64) {
+        let entry = self.entries.entry(target).or_default();
+        let place = (urgency, now.max(entry.not_before));
+        if entry.queued.is_some_and(|queued| queued <= place) {
+            return;
+        }
+        if let Some((urgency, due)) = entry.queued.replace(place) {
+            self.queue.remove(&(urgency, due, target));
+        }
+        self.queue.insert((place.0, place.1, target));
+    }
+
+    /// The next reading to begin, if one is due and the budget allows it.
+    pub(crate) fn take(&mut self, now: i64) -> Option<Target> {
+        while self.begun.pop_front_if(|at| *at + MINUTE_MS <= now).is_some() {}
+        if self.begun.len() >= BUDGET {
+            return None;
+        }
+        let (urgency, due, target) = self.first_due(now)?;
+        self.queue.remove(&(urgency, due, target));
+        let entry = self.entries.entry(target).or_default();
+        (entry.queued, entry.running) = (None, true);
+        self.begun.push_back(now);
+        Some(target)
+    }
+
+    /// Ends a reading; a failed one is tried again later.
+    pub(crate) fn done(&mut self, target: Target, ok: bool, now: i64) {
+        let Some(entry) = self.entries.get_mut(&target) else { return };
+        entry.running = false;
+        if ok {
+            (entry.failures, entry.not_before) = (0, 0);
+            if entry.queued.is_none() {
+                self.entries.remove(&target);
+            }
+            return;
+        }
+        let wait = FIRST_RETRY_MS.saturating_mul(1 << entry.failures.min(20)).min(LONGEST_RETRY_MS);
+        (entry.failures, entry.not_before) = (entry.failures + 1, now + wait);
+        if let Some((urgency, due)) = entry.queued.take() {
+            self.queue.remove(&(urgency, due, target));
+        }
+        self.want(target, Urgency::Idle, now);
+    }
+
+    /// Nobody needs the reading any more, or its account is gone.
+    pub(crate) fn forget(&mut self, target: Target) {
+        if let Some(Entry { queued: Some((urgency, due)), .. }) = self.entries.remove(&target) {
+            self.queue.remove(&(urgency, due, target));
+        }
+    }
+
+    fn first_due(&self, now: i64) -> Option<(Urgency, i64, Target)> {
+        [Urgency::Used, Urgency::Reset, Urgency::Idle].into_iter().find_map(|urgency| {
+            let from = (urgency, i64::MIN, (Uuid::nil(), ClassId::new(0)));
+            let until = (urgency, now, (Uuid::max(), ClassId::new(usize::MAX)));
+            self.queue.range(from..=until).find(|(_, _, target)| !self.is_running(*target)).copied()
+        })
+    }
+
+    fn is_running(&self, target: Target) -> bool {
+        self.entries.get(&target).is_some_and(|entry| entry.running)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(number: u128) -> Target {
+        (Uuid::from_u128(number), ClassId::new(0))
+    }
+
+    #[test]
+    fn the_urgent_come_first_and_one_window_is_read_once_at_a_time() {
+        let mut reads = Reads::default();
+        reads.want(target(1), Urgency::Idle, 0);
+        reads.want(target(2), Urgency::Reset, 0);
+        reads.want(target(3), Urgency::Used, 0);
+        reads.want(target(1), Urgency::Used, 1);
+        assert_eq!(reads.take(1), Some(target(3)));
+        assert_eq!(reads.take(1), Some(target(1)), "a more urgent wish moves it");
+        reads.want(target(1), Urgency::Used, 2);
+        assert_eq!(reads.take(2), Some(target(2)), "target 1 is being read");
+        assert_eq!(reads.take(2), None);
+        reads.done(target(1), true, 3);
+        assert_eq!(reads.take(3), Some(target(1)), "it was wanted again meanwhile");
+    }
+
+    #[test]
+    fn a_failing_reading_backs_off_up_to_an_hour_whoever_asks() {
+        let mut reads = Reads::default();
+        let mut now = 0;
+        for wait in [30, 60, 120, 240, 480, 960, 1920, 3600, 3600] {
+            reads.want(target(1), Urgency::Used, now);
+            assert_eq!(reads.take(now), Some(target(1)));
+            reads.done(target(1), false, now);
+            reads.want(target(1), Urgency::Used, now);
+            assert_eq!(reads.take(now + wait * 1000 - 1), None, "after {wait} s");
+            now += wait * 1000;
+        }
+        assert_eq!(reads.take(now), Some(target(1)));
+        reads.done(target(1), true, now);
+        reads.want(target(1), Urgency::Used, now);
+        assert_eq!(reads.take(now), Some(target(1)), "success ends the back-off");
+    }
+
+    #[test]
+    fn the_budget_of_a_minute_is_kept() {
+        let mut reads = Reads::default();
+        for number in 0..200 {
+            reads.want(target(number), Urgency::Idle, 0);
+        }
+        let begin = |reads: &mut Reads, now| std::iter::from_fn(|| reads.take(now)).count();
+        assert_eq!(begin(&mut reads, 0), BUDGET);
+        assert_eq!(begin(&mut reads, MINUTE_MS - 1), 0);
+        assert_eq!(begin(&mut reads, MINUTE_MS), BUDGET);
+    }
+
+    #[test]
+    fn a_forgotten_window_is_not_read() {
+        let mut reads = Reads::default();
+        reads.want(target(1), Urgency::Used, 0);
+        reads.forget(target(1));
+        assert_eq!(reads.take(0), None);
+        reads.done(target(1), false, 0);
+        assert_eq!(reads.take(i64::MAX / 2), None, "a reading that ends afterwards changes nothing");
+    }
+}

@@ -1,0 +1,164 @@
+//! `POST /rest/rate-limits` and what its answer means. Source: `grok-web-protocol.md` sections 4.1 and 5.1.
+
+use std::time::Duration;
+
+use grok2api_kit::{egress::Gateway, redact::redact};
+use grok2api_proto::pool::Outcome;
+use grok2api_storage::accounts::Tier;
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    classes::Counter,
+    pool::{ReadEnd, ReadJob},
+    window::Reading,
+};
+
+const PATH: &str = "/rest/rate-limits";
+const TIMEOUT: Duration = Duration::from_secs(15);
+const BASIC_WINDOW_MS: i64 = 72_000_000;
+const PAID_WINDOW_MS: i64 = 7_200_000;
+/// Longer is no quota window.
+const LONGEST_WINDOW_SECONDS: i64 = 31 * 86_400;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ask<'a> {
+    request_kind: &'static str,
+    model_name: &'a str,
+}
+
+/// The fields that are read; null and absent are the same.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Limits {
+    window_size_seconds: Option<i64>,
+    remaining_queries: Option<i64>,
+    total_queries: Option<i64>,
+    remaining_tokens: Option<i64>,
+    total_tokens: Option<i64>,
+}
+
+/// Asks the upstream once. An error is why nothing was learned, safe to be logged.
+pub(super) async fn read(egress: &Gateway, job: &ReadJob) -> Result<ReadEnd, String> {
+    let egress = egress.current().map_err(|error| error.to_string())?;
+    let ask = Ask { request_kind: "DEFAULT", model_name: &job.rate_limit_name };
+    let request = egress.api(Method::POST, PATH, "/", job.token.expose()).map_err(|error| error.to_string())?;
+    let answer = request.json(&ask).timeout(TIMEOUT).send().await.map_err(|error| transport(&error))?;
+    let status = answer.status();
+    let body = answer.bytes().await.map_err(|error| transport(&error))?;
+    interpret(status, &body, job.counter, job.tier)
+}
+
+fn interpret(status: StatusCode, body: &[u8], counter: Counter, tier: Tier) -> Result<ReadEnd, String> {
+    if status.is_success() {
+        let limits: Limits = serde_json::from_slice(body).map_err(|error| format!("not the expected JSON: {error}"))?;
+        return Ok(ReadEnd::Reading(limits.reading(counter, tier)?));
+    }
+    let text = redact(&String::from_utf8_lossy(body));
+    // HTML is the edge network speaking: it knows nothing of accounts.
+    let json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    match status {
+        StatusCode::UNAUTHORIZED if json => Ok(ReadEnd::Refused(Outcome::Unauthenticated, text)),
+        StatusCode::FORBIDDEN if json && text.contains("blocked-user") => Ok(ReadEnd::Refused(Outcome::Banned, text)),
+        _ => Err(format!("status {} {text}", status.as_u16())),
+    }
+}
+
+impl Limits {
+    /// The numbers that count for the class, if they can be true.
+    fn reading(&self, counter: Counter, tier: Tier) -> Result<Reading, String> {
+        let queries = self.remaining_queries.map(|left| (left, self.total_queries));
+        let tokens = self.remaining_tokens.map(|left| (left, self.total_tokens));
+        let (remaining, total) = match counter {
+            Counter::Tokens => tokens.or(queries),
+            Counter::Queries => queries,
+        }
+        .ok_or("it holds no remaining units")?;
+        let total = total.unwrap_or(remaining);
+        if remaining < 0 || total <= 0 || remaining > total {
+            return Err(format!("implausible: {remaining} of {total} remaining"));
+        }
+        let units = |value: i64| u32::try_from(value).map_err(|_| format!("implausible: {value} units"));
+        let seconds = self.window_size_seconds.filter(|seconds| (1..=LONGEST_WINDOW_SECONDS).contains(seconds));
+        let unknown = if tier == Tier::Basic { BASIC_WINDOW_MS } else { PAID_WINDOW_MS };
+        let length_ms = seconds.map_or(unknown, |seconds| seconds * 1000);
+        Ok(Reading { total: units(total)?, remaining: units(remaining)?, length_ms })
+    }
+}
+
+/// What went wrong on the way; the error itself would show the address.
+fn transport(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "timed out"
+    } else if error.is_connect() {
+        "could not connect"
+    } else {
+        "the connection broke"
+    };
+    what.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn ok(body: &str, counter: Counter, tier: Tier) -> Result<(u32, u32, i64), String> {
+        interpret(StatusCode::OK, body.as_bytes(), counter, tier).map(|end| match end {
+            ReadEnd::Reading(reading) => (reading.remaining, reading.total, reading.length_ms),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[rstest]
+    #[case::tokens(r#"{"windowSizeSeconds":72000,"remainingQueries":20,"totalQueries":20,"remainingTokens":75,"totalTokens":80,"lowEffortRateLimits":null}"#, Counter::Tokens, (75, 80, 72_000_000))]
+    #[case::heavy(r#"{"windowSizeSeconds":7200,"remainingQueries":19,"totalQueries":20,"remainingTokens":75,"totalTokens":80}"#, Counter::Queries, (19, 20, 7_200_000))]
+    #[case::no_tokens(r#"{"windowSizeSeconds":7200,"remainingQueries":19,"totalQueries":20,"remainingTokens":null}"#, Counter::Tokens, (19, 20, 7_200_000))]
+    #[case::no_total(r#"{"remainingQueries":19}"#, Counter::Queries, (19, 19, 72_000_000))]
+    #[case::no_window(r#"{"windowSizeSeconds":0,"remainingTokens":0,"totalTokens":80}"#, Counter::Tokens, (0, 80, 72_000_000))]
+    fn answers_are_understood(#[case] body: &str, #[case] counter: Counter, #[case] expected: (u32, u32, i64)) {
+        assert_eq!(ok(body, counter, Tier::Basic), Ok(expected));
+    }
+
+    #[rstest]
+    #[case::negative(r#"{"remainingTokens":-1,"totalTokens":80}"#)]
+    #[case::too_many(r#"{"remainingTokens":81,"totalTokens":80}"#)]
+    #[case::no_quota(r#"{"remainingTokens":0,"totalTokens":0}"#)]
+    #[case::huge(r#"{"remainingTokens":99999999999,"totalTokens":99999999999}"#)]
+    #[case::empty("{}")]
+    #[case::html("<!doctype html>")]
+    #[case::text(r#"{"remainingTokens":"many"}"#)]
+    fn implausible_answers_are_not_adopted(#[case] body: &str) {
+        assert!(ok(body, Counter::Tokens, Tier::Basic).is_err());
+    }
+
+    #[test]
+    fn the_window_of_a_paid_tier_is_shorter_when_it_is_not_told() {
+        let body = r#"{"remainingTokens":1,"totalTokens":1}"#;
+        assert_eq!(ok(body, Counter::Tokens, Tier::Super), Ok((1, 1, PAID_WINDOW_MS)));
+    }
+
+    #[rstest]
+    #[case(401, r#"{"code":16,"message":"unauthenticated"}"#, Some(Outcome::Unauthenticated))]
+    #[case(401, "<html>", None)]
+    #[case(403, r#"{"code":7,"message":"User is blocked [WKE=unauthorized:blocked-user]"}"#, Some(Outcome::Banned))]
+    #[case(403, r#"{"message":"temporary rejection"}"#, None)]
+    #[case(403, "<!doctype html><title>Just a moment...", None)]
+    #[case(429, r#"{"message":"Too many requests"}"#, None)]
+    #[case(503, "", None)]
+    fn only_json_that_speaks_of_the_account_blames_it(
+        #[case] status: u16,
+        #[case] body: &str,
+        #[case] expected: Option<Outcome>,
+    ) {
+        let status = StatusCode::from_u16(status).unwrap();
+        let blamed = match interpret(status, body.as_bytes(), Counter::Tokens, Tier::Basic) {
+            Ok(ReadEnd::Refused(outcome, _)) => Some(outcome),
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => None,
+        };
+        assert_eq!(blamed, expected);
+    }
+}

@@ -1,0 +1,158 @@
+//! The service: validate, ask the pool, map.
+
+mod admin;
+
+use std::{sync::Arc, time::Duration};
+
+use grok2api_kit::redact::redact;
+use grok2api_proto::{
+    Error, Result,
+    pool::{
+        AddAccountsRequest, AddAccountsResponse, ClearAccountsRequest, ClearAccountsResponse, LeaseGrant,
+        LeaseRequest, ListAccountsRequest, ListAccountsResponse, Outcome, RemoveAccountsRequest,
+        RemoveAccountsResponse, RenewRequest, RenewResponse, SettleRequest, SettleResponse, Tier as WireTier,
+        TokenPool,
+    },
+};
+use grok2api_storage::accounts::Tier;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+use crate::{
+    pool::{Pool, Settlement, Wanted},
+    shared::Shared,
+    view,
+};
+
+/// How long a lease waits for a free slot before it is refused.
+const CAPACITY_WAIT: Duration = Duration::from_millis(500);
+
+/// The pool as a service.
+pub(crate) struct Service(pub(crate) Arc<Shared>);
+
+#[tonic::async_trait]
+impl TokenPool for Service {
+    async fn lease(&self, request: LeaseRequest) -> Result<LeaseGrant> {
+        let wanted = wanted(request)?;
+        let deadline = Instant::now() + CAPACITY_WAIT;
+        loop {
+            let freed = self.0.freed.notified();
+            tokio::pin!(freed);
+            // Before the attempt: a slot freed right after it must not be missed.
+            freed.as_mut().enable();
+            let refused = match self.0.with(|pool, now| try_lease(pool, &wanted, now)) {
+                Ok(grant) => return Ok(grant),
+                Err(refused) => refused,
+            };
+            if !refused.busy || timeout_at(deadline, freed).await.is_err() {
+                return Err(refused.error);
+            }
+        }
+    }
+
+    async fn settle(&self, request: SettleRequest) -> Result<SettleResponse> {
+        let Ok(lease) = Uuid::parse_str(&request.lease_id) else { return Ok(SettleResponse { settled: false }) };
+        let settlement = settlement(&request);
+        let settled = self.0.update(|pool, now| pool.settle(lease, &settlement, now));
+        tracing::debug!(lease.id = %lease, outcome = settlement.outcome.as_str_name(), settled, "lease settled");
+        Ok(SettleResponse { settled })
+    }
+
+    async fn renew(&self, request: RenewRequest) -> Result<RenewResponse> {
+        let (known, mut lost): (Vec<_>, Vec<_>) =
+            request.lease_ids.into_iter().partition(|id| Uuid::parse_str(id).is_ok());
+        let leases: Vec<Uuid> = known.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect();
+        let gone = self.0.with(|pool, now| pool.renew(&request.owner, &leases, now));
+        lost.extend(gone.iter().map(Uuid::to_string));
+        Ok(RenewResponse { lost })
+    }
+
+    async fn add_accounts(&self, request: AddAccountsRequest) -> Result<AddAccountsResponse> {
+        let shared = self.0.clone();
+        self.0.finish(admin::add(shared, request.accounts)).await
+    }
+
+    async fn remove_accounts(&self, request: RemoveAccountsRequest) -> Result<RemoveAccountsResponse> {
+        let shared = self.0.clone();
+        self.0.finish(admin::remove(shared, request.accounts)).await
+    }
+
+    async fn list_accounts(&self, _: ListAccountsRequest) -> Result<ListAccountsResponse> {
+        let mut accounts: Vec<_> = self.0.with(|pool, now| {
+            pool.advance(now);
+            pool.accounts().map(|account| view::account(account, pool.classes(), now)).collect()
+        });
+        // Ids are in the order of creation.
+        accounts.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        Ok(ListAccountsResponse { accounts })
+    }
+
+    async fn clear_accounts(&self, request: ClearAccountsRequest) -> Result<ClearAccountsResponse> {
+        let shared = self.0.clone();
+        self.0.finish(admin::clear(shared, request.accounts)).await
+    }
+}
+
+/// A refusal, and whether waiting for a free slot may help.
+struct Refused {
+    error: Error,
+    busy: bool,
+}
+
+fn try_lease(pool: &mut Pool, wanted: &Wanted, now: i64) -> Result<LeaseGrant, Refused> {
+    let lease = Uuid::now_v7();
+    let leased = pool.lease(wanted, lease, now);
+    let (account, expires_at) =
+        leased.map_err(|refusal| Refused { error: refusal.error(now), busy: refusal.is_saturated() })?;
+    Ok(LeaseGrant {
+        lease_id: lease.to_string(),
+        account_id: account.stored.id.to_string(),
+        token: account.stored.token.expose().to_owned(),
+        tier: view::tier(account.stored.tier).into(),
+        expires_at,
+    })
+}
+
+fn wanted(request: LeaseRequest) -> Result<Wanted> {
+    for (value, name) in [(&request.owner, "owner"), (&request.class, "class")] {
+        if value.is_empty() {
+            return Err(Error::invalid(name, format!("{name} is missing")));
+        }
+    }
+    if request.cost == 0 {
+        return Err(Error::invalid("cost", "cost must be at least 1"));
+    }
+    let minimum_tier = tier(request.minimum_tier).map_err(|text| Error::invalid("minimum_tier", text))?;
+    Ok(Wanted {
+        minimum_tier: minimum_tier.unwrap_or(Tier::Basic),
+        exclude: request.exclude_accounts.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect(),
+        // Without an id, every attempt is a request of its own.
+        request_id: if request.request_id.is_empty() { Uuid::now_v7().to_string() } else { request.request_id },
+        owner: request.owner,
+        class: request.class,
+        rate_limit_name: request.rate_limit_name,
+        cost: request.cost,
+    })
+}
+
+fn settlement(request: &SettleRequest) -> Settlement {
+    let outcome = Outcome::try_from(request.outcome).unwrap_or(Outcome::Unknown);
+    let cause = redact(&request.cause);
+    Settlement {
+        outcome,
+        charged: request.charged,
+        retry_after_ms: request.retry_after_ms.map(|wait| i64::try_from(wait).unwrap_or(i64::MAX)),
+        cause: if cause.is_empty() { outcome.as_str_name().to_lowercase() } else { cause },
+    }
+}
+
+/// Absent when unspecified.
+fn tier(number: i32) -> Result<Option<Tier>, String> {
+    match WireTier::try_from(number) {
+        Ok(WireTier::Unspecified) => Ok(None),
+        Ok(WireTier::Basic) => Ok(Some(Tier::Basic)),
+        Ok(WireTier::Super) => Ok(Some(Tier::Super)),
+        Ok(WireTier::Heavy) => Ok(Some(Tier::Heavy)),
+        Err(_) => Err(format!("{number} is no tier")),
+    }
+}

@@ -1,0 +1,167 @@
+//! The ledger of one quota window. Pure: the time is an argument.
+//!
+//! Units are reserved before a request is sent and spent or given back when it ends, so that what is reserved and
+//! spent together never exceeds what the upstream granted. A reading of the upstream does not say which of the
+//! units in flight it has counted already: it is taken as if it had counted none, which can only be too careful,
+//! and read again once nothing is in flight.
+
+use std::sync::Arc;
+
+use grok2api_storage::accounts::{StoredWindow, WindowSource};
+
+use crate::policy::BURST_PAUSE_MS;
+
+/// One window of one account. Times are epoch milliseconds, 0 for none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) total: Option<u32>,
+    /// Granted and not spent; the reserved ones are among them.
+    pub(crate) remaining: Option<u32>,
+    pub(crate) reserved: u32,
+    pub(crate) length_ms: i64,
+    pub(crate) reset_at: i64,
+    pub(crate) closed_until: i64,
+    pub(crate) source: WindowSource,
+    pub(crate) observed_at: i64,
+    /// What the upstream called it at the last lease.
+    pub(crate) rate_limit_name: Option<Arc<str>>,
+    /// The closure's end is our guess, not the upstream's word.
+    guessed: bool,
+    /// The numbers may be too low: units were in flight when they were read.
+    doubtful: bool,
+    /// Every unit spent since the start: tells what was spent during a reading.
+    spent: u64,
+}
+
+/// What the upstream reports of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) total: u32,
+    pub(crate) remaining: u32,
+    pub(crate) length_ms: i64,
+}
+
+/// Where the ledger stood when a reading began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark(u64);
+
+impl Window {
+    /// Units that can be reserved now; nothing while unknown.
+    pub(crate) fn available(&self) -> Option<u32> {
+        self.remaining.map(|remaining| remaining.saturating_sub(self.reserved))
+    }
+
+    /// Whether the upstream should be asked: nothing is known, or only a lower bound.
+    pub(crate) fn wants_reading(&self) -> bool {
+        self.remaining.is_none() || (self.doubtful && self.reserved == 0)
+    }
+
+    /// Open and exactly known.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.remaining.is_some() && !self.doubtful && self.closed_until == 0
+    }
+
+    pub(crate) fn reserve(&mut self, units: u32) {
+        self.reserved += units;
+    }
+
+    /// Gives reserved units back.
+    pub(crate) fn refund(&mut self, units: u32) {
+        self.reserved = self.reserved.saturating_sub(units);
+    }
+
+    /// Turns reserved units into spent ones.
+    pub(crate) fn spend(&mut self, units: u32, now: i64) {
+        self.refund(units);
+        self.spent += u64::from(units);
+        if let Some(remaining) = self.remaining {
+            self.remaining = Some(remaining.saturating_sub(units));
+            if self.reset_at == 0 && self.length_ms > 0 {
+                self.reset_at = now + self.length_ms;
+            }
+        }
+    }
+
+    /// Shuts the window; `guessed` when the upstream named no time.
+    pub(crate) fn close(&mut self, until: i64, guessed: bool) {
+        self.closed_until = self.closed_until.max(until);
+        self.guessed = guessed;
+    }
+
+    /// Opens it again by hand.
+    pub(crate) fn open(&mut self) {
+        (self.closed_until, self.guessed) = (0, false);
+    }
+
+    /// Lets time pass. Returns whether a reset came due, so that the truth should be read.
+    pub(crate) fn roll(&mut self, now: i64) -> bool {
+        if self.closed_until != 0 && self.closed_until <= now {
+            self.open();
+        }
+        let due = self.reset_at != 0 && self.reset_at <= now;
+        if due {
+            self.remaining = self.total;
+            self.source = if self.total.is_some() { WindowSource::Local } else { WindowSource::Unknown };
+            self.reset_at = 0;
+            self.doubtful = self.reserved > 0;
+        }
+        due
+    }
+
+    /// When it changes by itself.
+    pub(crate) fn next_change(&self) -> Option<i64> {
+        [self.closed_until, self.reset_at].into_iter().filter(|at| *at != 0).min()
+    }
+
+    /// Begins a reading.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.spent)
+    }
+
+    /// Adopts a plausible reading that began at `mark`.
+    pub(crate) fn observe(&mut self, reading: Reading, mark: Mark, now: i64) {
+        let meanwhile = u32::try_from(self.spent.saturating_sub(mark.0)).unwrap_or(u32::MAX);
+        let remaining = reading.remaining.saturating_sub(meanwhile);
+        let latest_reset = now + reading.length_ms;
+        let known_reset = (now + 1..=latest_reset).contains(&self.reset_at);
+        if remaining == reading.total {
+            self.reset_at = 0;
+        } else if !known_reset {
+            self.reset_at = latest_reset;
+        }
+        if self.guessed && reading.remaining > 0 {
+            self.closed_until = self.closed_until.min(now + BURST_PAUSE_MS);
+        }
+        self.total = Some(reading.total);
+        self.remaining = Some(remaining);
+        self.length_ms = reading.length_ms;
+        self.source = WindowSource::Upstream;
+        self.observed_at = now;
+        self.doubtful = meanwhile > 0 || self.reserved > 0;
+    }
+
+    /// As it is kept: reserved units count as spent, so a crash can lose units but never invent them.
+    pub(crate) fn stored(&self) -> StoredWindow {
+        StoredWindow {
+            total: self.total,
+            remaining: self.available(),
+            length_ms: self.length_ms,
+            reset_at: self.reset_at,
+            closed_until: self.closed_until,
+            source: self.source,
+            observed_at: self.observed_at,
+        }
+    }
+
+    /// Takes over what the store says; units reserved here stay reserved.
+    pub(crate) fn adopt(&mut self, stored: &StoredWindow) {
+        self.total = stored.total;
+        self.remaining = stored.remaining.map(|remaining| remaining.saturating_add(self.reserved));
+        self.length_ms = stored.length_ms;
+        self.reset_at = stored.reset_at;
+        self.closed_until = stored.closed_until;
+        self.guessed = false;
+        self.source = stored.source;
+        self.observed_at = stored.observed_at;
+    }
+}

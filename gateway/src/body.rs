@@ -10,6 +10,8 @@ use bytes::{Bytes, BytesMut};
 use grok2api_proto::{Error, Kind, Result};
 use http_body_util::BodyExt as _;
 
+/// A length is only a promise: no more than this is reserved for it.
+const RESERVED: usize = 64 * 1024;
 /// How long the rest of a refused body is read on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -27,7 +29,8 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
         }
         return Err(too_large(limit));
     }
-    let mut whole = BytesMut::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or_default());
+    let promised = usize::try_from(body.size_hint().lower()).unwrap_or(RESERVED);
+    let mut whole = BytesMut::with_capacity(promised.min(RESERVED));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| cut())?;
         let Ok(data) = frame.into_data() else { continue };

@@ -59,3 +59,6 @@ pub fn serve(listener: TcpListener, router: Router, tasks: &Tasks) {
         axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.draining().await });
     tasks.spawn_critical("http", async move { server.await });
 }
+
+#[cfg(test)]
+mod tests;

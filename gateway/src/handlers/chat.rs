@@ -50,7 +50,7 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
     let turn = Turn { id: id.clone(), request: completion.into_request(id.clone()), presentation, head };
     let answer = if stream { live::answer(deps, turn).await } else { whole(deps, turn).await };
     answer.map_err(|error| {
-        tracing::info!(request.id = id, error.code = %error.code, "turn refused: {error}");
+        tracing::warn!(request.id = id, error.code = %error.code, "turn refused: {error}");
         error.into()
     })
 }

@@ -1,1 +1,126 @@
+//! The routes as a client meets them, without a socket.
 
+mod chat;
+mod common;
+mod media;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+};
+use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
+use grok2api_proto::config::RuntimeConfig;
+use grok2api_testkit::{FakeChat, FakeMediaCache, Turn, runtime_config};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::{Deps, router};
+
+/// A gateway over fakes.
+struct Gateway {
+    router: Router,
+    chat: Arc<FakeChat>,
+    media: Arc<FakeMediaCache>,
+    tasks: Tasks,
+}
+
+impl Gateway {
+    fn new() -> Self {
+        Self::playing([])
+    }
+
+    fn playing(turns: impl IntoIterator<Item = Turn>) -> Self {
+        Self::configured(turns, |_| {})
+    }
+
+    fn configured(turns: impl IntoIterator<Item = Turn>, change: impl FnOnce(&mut RuntimeConfig)) -> Self {
+        let mut config = runtime_config();
+        change(&mut config);
+        let (chat, media, tasks) =
+            (Arc::new(FakeChat::playing(turns)), Arc::<FakeMediaCache>::default(), Tasks::new());
+        let router = router(Deps {
+            chat: chat.clone(),
+            media: media.clone(),
+            runtime: Runtime::fixed(config),
+            readiness: Readiness::new(tasks.shutdown().clone()),
+            max_body_bytes: 4096,
+            tasks: tasks.clone(),
+        });
+        Self { router, chat, media, tasks }
+    }
+
+    /// Asks, and returns when the headers are there.
+    async fn open(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Body) {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        (parts.status, parts.headers, body)
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        let (status, headers, body) = self.open(request).await;
+        Answer { status, headers, body: body.collect().await.unwrap().to_bytes().to_vec() }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(get(path)).await
+    }
+
+    async fn post(&self, body: &Value) -> Answer {
+        self.ask(post(body)).await
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Checks that this is an error in OpenAI's shape.
+    fn is_error(&self, status: u16, kind: &str, code: &str) {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        let body = self.json();
+        let error = body["error"].as_object().unwrap();
+        assert_eq!(error.len(), 4);
+        assert_eq!((&error["type"], &error["code"]), (&json!(kind), &json!(code)));
+        assert!(error["message"].is_string() && (error["param"].is_null() || error["param"].is_string()));
+        assert!(self.header("x-request-id").is_some());
+    }
+}
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(path).body(Body::empty()).unwrap()
+}
+
+fn post(body: &Value) -> Request<Body> {
+    let request = Request::post("/v1/chat/completions").header("host", "g.example");
+    request.header("content-type", "application/json").body(body.to_string().into()).unwrap()
+}
+
+fn hello() -> Value {
+    json!({"model": "grok-4-fast", "messages": [{"role": "user", "content": "hi"}]})
+}
+
+fn streamed() -> Value {
+    let mut request = hello();
+    request["stream"] = json!(true);
+    request
+}

@@ -70,7 +70,7 @@ impl Service {
                 });
             }
             Err(error) => {
-                tracing::error!(%error, "configuration revision {} cannot be used: {error}", stored.number)
+                tracing::error!(%error, "configuration revision {} cannot be used: {error}", stored.number);
             }
         }
     }

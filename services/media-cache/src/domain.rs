@@ -123,6 +123,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
     use rstest::rstest;
 
     use super::*;
@@ -155,7 +156,11 @@ mod tests {
     #[case::text(Kind::Image, b"not found", None)]
     #[case::document(Kind::Image, b"%PDF-1.7", None)]
     #[case::empty(Kind::Image, b"", None)]
-    fn content_is_judged_by_its_first_bytes(#[case] kind: Kind, #[case] head: &[u8], #[case] extension: Option<&str>) {
+    fn content_is_judged_by_its_first_bytes(
+        #[case] kind: Kind,
+        #[case] head: &[u8],
+        #[case] extension: Option<&str>,
+    ) {
         assert_eq!(Media::of(kind, head).map(|media| media.extension), extension);
     }
 
@@ -238,7 +243,36 @@ mod tests {
         #[case] expected: &[&str],
     ) {
         let oldest = [item("a", 5), item("b", 5), item("c", 5)];
-        let names: Vec<&str> = victims(excess, &oldest, spared).iter().map(|item| item.name.as_str()).collect();
+        let names: Vec<&str> =
+            victims(excess, &oldest, spared).iter().map(|item| item.name.as_str()).collect();
         assert_eq!(names, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn eviction_frees_enough_and_no_more(
+            sizes in vec(1_u64..100, 0..20),
+            excess in 1_u64..500,
+            spared in 0..20_usize,
+        ) {
+            let named = sizes.iter().enumerate().map(|(at, size)| item(&at.to_string(), *size));
+            let oldest: Vec<Item> = named.collect();
+            let spared = spared.to_string();
+            let gone = victims(excess, &oldest, Some(&spared));
+            let freed: u64 = gone.iter().map(|item| item.size).sum();
+            let candidates = oldest.iter().filter(|item| item.name != spared).count();
+            prop_assert!(freed >= excess || gone.len() == candidates);
+            prop_assert!(gone.last().is_none_or(|last| freed - last.size < excess));
+            prop_assert!(gone.iter().all(|item| item.name != spared));
+        }
+
+        #[test]
+        fn a_range_lies_within_the_content(size in 0_u64..1000, offset: u64, length: Option<u64>) {
+            if let Ok(range) = clip(size, offset, length) {
+                prop_assert!(range.start == offset && range.start <= range.end && range.end <= size);
+            } else {
+                prop_assert!(offset >= size);
+            }
+        }
     }
 }

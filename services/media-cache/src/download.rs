@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// Waits between attempts: a fresh asset may be refused or missing for a moment.
-const WAITS: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(750), Duration::from_millis(1500)];
+const WAITS: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_millis(750), Duration::from_millis(1500)];
 
 /// Fetches assets.
 pub(crate) struct Downloader {
@@ -75,7 +76,13 @@ impl Downloader {
     /// # Errors
     /// `asset_forbidden`, `asset_missing`, `asset_fetch_failed`, `asset_not_media`, `asset_too_large`,
     /// `media_store_failed`, and those of [`egress::Egress::asset`].
-    pub(crate) async fn fetch(&self, kind: Kind, source: &str, location: &str, token: &str) -> Result<Fetched> {
+    pub(crate) async fn fetch(
+        &self,
+        kind: Kind,
+        source: &str,
+        location: &str,
+        token: &str,
+    ) -> Result<Fetched> {
         let limits = Limits::of(kind);
         let attempts = self.attempts(kind, source, location, token, &limits);
         match limits.total {
@@ -98,7 +105,8 @@ impl Downloader {
                 Ok(fetched) => return Ok(fetched),
                 Err(Failure { error, transient }) => match waits.next().filter(|_| transient) {
                     Some(wait) => {
-                        tracing::debug!(%error, wait_ms = wait.as_millis(), "asset not fetched, will try again: {error}");
+                        let wait_ms = wait.as_millis();
+                        tracing::debug!(%error, wait_ms, "asset not fetched, will try again: {error}");
                         sleep(wait).await;
                     }
                     None => return Err(error),
@@ -163,7 +171,12 @@ async fn head(response: &mut Response, limits: &Limits) -> Result<Bytes, Failure
     Ok(head.freeze())
 }
 
-async fn copy(draft: &mut Draft, head: Bytes, response: &mut Response, limits: &Limits) -> Result<(), Failure> {
+async fn copy(
+    draft: &mut Draft,
+    head: Bytes,
+    response: &mut Response,
+    limits: &Limits,
+) -> Result<(), Failure> {
     let mut chunk = Some(head);
     while let Some(bytes) = chunk {
         if draft.size() + bytes.len() as u64 > limits.size {

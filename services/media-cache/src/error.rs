@@ -35,6 +35,10 @@ pub(crate) fn not_satisfiable(offset: u64, size: u64) -> Error {
     Error::new(Kind::InvalidRequest, "range_not_satisfiable", message).at("offset")
 }
 
+pub(crate) fn stopping() -> Error {
+    Error::new(Kind::Unavailable, "shutting_down", "the media cache is stopping")
+}
+
 /// The object store failed; the details are logged here, where they are known.
 pub(crate) fn store_failed(error: impl std::fmt::Display) -> Error {
     tracing::error!(%error, "media store: {error}");

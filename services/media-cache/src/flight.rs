@@ -53,8 +53,8 @@ where
             return flight;
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let landing = Landing { running: self.running.clone(), key: key.clone(), number };
         let work = begin();
+        let landing = Landing { running: self.running.clone(), key: key.clone(), number };
         let flight = async move {
             let _landing = landing;
             work.await

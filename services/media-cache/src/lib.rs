@@ -53,5 +53,5 @@ pub async fn start(deps: Deps) -> Result<Arc<dyn MediaCache>> {
         shelf.trim(kind).await?;
     }
     tasks.spawn("media-housekeeping", shelf::housekeeping(shelf.clone(), runtime, tasks.shutdown().clone()));
-    Ok(Arc::new(service::Service::new(shelf, download::Downloader::new(egress, store))))
+    Ok(Arc::new(service::Service::new(shelf, download::Downloader::new(egress, store), tasks)))
 }

@@ -32,7 +32,12 @@ pub(crate) async fn run(shelf: &Shelf, kind: Kind) -> Result<()> {
         }
     }
     if dropped + adopted + foreign > 0 {
-        tracing::info!(dropped, adopted, foreign, "{kind:?} cache: {dropped} items lost, {adopted} files taken in, {foreign} foreign files left alone");
+        tracing::info!(
+            dropped,
+            adopted,
+            foreign,
+            "{kind:?} cache: {dropped} items lost, {adopted} files taken in, {foreign} foreign files left alone"
+        );
     }
     Ok(())
 }

@@ -3,34 +3,38 @@
 use std::{sync::Arc, time::Instant};
 
 use futures_util::StreamExt as _;
+use grok2api_kit::lifecycle::Tasks;
 use grok2api_proto::{
     Error, Result, Stream,
     media::{
-        Chunk, ClearRequest, ClearResponse, FetchRequest, Item, Kind, KindUsage, MediaCache, ReadRequest, StatRequest,
-        UsageRequest, UsageResponse,
+        Chunk, ClearRequest, ClearResponse, FetchRequest, Item, Kind, KindUsage, MediaCache, ReadRequest,
+        StatRequest, UsageRequest, UsageResponse,
     },
 };
 use grok2api_storage::media as stored;
+use tokio::sync::oneshot;
 
 use crate::{
     domain::{clip, is_name, source},
     download::Downloader,
-    error::not_found,
+    error::{not_found, stopping},
     flight::Flights,
     shelf::Shelf,
 };
 
+/// Calls for one asset of one kind share one download.
 type Fetching = Flights<(stored::Kind, String), Result<stored::Item>>;
 
 pub(crate) struct Service {
     shelf: Arc<Shelf>,
     downloader: Arc<Downloader>,
     fetching: Fetching,
+    tasks: Tasks,
 }
 
 impl Service {
-    pub(crate) fn new(shelf: Arc<Shelf>, downloader: Downloader) -> Self {
-        Self { shelf, downloader: Arc::new(downloader), fetching: Flights::new() }
+    pub(crate) fn new(shelf: Arc<Shelf>, downloader: Downloader, tasks: Tasks) -> Self {
+        Self { shelf, downloader: Arc::new(downloader), fetching: Flights::new(), tasks }
     }
 }
 
@@ -42,8 +46,11 @@ impl MediaCache for Service {
         if let Some(item) = self.shelf.find(kind, &source).await? {
             return Ok(shown(item));
         }
-        let (shelf, downloader) = (self.shelf.clone(), self.downloader.clone());
-        let flight = self.fetching.join((kind, source.clone()), || fetch(shelf, downloader, kind, source, request));
+        let flight = self.fetching.join((kind, source.clone()), || {
+            let (shelf, downloader, tasks) =
+                (self.shelf.clone(), self.downloader.clone(), self.tasks.clone());
+            fetch(shelf, downloader, tasks, kind, source, request)
+        });
         flight.await.map(shown)
     }
 
@@ -75,7 +82,8 @@ impl MediaCache for Service {
 
     async fn clear(&self, request: ClearRequest) -> Result<ClearResponse> {
         let kind = known(request.kind())?;
-        let deleted = self.shelf.clear(kind).await?;
+        let shelf = self.shelf.clone();
+        let deleted = to_the_end(&self.tasks, "media-clear", async move { shelf.clear(kind).await }).await?;
         tracing::info!(deleted, "{kind:?} cache cleared: {deleted} items");
         Ok(ClearResponse { deleted })
     }
@@ -85,6 +93,7 @@ impl MediaCache for Service {
 async fn fetch(
     shelf: Arc<Shelf>,
     downloader: Arc<Downloader>,
+    tasks: Tasks,
     kind: stored::Kind,
     source: String,
     request: FetchRequest,
@@ -94,13 +103,33 @@ async fn fetch(
     }
     let begun = Instant::now();
     let fetched = downloader.fetch(kind, &source, &request.location, &request.token).await?;
-    let item = shelf.keep(kind, source, fetched).await?;
+    let keep = async move { shelf.keep(kind, source, fetched).await };
+    let item = to_the_end(&tasks, "media-keep", keep).await?;
     let duration_ms = begun.elapsed().as_millis();
     tracing::info!(
-        request_id = request.request_id, name = item.name, size_bytes = item.size, duration_ms,
-        "fetched {}, {} bytes in {duration_ms} ms", item.name, item.size,
+        request_id = request.request_id,
+        name = item.name,
+        size_bytes = item.size,
+        duration_ms,
+        "fetched {}, {} bytes in {duration_ms} ms",
+        item.name,
+        item.size,
     );
     Ok(item)
+}
+
+/// Row and file change together: work that changes both is finished even when its caller leaves.
+async fn to_the_end<T, F>(tasks: &Tasks, name: &'static str, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let (reply, result) = oneshot::channel();
+    tasks.spawn(name, async move {
+        // Whoever asked may have left; the work was done for the cache.
+        let _ = reply.send(work.await);
+    });
+    result.await.unwrap_or_else(|_| Err(stopping()))
 }
 
 fn named(name: &str) -> Result<&str> {

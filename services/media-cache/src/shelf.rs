@@ -26,13 +26,13 @@ pub(crate) struct Shelf {
     runtime: Runtime,
     /// Uses not yet written.
     uses: Mutex<HashMap<(Kind, String), i64>>,
-    /// Held while row and file of an item come or go together.
-    changing: sync::Mutex<()>,
+    /// Held, per kind, while row and file of an item come or go together.
+    changing: [sync::Mutex<()>; Kind::ALL.len()],
 }
 
 impl Shelf {
     pub(crate) fn new(index: Arc<dyn MediaIndex>, store: Store, runtime: Runtime, clock: Clock) -> Self {
-        Self { index, store, clock, runtime, uses: Mutex::default(), changing: sync::Mutex::default() }
+        Self { index, store, clock, runtime, uses: Mutex::default(), changing: Default::default() }
     }
 
     /// The item of that name; the use is noted.
@@ -57,7 +57,7 @@ impl Shelf {
 
     /// Forgets an item whose bytes somebody else took away.
     pub(crate) async fn lost(&self, item: &Item) -> Result<()> {
-        let _guard = self.changing.lock().await;
+        let _guard = self.change(item.kind).await;
         if !self.store.has(item.kind, &item.name).await? {
             self.index.remove(item.kind, &item.name).await?;
         }
@@ -78,23 +78,22 @@ impl Shelf {
             created_at: now,
             last_used_at: now,
         };
-        let guard = self.changing.lock().await;
+        let _guard = self.change(kind).await;
         written.publish().await?;
         self.index.put(&item).await?;
         self.evict(kind, Some(&item.name)).await?;
-        drop(guard);
         Ok(item)
     }
 
     /// Evicts what is over the limit.
     pub(crate) async fn trim(&self, kind: Kind) -> Result<()> {
-        let _guard = self.changing.lock().await;
+        let _guard = self.change(kind).await;
         self.evict(kind, None).await
     }
 
     /// Deletes all items of a kind; how many there were.
     pub(crate) async fn clear(&self, kind: Kind) -> Result<u64> {
-        let _guard = self.changing.lock().await;
+        let _guard = self.change(kind).await;
         let mut names: Vec<String> = Vec::new();
         loop {
             let page = self.index.page(kind, names.last().map_or("", String::as_str), PAGE).await?;
@@ -135,6 +134,10 @@ impl Shelf {
         }
     }
 
+    async fn change(&self, kind: Kind) -> sync::MutexGuard<'_, ()> {
+        self.changing[kind as usize].lock().await
+    }
+
     fn note_use(&self, item: &Item) {
         self.uses.lock().insert((item.kind, item.name.clone()), self.clock.now_ms());
     }
@@ -157,7 +160,11 @@ impl Shelf {
             if names.is_empty() {
                 break;
             }
-            tracing::debug!(items = names.len(), "evicted {} of {kind:?} to stay within {limit} bytes", names.len());
+            tracing::debug!(
+                items = names.len(),
+                "evicted {} of {kind:?} to stay within {limit} bytes",
+                names.len()
+            );
             self.store.delete(kind, names).await;
         }
         Ok(())

@@ -7,8 +7,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use grok2api_proto::{Result, Stream};
 use grok2api_storage::media::Kind;
 use object_store::{
-    Error as StoreError, GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt as _, WriteMultipart,
-    local::LocalFileSystem, path::Path,
+    Error as StoreError, GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt as _,
+    WriteMultipart, local::LocalFileSystem, path::Path,
 };
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -67,7 +67,12 @@ impl Store {
     }
 
     /// A part of an item; `None` when there is no such item.
-    pub(crate) async fn read(&self, kind: Kind, name: &str, range: Range<u64>) -> Result<Option<Stream<Bytes>>> {
+    pub(crate) async fn read(
+        &self,
+        kind: Kind,
+        name: &str,
+        range: Range<u64>,
+    ) -> Result<Option<Stream<Bytes>>> {
         if range.is_empty() {
             return Ok(self.has(kind, name).await?.then(|| stream::empty().boxed()));
         }
@@ -176,7 +181,8 @@ fn sweep(directory: &FilePath) -> std::io::Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         let number = name.to_str().and_then(|name| name.rsplit_once('#')).map(|(_, number)| number);
-        if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+        if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        {
             std::fs::remove_file(entry.path())?;
         }
     }

@@ -50,10 +50,14 @@ pub(crate) const PENALISED_PER_REQUEST: usize = 2;
 pub(crate) const REQUEST_REMEMBERED_MS: i64 = 10 * MINUTE;
 /// How long a window stays shut after a 429 when the upstream reports units left and named no time.
 pub(crate) const BURST_PAUSE_MS: i64 = MINUTE;
+/// The upstream does not say when a window resets, so a nearly empty one is read again this often.
+pub(crate) const RECHECK_MS: i64 = 15 * MINUTE;
+/// Fewer units do not pay for the dearest ordinary request.
+pub(crate) const LOW_UNITS: u32 = 4;
 
 /// The failure policy, whole.
 #[rustfmt::skip]
-pub(crate) const TABLE: [Rule; 10] = [
+pub(crate) static TABLE: [Rule; 10] = [
     Rule { outcome: Outcome::Success,         scope: Scope::Nobody,  effect: Effect::Absolve },
     Rule { outcome: Outcome::ClientCancelled, scope: Scope::Nobody,  effect: Effect::Nothing },
     Rule { outcome: Outcome::RequestRefused,  scope: Scope::Request, effect: Effect::Nothing },
@@ -66,9 +70,10 @@ pub(crate) const TABLE: [Rule; 10] = [
     Rule { outcome: Outcome::Banned,          scope: Scope::Account, effect: Effect::Ban },
 ];
 
-/// The row of an outcome; one without a row is treated as unknown.
-pub(crate) fn effect(outcome: Outcome) -> Effect {
-    TABLE.iter().find(|rule| rule.outcome == outcome).map_or(Effect::Nothing, |rule| rule.effect)
+/// The row of an outcome; one without a row counts as unknown, which hurts nobody.
+pub(crate) fn rule(outcome: Outcome) -> &'static Rule {
+    static UNKNOWN: Rule = Rule { outcome: Outcome::Unknown, scope: Scope::Nobody, effect: Effect::Nothing };
+    TABLE.iter().find(|rule| rule.outcome == outcome).unwrap_or(&UNKNOWN)
 }
 
 impl Effect {
@@ -94,7 +99,7 @@ mod tests {
             assert_eq!(TABLE.iter().filter(|rule| rule.outcome == outcome).count(), 1, "{outcome:?}");
         }
         assert!(Outcome::try_from(11).is_err(), "a new outcome needs a row");
-        assert_eq!(effect(Outcome::Unspecified), Effect::Nothing);
+        assert_eq!(rule(Outcome::Unspecified).effect, Effect::Nothing);
     }
 
     #[test]

@@ -204,7 +204,7 @@ impl Pool {
     pub(crate) fn settle(&mut self, lease: Uuid, settlement: &Settlement, now: i64) -> bool {
         self.advance(now);
         let Some(lease) = self.end(lease, settlement.charged, now) else { return false };
-        let effect = policy::effect(settlement.outcome);
+        let effect = policy::rule(settlement.outcome).effect;
         let blame = Blame {
             effect,
             class: lease.class,
@@ -306,7 +306,7 @@ impl Pool {
                 }
             }
             ReadEnd::Refused(outcome, cause) => {
-                let effect = policy::effect(outcome);
+                let effect = policy::rule(outcome).effect;
                 self.blame(id, &Blame { effect, class, began_at: job.began_at, retry_after_ms: None, cause }, now);
             }
         }
@@ -334,7 +334,12 @@ impl Pool {
     /// The rows to write; they count as written until [`Pool::not_written`] says otherwise.
     pub(crate) fn take_unwritten(&mut self) -> Vec<StoredAccount> {
         let ids = std::mem::take(&mut self.unwritten);
-        ids.iter().filter_map(|id| self.slots.get(id)).map(|slot| slot.account.row(&self.classes)).collect()
+        ids.into_iter().filter_map(|id| self.row(id)).collect()
+    }
+
+    /// An account as it would be written now.
+    pub(crate) fn row(&self, id: Uuid) -> Option<StoredAccount> {
+        self.slots.get(&id).map(|slot| slot.account.row(&self.classes))
     }
 
     /// A row was written and has this version now.
@@ -449,3 +454,6 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::{
+    policy,
     pool::{Pool, Settlement, Wanted},
     shared::Shared,
     view,
@@ -54,7 +55,9 @@ impl TokenPool for Service {
         let Ok(lease) = Uuid::parse_str(&request.lease_id) else { return Ok(SettleResponse { settled: false }) };
         let settlement = settlement(&request);
         let settled = self.0.update(|pool, now| pool.settle(lease, &settlement, now));
-        tracing::debug!(lease.id = %lease, outcome = settlement.outcome.as_str_name(), settled, "lease settled");
+        let scope = policy::rule(settlement.outcome).scope;
+        let outcome = settlement.outcome.as_str_name();
+        tracing::debug!(lease.id = %lease, outcome, ?scope, settled, "lease settled: {}", settlement.cause);
         Ok(SettleResponse { settled })
     }
 

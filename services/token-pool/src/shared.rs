@@ -128,7 +128,7 @@ impl Shared {
     /// Writes what is unwritten before it returns.
     pub(crate) async fn write_through(self: &Arc<Self>) -> Result<()> {
         let _store = self.store.lock().await;
-        Ok(self.write_rows().await?)
+        self.write_rows().await.map_err(Error::from)
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -157,34 +157,42 @@ impl Shared {
     }
 
     /// Writes row by row; the caller holds the store.
-    async fn write_rows(self: &Arc<Self>) -> Result<(), StoreError> {
+    async fn write_rows(&self) -> Result<(), StoreError> {
         let mut rows = self.pool.lock().take_unwritten().into_iter();
         while let Some(row) = rows.next() {
             let id = row.id;
-            match self.accounts.update(&row).await {
-                Ok(version) => self.pool.lock().written(row, version),
-                Err(StoreError::Conflict { .. }) => self.reload(id).await?,
-                Err(error) => {
-                    let mut pool = self.pool.lock();
-                    pool.not_written(id);
-                    rows.for_each(|row| pool.not_written(row.id));
-                    return Err(error);
-                }
+            if let Err(error) = self.write_row(row).await {
+                let mut pool = self.pool.lock();
+                pool.not_written(id);
+                rows.for_each(|row| pool.not_written(row.id));
+                return Err(error);
             }
         }
         Ok(())
     }
 
-    /// Another process was first: takes its row over; what is newer here is written the next time.
-    async fn reload(self: &Arc<Self>, id: Uuid) -> Result<(), StoreError> {
-        let row = self.accounts.get(id).await?;
-        let now = self.clock.now_ms();
-        let mut pool = self.pool.lock();
-        match row {
-            Some(row) => pool.merge(row, now),
-            None => pool.remove(id),
+    /// When another process was first, its row is taken over, and what is newer here is written over that.
+    async fn write_row(&self, mut row: StoredAccount) -> Result<(), StoreError> {
+        loop {
+            let id = row.id;
+            match self.accounts.update(&row).await {
+                Ok(version) => {
+                    self.pool.lock().written(row, version);
+                    return Ok(());
+                }
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            let theirs = self.accounts.get(id).await?;
+            let mut pool = self.pool.lock();
+            match theirs {
+                Some(theirs) => pool.merge(theirs, self.clock.now_ms()),
+                None => pool.remove(id),
+            }
+            match pool.row(id) {
+                Some(again) => row = again,
+                None => return Ok(()),
+            }
         }
-        pool.not_written(id);
-        Ok(())
     }
 }

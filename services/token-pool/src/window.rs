@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use grok2api_storage::accounts::{StoredWindow, WindowSource};
 
-use crate::policy::BURST_PAUSE_MS;
+use crate::policy::{BURST_PAUSE_MS, LOW_UNITS, RECHECK_MS};
 
 /// One window of one account. Times are epoch milliseconds, 0 for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Window {
     guessed: bool,
     /// The numbers may be too low: units were in flight when they were read.
     doubtful: bool,
+    /// When to look whether it has refilled meanwhile.
+    recheck_at: i64,
     /// Every unit spent since the start: tells what was spent during a reading.
     spent: u64,
 }
@@ -79,6 +81,9 @@ impl Window {
             if self.reset_at == 0 && self.length_ms > 0 {
                 self.reset_at = now + self.length_ms;
             }
+            if self.is_low() && self.recheck_at == 0 {
+                self.recheck_at = now + RECHECK_MS;
+            }
         }
     }
 
@@ -93,24 +98,29 @@ impl Window {
         (self.closed_until, self.guessed) = (0, false);
     }
 
-    /// Lets time pass. Returns whether a reset came due, so that the truth should be read.
+    /// Lets time pass. Returns whether the truth should be read: a reset came due and was taken for granted, or a
+    /// nearly empty window may have refilled earlier than thought.
     pub(crate) fn roll(&mut self, now: i64) -> bool {
         if self.closed_until != 0 && self.closed_until <= now {
             self.open();
         }
-        let due = self.reset_at != 0 && self.reset_at <= now;
-        if due {
+        let recheck = self.recheck_at != 0 && self.recheck_at <= now;
+        if recheck {
+            self.recheck_at = 0;
+        }
+        let reset = self.reset_at != 0 && self.reset_at <= now;
+        if reset {
             self.remaining = self.total;
             self.source = if self.total.is_some() { WindowSource::Local } else { WindowSource::Unknown };
-            self.reset_at = 0;
+            (self.reset_at, self.recheck_at) = (0, 0);
             self.doubtful = self.reserved > 0;
         }
-        due
+        reset || recheck
     }
 
     /// When it changes by itself.
     pub(crate) fn next_change(&self) -> Option<i64> {
-        [self.closed_until, self.reset_at].into_iter().filter(|at| *at != 0).min()
+        [self.closed_until, self.reset_at, self.recheck_at].into_iter().filter(|at| *at != 0).min()
     }
 
     /// Begins a reading.
@@ -123,7 +133,8 @@ impl Window {
         let meanwhile = u32::try_from(self.spent.saturating_sub(mark.0)).unwrap_or(u32::MAX);
         let remaining = reading.remaining.saturating_sub(meanwhile);
         let latest_reset = now + reading.length_ms;
-        let known_reset = (now + 1..=latest_reset).contains(&self.reset_at);
+        let refilled = self.remaining.is_some_and(|known| reading.remaining > known);
+        let known_reset = !refilled && (now + 1..=latest_reset).contains(&self.reset_at);
         if remaining == reading.total {
             self.reset_at = 0;
         } else if !known_reset {
@@ -138,6 +149,7 @@ impl Window {
         self.source = WindowSource::Upstream;
         self.observed_at = now;
         self.doubtful = meanwhile > 0 || self.reserved > 0;
+        self.recheck_at = if self.is_low() { now + RECHECK_MS } else { 0 };
     }
 
     /// As it is kept: reserved units count as spent, so a crash can lose units but never invent them.
@@ -163,5 +175,13 @@ impl Window {
         self.guessed = false;
         self.source = stored.source;
         self.observed_at = stored.observed_at;
+        self.recheck_at = if self.is_low() { stored.observed_at + RECHECK_MS } else { 0 };
+    }
+
+    fn is_low(&self) -> bool {
+        self.remaining.is_some_and(|units| units < LOW_UNITS.min(self.total.unwrap_or(LOW_UNITS)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,7 +152,7 @@ impl Live {
 
     /// Ends the stream with an error, and the turn with it.
     fn fail(&mut self, error: &Error) {
-        tracing::info!(request.id = self.id, error.code = %error.code, "stream failed: {error}");
+        tracing::warn!(request.id = self.id, error.code = %error.code, "stream failed: {error}");
         self.encoder.fail(error, &mut self.out);
         self.image = None;
         self.batches = stream::empty().boxed();

@@ -33,7 +33,9 @@ fn part(mut node: Node<'_>) -> Result<Part> {
         "refusal" => Ok(text_part(fields.required("refusal")?.string()?)),
         "image_url" => image(fields.required("image_url")?),
         "file" => file(fields.required("file")?),
-        "input_audio" => Err(path.error("unsupported_value", "audio input is not supported")),
+        "input_audio" => {
+            Err(path.error("unsupported_value", format!("'{path}' is audio, which is not supported")))
+        }
         other => {
             let known = "text, image_url, file";
             Err(path.error("invalid_value", format!("'{path}' is {other:?}, but must be one of {known}")))
@@ -76,9 +78,8 @@ fn image_source(node: Node<'_>) -> Result<Part> {
 fn file(mut node: Node<'_>) -> Result<Part> {
     let mut fields = node.fields()?;
     if let Some(id) = fields.take("file_id") {
-        return Err(id
-            .path
-            .error("unsupported_parameter", "stored files are not supported: send 'file_data'"));
+        let message = format!("'{}' is not supported: send 'file_data'", id.path);
+        return Err(id.path.error("unsupported_parameter", message));
     }
     let name = fields.optional("filename", Node::string)?.unwrap_or_default();
     let data = fields.required("file_data")?;

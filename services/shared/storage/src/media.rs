@@ -61,7 +61,6 @@ impl Kind {
 }
 
 /// Keeps the index. Every call fails only when the store does, or on an impossible row.
-#[expect(clippy::missing_errors_doc, reason = "said once, above")]
 #[async_trait::async_trait]
 pub trait MediaIndex: Send + Sync + 'static {
     /// Adds an item; one of the same kind with the same name or the same source is replaced.

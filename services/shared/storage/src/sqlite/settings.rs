@@ -101,7 +101,8 @@ mod tests {
 
     async fn insert(database: &Sqlite, number: i64, overrides: &[u8]) {
         let sealed = Sealer::new(SEALER).seal(&place(1), overrides).unwrap();
-        let insert = sqlx::query("INSERT INTO settings_revisions VALUES (?, ?, 'x', 0)").bind(number).bind(sealed);
+        let insert =
+            sqlx::query("INSERT INTO settings_revisions VALUES (?, ?, 'x', 0)").bind(number).bind(sealed);
         insert.execute(&database.pool).await.unwrap();
     }
 
@@ -130,8 +131,10 @@ mod tests {
         let (database, settings) = open(&dir).await;
         let overrides = serde_json::json!({"api_key": "hunter2"}).as_object().unwrap().clone();
         settings.append(0, overrides, "admin", 1).await.unwrap();
-        let (row,): (Vec<u8>,) =
-            sqlx::query_as("SELECT overrides FROM settings_revisions").fetch_one(&database.pool).await.unwrap();
+        let (row,): (Vec<u8>,) = sqlx::query_as("SELECT overrides FROM settings_revisions")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
         assert!(!row.windows(7).any(|part| part == b"hunter2"));
         insert(&database, 2, b"{}").await;
         assert!(matches!(settings.latest().await, Err(Error::Seal(_))));

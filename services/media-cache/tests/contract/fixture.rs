@@ -1,0 +1,183 @@
+//! A media cache over a scripted assets host, reached in one of three ways.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use axum::body::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime, settings};
+use grok2api_media_cache::{Deps, start};
+use grok2api_proto::{
+    Error, Result, Stream,
+    config::{
+        Config, GetRequest, ListParametersRequest, ListParametersResponse, Revision, RuntimeConfig,
+        UpdateRequest, WatchRequest,
+    },
+    media::{self, FetchRequest, Item, Kind, MediaCache, ReadRequest, StatRequest, UsageRequest},
+};
+use grok2api_storage::sqlite::Sqlite;
+use grok2api_testkit::{Reach, reach, runtime_config};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+
+use crate::assets::{Answer, Assets};
+
+pub(crate) const NOW: i64 = 1_760_000_000_000;
+pub(crate) const TOKEN: &str = "token-of-the-owner";
+
+pub(crate) struct Fixture {
+    pub(crate) cache: Arc<dyn MediaCache>,
+    pub(crate) assets: Assets,
+    pub(crate) clock: Clock,
+    pub(crate) dir: TempDir,
+    limits: watch::Sender<Revision>,
+    upstream: settings::Upstream,
+    tasks: Tasks,
+}
+
+impl Fixture {
+    pub(crate) async fn new(how: Reach) -> Self {
+        let tasks = Tasks::new();
+        let (assets, address) = Assets::start(&tasks).await;
+        let url: url::Url = format!("http://{address}").parse().unwrap();
+        let upstream = settings::Upstream { url: url.clone(), assets_url: url, allow_private_images: false };
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(NOW));
+        let limits = watch::Sender::new(revision(0, 1));
+        let cache = open(dir.path(), &upstream, &limits, &clock, &tasks).await;
+        let cache = reach(how, cache, media::server, media::client, &tasks).await;
+        Self { cache, assets, clock, dir, limits, upstream, tasks }
+    }
+
+    /// Stops the service and starts another one on the same directory.
+    pub(crate) async fn restart(&mut self, between: impl FnOnce(&Path)) {
+        self.tasks.shutdown().stop();
+        between(&self.dir.path().join("media"));
+        self.tasks = Tasks::new();
+        self.cache = open(self.dir.path(), &self.upstream, &self.limits, &self.clock, &self.tasks).await;
+    }
+
+    /// Sets both limits.
+    pub(crate) fn limit(&self, megabytes: u32) {
+        self.limits.send_modify(|current| *current = revision(current.number + 1, megabytes));
+    }
+
+    pub(crate) async fn fetch(&self, kind: Kind, location: &str) -> Result<Item> {
+        let request = FetchRequest {
+            request_id: "r".into(),
+            kind: kind.into(),
+            location: location.into(),
+            token: TOKEN.into(),
+        };
+        self.cache.fetch(request).await
+    }
+
+    /// Scripts and fetches an image of that size.
+    pub(crate) async fn image(&self, location: &str, size: usize) -> Item {
+        self.assets.script(location, [Answer::Bytes(jpeg(size))]);
+        self.fetch(Kind::Image, location).await.unwrap()
+    }
+
+    pub(crate) async fn stat(&self, name: &str) -> Result<Item> {
+        self.cache.stat(StatRequest { kind: Kind::Image.into(), name: name.into() }).await
+    }
+
+    pub(crate) async fn read(&self, item: &Item, offset: u64, length: Option<u64>) -> Result<Vec<Bytes>> {
+        let request = ReadRequest { kind: item.kind, name: item.name.clone(), offset, length };
+        let chunks = self.cache.read(request).await?;
+        chunks.map_ok(|chunk| chunk.data).try_collect().await
+    }
+
+    /// Items and bytes of images.
+    pub(crate) async fn images(&self) -> (u64, u64) {
+        let kinds = self.cache.usage(UsageRequest {}).await.unwrap().kinds;
+        let images = kinds.iter().find(|usage| usage.kind() == Kind::Image).unwrap();
+        (images.items, images.bytes)
+    }
+
+    /// File names in the directory of a kind, those of drafts included.
+    pub(crate) fn files(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.path().join("media").join(folder)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.tasks.shutdown().stop();
+    }
+}
+
+async fn open(
+    directory: &Path,
+    upstream: &settings::Upstream,
+    limits: &watch::Sender<Revision>,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> Arc<dyn MediaCache> {
+    let runtime = Runtime::follow(Arc::new(Limits(limits.subscribe())), tasks).await.unwrap();
+    let deps = Deps {
+        index: Sqlite::open(directory).await.unwrap().media(),
+        directory: directory.join("media"),
+        runtime: runtime.clone(),
+        egress: egress::Gateway::new(egress::Endpoints::from(upstream), runtime),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+    };
+    start(deps).await.unwrap()
+}
+
+/// Waits until the condition holds.
+pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the condition holds in time");
+}
+
+/// What begins like a JPEG; its length tells it from others.
+pub(crate) fn jpeg(size: usize) -> Bytes {
+    let noise = (0..size).map(|at| u8::try_from(at * at % 251).unwrap());
+    [0xff, 0xd8, 0xff, 0xe0].into_iter().chain(noise).take(size).collect()
+}
+
+/// What begins like an MP4 film.
+pub(crate) fn mp4(size: usize) -> Bytes {
+    let noise = (0..size).map(|at| u8::try_from(at % 253).unwrap());
+    b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41".iter().copied().chain(noise).take(size).collect()
+}
+
+fn revision(number: u64, megabytes: u32) -> Revision {
+    let config = RuntimeConfig {
+        image_cache_max_size_mb: megabytes,
+        video_cache_max_size_mb: megabytes,
+        ..runtime_config()
+    };
+    Revision { number, config: Some(config), author: String::new(), created_at: NOW }
+}
+
+/// A config service of which the test sets the limits.
+struct Limits(watch::Receiver<Revision>);
+
+#[tonic::async_trait]
+impl Config for Limits {
+    async fn get(&self, _: GetRequest) -> Result<Revision> {
+        Ok(self.0.borrow().clone())
+    }
+
+    async fn update(&self, _: UpdateRequest) -> Result<Revision> {
+        Err(Error::internal("the test sets the limits itself"))
+    }
+
+    async fn watch(&self, _: WatchRequest) -> Result<Stream<Revision>> {
+        Ok(WatchStream::new(self.0.clone()).map(Ok).boxed())
+    }
+
+    async fn list_parameters(&self, _: ListParametersRequest) -> Result<ListParametersResponse> {
+        Ok(ListParametersResponse::default())
+    }
+}

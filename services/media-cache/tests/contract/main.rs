@@ -1,0 +1,286 @@
+//! What a media cache must do, however it is reached.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails in a helper fails the test")]
+
+mod assets;
+mod fixture;
+
+use std::time::Duration;
+
+use futures_util::{TryStreamExt as _, future::join_all};
+use grok2api_proto::{
+    Kind as Failure,
+    media::{ClearRequest, FetchRequest, Kind, ReadRequest, UsageRequest},
+};
+use grok2api_testkit::Reach;
+use rstest::rstest;
+
+use assets::Answer;
+use fixture::{Fixture, NOW, TOKEN, eventually, jpeg, mp4};
+
+const IMAGE: &str = "users/u-1/generated/i-1/image.jpg";
+const VIDEO: &str = "users/u-1/generated/v-1/generated_video.mp4";
+
+#[rstest]
+#[tokio::test]
+async fn an_asset_is_fetched_with_its_owners_cookies_and_kept(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let item = fixture.image(IMAGE, 5000).await;
+    assert_eq!((item.kind(), item.content_type.as_str(), item.size), (Kind::Image, "image/jpeg", 5000));
+    assert_eq!(item.created_at, NOW);
+    assert!(item.name.ends_with(".jpg") && !item.name.contains("u-1"), "{}", item.name);
+    assert!(item.etag.starts_with('"') && item.etag.len() == 66, "{}", item.etag);
+    assert_eq!(fixture.assets.requests(), [(format!("/{IMAGE}"), format!("sso={TOKEN}; sso-rw={TOKEN}"))]);
+    assert_eq!(fixture.stat(&item.name).await.unwrap(), item);
+    assert_eq!(fixture.read(&item, 0, None).await.unwrap().concat(), jpeg(5000));
+    assert_eq!(fixture.files("images"), [item.name]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn many_callers_cause_one_request(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+    let fixture = Fixture::new(how).await;
+    fixture.assets.script(IMAGE, [Answer::Bytes(jpeg(200_000))]);
+    let items = join_all((0..50).map(|_| fixture.fetch(Kind::Image, IMAGE))).await;
+    assert!(items.iter().all(|item| item.as_ref().unwrap() == items[0].as_ref().unwrap()));
+    fixture.fetch(Kind::Image, &format!("/{IMAGE}")).await.unwrap();
+    assert_eq!(fixture.assets.requests().len(), 1);
+}
+
+#[rstest]
+#[case::forbidden(403)]
+#[case::missing(404)]
+#[case::limited(429)]
+#[case::broken(502)]
+#[tokio::test]
+async fn a_fresh_asset_may_be_refused_for_a_moment(
+    #[case] status: u16,
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    fixture.assets.script(IMAGE, [Answer::Status(status), Answer::Bytes(jpeg(100))]);
+    assert_eq!(fixture.fetch(Kind::Image, IMAGE).await.unwrap().size, 100);
+    assert_eq!(fixture.assets.requests().len(), 2);
+}
+
+#[rstest]
+#[case::forbidden(Answer::Status(403), "asset_forbidden", 4)]
+#[case::missing(Answer::Status(404), "asset_missing", 4)]
+#[case::broken(Answer::Status(500), "asset_fetch_failed", 4)]
+#[case::unauthenticated(Answer::Status(401), "asset_forbidden", 1)]
+#[case::gone(Answer::Status(410), "asset_missing", 1)]
+#[case::page(Answer::Page, "asset_not_media", 1)]
+#[case::other_kind(Answer::Bytes(mp4(100)), "asset_not_media", 1)]
+#[case::empty(Answer::Bytes("".into()), "asset_not_media", 1)]
+#[case::cut(Answer::Cut(jpeg(50_000), 100_000), "asset_fetch_failed", 4)]
+#[case::huge(Answer::Cut(jpeg(50_000), (64 << 20) + 1), "asset_too_large", 1)]
+#[tokio::test]
+async fn a_failed_fetch_is_an_error_that_leaves_nothing_behind(
+    #[case] answer: Answer,
+    #[case] code: &str,
+    #[case] requests: usize,
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    fixture.assets.script(IMAGE, [answer]);
+    let error = fixture.fetch(Kind::Image, IMAGE).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_ref()), (Failure::Upstream, code));
+    assert!(!error.message.contains("http") && !error.message.contains("u-1"), "{error}");
+    assert_eq!(fixture.assets.requests().len(), requests);
+    assert_eq!(fixture.images().await, (0, 0));
+    assert!(fixture.files("images").is_empty());
+    fixture.image(IMAGE, 100).await;
+}
+
+#[rstest]
+#[case::foreign("https://evil.example/users/u/image.jpg", Kind::Image, "untrusted_asset")]
+#[case::nothing("", Kind::Image, "invalid_value")]
+#[case::no_kind(IMAGE, Kind::Unspecified, "invalid_value")]
+#[tokio::test]
+async fn what_cannot_be_fetched_is_refused_without_a_request(
+    #[case] location: &str,
+    #[case] kind: Kind,
+    #[case] code: &str,
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    assert_eq!(fixture.fetch(kind, location).await.unwrap_err().code, code);
+    assert!(fixture.assets.requests().is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_film_is_read_in_parts(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+    let fixture = Fixture::new(how).await;
+    let film = mp4(700_001);
+    fixture.assets.script(VIDEO, [Answer::Bytes(film.clone())]);
+    let item = fixture.fetch(Kind::Video, VIDEO).await.unwrap();
+    assert_eq!(item.content_type, "video/mp4");
+    let chunks = fixture.read(&item, 0, None).await.unwrap();
+    assert!(chunks.len() > 1 && chunks.iter().all(|chunk| chunk.len() <= 256 * 1024));
+    assert_eq!(chunks.concat(), film);
+    assert_eq!(fixture.read(&item, 100, Some(200_000)).await.unwrap().concat(), film[100..200_100]);
+    assert_eq!(fixture.read(&item, 700_000, Some(50)).await.unwrap().concat(), film[700_000..]);
+    assert!(fixture.read(&item, 5, Some(0)).await.unwrap().concat().is_empty());
+    let error = fixture.read(&item, 700_001, None).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_ref()), (Failure::InvalidRequest, "range_not_satisfiable"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn only_plain_names_of_held_items_are_served(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let mut item = fixture.image(IMAGE, 100).await;
+    std::fs::write(fixture.dir.path().join("media/images/unknown.jpg"), jpeg(100)).unwrap();
+    let above = format!("../images/{}", item.name);
+    for name in
+        ["", "unknown.jpg", "../grok2api.db", "..", ".hidden", "a/b", "a\\b", "%2e%2e", above.as_str()]
+    {
+        assert_eq!(fixture.stat(name).await.unwrap_err().code, "media_not_found", "{name}");
+        item.name = name.to_owned();
+        let error = fixture.read(&item, 0, None).await.unwrap_err();
+        assert_eq!((error.kind, error.code.as_ref()), (Failure::NotFound, "media_not_found"), "{name}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_least_recently_used_item_goes_first(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let mut items = Vec::new();
+    for location in ["a", "b"] {
+        items.push(fixture.image(location, 400 << 10).await);
+        fixture.clock.advance(Duration::from_secs(1));
+    }
+    fixture.read(&items[0], 0, Some(1)).await.unwrap();
+    fixture.clock.advance(Duration::from_secs(1));
+    let last = fixture.image("c", 400 << 10).await;
+    assert_eq!(fixture.images().await, (2, 800 << 10));
+    assert_eq!(fixture.stat(&items[1].name).await.unwrap_err().code, "media_not_found");
+    let mut kept = [items[0].name.clone(), last.name];
+    kept.sort_unstable();
+    assert_eq!(fixture.files("images"), kept);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_item_over_the_limit_stays_until_the_next_one(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    fixture.image("small", 100).await;
+    fixture.clock.advance(Duration::from_secs(1));
+    let large = fixture.image("large", 2 << 20).await;
+    assert_eq!(fixture.images().await, (1, 2 << 20));
+    assert_eq!(fixture.read(&large, 0, None).await.unwrap().concat().len(), 2 << 20);
+    fixture.clock.advance(Duration::from_secs(1));
+    fixture.image("next", 100).await;
+    assert_eq!(fixture.images().await, (1, 100));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_lowered_limit_acts_at_once(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+    let fixture = Fixture::new(how).await;
+    fixture.limit(2);
+    eventually(async || {
+        let kinds = fixture.cache.usage(UsageRequest {}).await.unwrap().kinds;
+        kinds.iter().all(|usage| usage.limit_bytes == 2 << 20)
+    })
+    .await;
+    for location in ["a", "b", "c"] {
+        fixture.image(location, 600 << 10).await;
+        fixture.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(fixture.images().await.0, 3);
+    fixture.limit(1);
+    eventually(async || fixture.images().await == (1, 600 << 10)).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn clearing_a_kind_leaves_the_other_one(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+    let fixture = Fixture::new(how).await;
+    fixture.image("a", 100).await;
+    let image = fixture.image("b", 300_000).await;
+    fixture.assets.script(VIDEO, [Answer::Bytes(mp4(100))]);
+    fixture.fetch(Kind::Video, VIDEO).await.unwrap();
+    let request = ReadRequest { kind: image.kind, name: image.name, ..Default::default() };
+    let being_read = fixture.cache.read(request).await.unwrap();
+    let cleared = fixture.cache.clear(ClearRequest { kind: Kind::Image.into() }).await.unwrap();
+    assert_eq!((cleared.deleted, fixture.images().await), (2, (0, 0)));
+    assert_eq!((fixture.files("images").len(), fixture.files("videos").len()), (0, 1));
+    let chunks: Vec<_> = being_read.map_ok(|chunk| chunk.data).try_collect().await.unwrap();
+    assert_eq!(chunks.concat(), jpeg(300_000));
+}
+
+#[rstest]
+#[tokio::test]
+async fn bytes_that_were_taken_away_are_fetched_again(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let fixture = Fixture::new(how).await;
+    let item = fixture.image(IMAGE, 100).await;
+    std::fs::remove_file(fixture.dir.path().join("media/images").join(&item.name)).unwrap();
+    assert_eq!(fixture.read(&item, 0, None).await.unwrap_err().code, "media_not_found");
+    assert_eq!(fixture.fetch(Kind::Image, IMAGE).await.unwrap(), item);
+    assert_eq!(fixture.read(&item, 0, None).await.unwrap().concat(), jpeg(100));
+}
+
+#[tokio::test]
+async fn a_download_ends_when_its_caller_leaves() {
+    let fixture = Fixture::new(Reach::Direct).await;
+    fixture.assets.script(IMAGE, [Answer::Stall(jpeg(10_000))]);
+    let request = FetchRequest { kind: Kind::Image.into(), location: IMAGE.into(), ..Default::default() };
+    let fetching = fixture.cache.fetch(request);
+    let begun = eventually(async || !fixture.files("images").is_empty());
+    tokio::select! {
+        _ = fetching => panic!("the asset never ends"),
+        () = begun => {}
+    }
+    eventually(async || fixture.files("images").is_empty()).await;
+}
+
+#[tokio::test]
+async fn items_and_their_order_outlive_the_process() {
+    let mut fixture = Fixture::new(Reach::Direct).await;
+    let item = fixture.image(IMAGE, 5000).await;
+    fixture.restart(|_| {}).await;
+    assert_eq!(fixture.stat(&item.name).await.unwrap(), item);
+    assert_eq!(fixture.fetch(Kind::Image, IMAGE).await.unwrap(), item);
+    assert_eq!(fixture.assets.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_start_brings_index_and_files_in_line() {
+    let mut fixture = Fixture::new(Reach::Direct).await;
+    let gone = fixture.image("gone", 100).await;
+    let short = fixture.image("short", 200).await;
+    let kept = fixture.image("kept", 300).await;
+    let seed = "users-u-1-generated-i-1-image.jpg";
+    fixture
+        .restart(|media| {
+            let images = media.join("images");
+            std::fs::remove_file(images.join(&gone.name)).unwrap();
+            std::fs::write(images.join(&short.name), "<html>").unwrap();
+            std::fs::write(images.join(format!("{}#1", kept.name)), "half").unwrap();
+            std::fs::write(images.join(seed), jpeg(400)).unwrap();
+            std::fs::write(images.join("notes.txt"), "not ours").unwrap();
+        })
+        .await;
+    assert_eq!(fixture.images().await, (2, 700));
+    assert_eq!(fixture.files("images"), sorted([kept.name.as_str(), "notes.txt", seed]));
+    assert_eq!(fixture.stat(seed).await.unwrap().content_type, "image/jpeg");
+    assert_eq!(fixture.stat("notes.txt").await.unwrap_err().code, "media_not_found");
+}
+
+fn sorted<const N: usize>(mut names: [&str; N]) -> [&str; N] {
+    names.sort_unstable();
+    names
+}

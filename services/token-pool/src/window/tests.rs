@@ -1,0 +1,128 @@
+use rstest::rstest;
+
+use super::*;
+
+const HOUR: i64 = 3_600_000;
+const NOW: i64 = 100 * HOUR;
+
+fn reading(remaining: u32) -> Reading {
+    Reading { total: 80, remaining, length_ms: 20 * HOUR }
+}
+
+/// Read once, with nothing in flight.
+fn known(remaining: u32) -> Window {
+    let mut window = Window::default();
+    window.observe(reading(remaining), window.mark(), NOW);
+    window
+}
+
+#[test]
+fn units_are_reserved_then_spent_or_given_back() {
+    let mut window = known(80);
+    window.reserve(4);
+    window.reserve(1);
+    assert_eq!((window.remaining, window.reserved, window.available()), (Some(80), 5, Some(75)));
+    window.spend(4, NOW);
+    window.refund(1);
+    assert_eq!((window.remaining, window.reserved, window.available()), (Some(76), 0, Some(76)));
+}
+
+#[test]
+fn the_first_spent_unit_starts_the_clock_and_the_reset_gives_everything_back() {
+    let mut window = known(80);
+    assert_eq!(window.next_change(), None);
+    window.reserve(1);
+    window.spend(1, NOW + HOUR);
+    assert_eq!(window.next_change(), Some(NOW + 21 * HOUR));
+    assert!(!window.roll(NOW + 21 * HOUR - 1));
+    assert_eq!(window.remaining, Some(79));
+    assert!(window.roll(NOW + 21 * HOUR), "the truth should be read now");
+    assert_eq!((window.remaining, window.source, window.reset_at), (Some(80), WindowSource::Local, 0));
+}
+
+#[rstest]
+#[case::nothing_in_flight(0, 0, 50, false)]
+#[case::in_flight(5, 0, 45, true)]
+#[case::spent_meanwhile(0, 3, 47, true)]
+#[case::both(5, 3, 42, true)]
+#[case::more_than_there_is(40, 30, 0, true)]
+fn a_reading_is_taken_as_if_it_had_counted_nothing_in_flight(
+    #[case] reserved: u32,
+    #[case] spent_meanwhile: u32,
+    #[case] available: u32,
+    #[case] doubtful: bool,
+) {
+    let mut window = Window::default();
+    window.reserve(reserved + spent_meanwhile);
+    let mark = window.mark();
+    window.spend(spent_meanwhile, NOW);
+    window.observe(reading(50), mark, NOW);
+    assert_eq!(window.available(), Some(available));
+    assert!(!window.wants_reading() || reserved == 0, "not before what is in flight has ended");
+    window.refund(reserved);
+    assert_eq!(window.wants_reading(), doubtful);
+    window.observe(reading(50), window.mark(), NOW);
+    assert_eq!((window.available(), window.wants_reading()), (Some(50), false));
+}
+
+#[rstest]
+#[case::full(80, 0, 0)]
+#[case::begun_without_us(60, 0, NOW + 20 * HOUR)]
+#[case::our_own_clock_is_better(60, NOW + 3 * HOUR, NOW + 3 * HOUR)]
+#[case::past(60, NOW - HOUR, NOW + 20 * HOUR)]
+#[case::beyond_the_window(60, NOW + 21 * HOUR, NOW + 20 * HOUR)]
+#[case::refilled_since(78, NOW + 3 * HOUR, NOW + 20 * HOUR)]
+fn the_reset_is_our_own_estimate(#[case] remaining: u32, #[case] before: i64, #[case] after: i64) {
+    let mut window = known(70);
+    window.reset_at = before;
+    window.observe(reading(remaining), window.mark(), NOW);
+    assert_eq!(window.reset_at, after);
+}
+
+#[test]
+fn a_closure_ends_by_itself_and_leaves_the_ledger_alone() {
+    let mut window = known(80);
+    window.close(NOW + HOUR, false);
+    window.observe(reading(30), window.mark(), NOW);
+    assert_eq!(window.closed_until, NOW + HOUR, "the upstream's own word holds");
+    assert!(!window.roll(NOW + HOUR));
+    assert_eq!((window.closed_until, window.remaining), (0, Some(30)));
+}
+
+#[test]
+fn a_guessed_closure_is_shortened_when_the_upstream_reports_units() {
+    let mut window = known(80);
+    window.close(NOW + HOUR, true);
+    window.observe(reading(0), window.mark(), NOW);
+    assert_eq!(window.closed_until, NOW + HOUR);
+    window.observe(reading(30), window.mark(), NOW);
+    assert_eq!(window.closed_until, NOW + BURST_PAUSE_MS);
+}
+
+#[test]
+fn a_nearly_empty_window_is_looked_at_again_before_its_estimated_reset() {
+    let mut window = known(4);
+    window.reserve(1);
+    window.spend(1, NOW);
+    assert_eq!(window.next_change(), Some(NOW + RECHECK_MS));
+    assert!(window.roll(NOW + RECHECK_MS));
+    assert_eq!(window.remaining, Some(3), "nothing is taken for granted");
+    window.observe(reading(80), window.mark(), NOW + RECHECK_MS);
+    assert_eq!(window.next_change(), None);
+}
+
+#[test]
+fn what_is_kept_counts_reserved_units_as_spent() {
+    let mut window = known(80);
+    window.reserve(4);
+    window.close(NOW + 5, false);
+    let stored = window.stored();
+    assert_eq!(stored.remaining, Some(76));
+    let mut after_a_crash = Window::default();
+    after_a_crash.adopt(&stored);
+    assert_eq!(after_a_crash.available(), Some(76));
+    let mut alive = window.clone();
+    alive.adopt(&stored);
+    assert_eq!((alive.available(), alive.remaining), (Some(76), Some(80)));
+    assert_eq!(alive.stored(), stored);
+}

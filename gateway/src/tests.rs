@@ -7,6 +7,7 @@ use grok2api_testkit::{FakeChat, FakeMediaCache, Step, Turn, runtime_config};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    sync::Notify,
     time::timeout,
 };
 
@@ -75,12 +76,13 @@ async fn a_connection_that_closes_stops_a_turn_that_is_not_streamed() {
 
 #[tokio::test]
 async fn draining_lets_a_stream_finish_and_then_ends() {
-    let steps =
-        [text("a"), Step::Wait(Duration::from_millis(50)), Step::Batch(vec![Kind::End(End::default())])];
+    let gate = Arc::new(Notify::new());
+    let steps = [text("a"), Step::Until(gate.clone()), Step::Batch(vec![Kind::End(End::default())])];
     let (mut client, _chat, tasks) = start([Turn::of(steps)]).await;
     send(&mut client, STREAMED).await;
     expect(&mut client, "\"content\":\"a\"").await;
     tasks.shutdown().drain();
+    gate.notify_one();
     expect(&mut client, "[DONE]").await;
     assert!(tasks.finish(LONG).await);
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     middleware::{FromFnLayer, Next, from_fn_with_state},
     response::Response,
 };
@@ -46,5 +46,5 @@ fn given(headers: &HeaderMap) -> Option<&[u8]> {
         let (scheme, key) = value.as_bytes().split_at_checked("bearer ".len())?;
         scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
     });
-    bearer.or_else(|| headers.get("x-api-key").map(|value| value.as_bytes()))
+    bearer.or_else(|| headers.get("x-api-key").map(HeaderValue::as_bytes))
 }

@@ -13,9 +13,11 @@ use grok2api_proto::{
 use serde_json::Value;
 
 pub use options::documentation;
-use walk::Node;
+use walk::{Node, quoted};
 
 use super::present::Thinking;
+
+const LONGEST_NAME: usize = 256;
 
 /// What a client asked for.
 #[derive(Debug, PartialEq)]
@@ -45,7 +47,7 @@ impl Completion {
         let model = fields.required("model")?;
         let messages = fields.required("messages")?;
         let completion = Self {
-            model: model.nonempty()?,
+            model: name(model)?,
             stream: fields.optional("stream", Node::boolean)?.unwrap_or(false),
             include_usage: fields.optional("stream_options", include_usage)?.unwrap_or(false),
             thinking: fields.optional("thinking_mode", thinking)?,
@@ -72,6 +74,14 @@ fn json(body: &[u8]) -> Result<Value> {
     serde_json::from_str(text).map_err(|error| invalid(format!("the request body is not JSON: {error}")))
 }
 
+/// A model's name; errors and logs repeat it.
+fn name(node: Node<'_>) -> Result<String> {
+    if node.value.as_str().is_some_and(|name| name.len() > LONGEST_NAME) {
+        return Err(node.invalid(format_args!("must not be longer than {LONGEST_NAME} bytes")));
+    }
+    node.nonempty()
+}
+
 fn include_usage(mut node: Node<'_>) -> Result<bool> {
     Ok(node.fields()?.optional("include_usage", Node::boolean)?.unwrap_or(false))
 }
@@ -80,7 +90,10 @@ fn thinking(node: Node<'_>) -> Result<Thinking> {
     let path = node.path.to_string();
     let name = node.string()?;
     Thinking::named(&name).ok_or_else(|| {
-        Error::invalid(path, format!("thinking_mode {name:?} is none of reasoning_content, think, off"))
+        Error::invalid(
+            path,
+            format!("thinking_mode {} is none of reasoning_content, think, off", quoted(&name)),
+        )
     })
 }
 

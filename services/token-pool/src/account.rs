@@ -72,9 +72,11 @@ impl Account {
         if matches!(self.status, Status::Cooling { until, .. } if until <= now) {
             self.status = Status::Active;
         }
-        let rolled = self.windows.iter_mut().enumerate().filter_map(|(index, window)| {
-            window.roll(now).then_some(ClassId::new(index))
-        });
+        let rolled = self
+            .windows
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, window)| window.roll(now).then_some(ClassId::new(index)));
         rolled.collect()
     }
 
@@ -119,7 +121,8 @@ impl Account {
 
     /// Ends every blocking state by hand. Returns whether there was one.
     pub(crate) fn clear(&mut self) -> bool {
-        let blocked = self.status != Status::Active || self.windows.iter().any(|window| window.closed_until != 0);
+        let blocked =
+            self.status != Status::Active || self.windows.iter().any(|window| window.closed_until != 0);
         self.status = Status::Active;
         self.windows.iter_mut().for_each(Window::open);
         self.absolve();
@@ -156,9 +159,11 @@ impl Account {
 
     /// The row to write: who it is as stored, the rest as it is now.
     pub(crate) fn row(&self, classes: &Classes) -> StoredAccount {
-        let named = self.windows.iter().enumerate().map(|(index, window)| {
-            (classes.name(ClassId::new(index)).to_owned(), window.stored())
-        });
+        let named = self
+            .windows
+            .iter()
+            .enumerate()
+            .map(|(index, window)| (classes.name(ClassId::new(index)).to_owned(), window.stored()));
         let windows = named.filter(|(_, window)| *window != StoredWindow::default()).collect();
         StoredAccount {
             status: self.status.clone(),

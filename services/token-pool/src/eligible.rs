@@ -25,9 +25,13 @@ pub(crate) enum Reason {
     Banned,
     Invalid,
     Excluded,
-    Cooling { until: i64 },
+    Cooling {
+        until: i64,
+    },
     /// Too few units, or shut by a 429; `until` when the end is known.
-    Exhausted { until: Option<i64> },
+    Exhausted {
+        until: Option<i64>,
+    },
     /// It could serve, but has as many requests in flight as it may.
     Saturated,
 }
@@ -68,4 +72,65 @@ fn exhausted(account: &Account, request: &Request<'_>, now: i64) -> Option<Optio
         return Some(reset.filter(|_| ever).map(|reset| reset.max(window.closed_until)));
     }
     (window.closed_until > now).then_some(Some(window.closed_until))
+}
+
+#[cfg(test)]
+mod tests {
+    use grok2api_storage::accounts::{StoredAccount, Token};
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{classes::Classes, window::Reading};
+
+    const NOW: i64 = 1_000_000;
+
+    /// A basic account that could pay 4 units now.
+    fn able() -> Account {
+        let stored = StoredAccount::new(Uuid::from_u128(1), Token::new("token-0001"), Tier::Basic, NOW);
+        let mut account = Account::load(stored, &mut Classes::default());
+        let window = account.window_mut(ClassId::new(0));
+        window.observe(Reading { total: 8, remaining: 4, length_ms: 500 }, window.mark(), NOW);
+        account
+    }
+
+    fn request(cost: u32) -> Request<'static> {
+        Request { class: ClassId::new(0), cost, minimum_tier: Tier::Basic, exclude: &[], concurrency: 2 }
+    }
+
+    #[rstest]
+    #[case::able(|_: &mut Account| {}, Ok(()))]
+    #[case::disabled(|account: &mut Account| account.stored.enabled = false, Err(Reason::Disabled))]
+    #[case::banned(|account: &mut Account| account.status = Status::Banned { since: 0, cause: String::new() }, Err(Reason::Banned))]
+    #[case::invalid(|account: &mut Account| account.status = Status::Invalid { since: 0, cause: String::new() }, Err(Reason::Invalid))]
+    #[case::cooling(|account: &mut Account| account.status = Status::Cooling { until: NOW + 9, cause: String::new() }, Err(Reason::Cooling { until: NOW + 9 }))]
+    #[case::rested(|account: &mut Account| account.status = Status::Cooling { until: NOW, cause: String::new() }, Ok(()))]
+    #[case::reserved(|account: &mut Account| account.window_mut(ClassId::new(0)).reserve(1), Err(Reason::Exhausted { until: Some(NOW + 500) }))]
+    #[case::closed(|account: &mut Account| account.window_mut(ClassId::new(0)).close(NOW + 9, false), Err(Reason::Exhausted { until: Some(NOW + 9) }))]
+    #[case::saturated(|account: &mut Account| account.in_flight = 2, Err(Reason::Saturated))]
+    #[case::closed_and_saturated(|account: &mut Account| { account.in_flight = 2; account.window_mut(ClassId::new(0)).close(NOW + 9, false); }, Err(Reason::Exhausted { until: Some(NOW + 9) }))]
+    fn a_verdict_names_the_first_reason(#[case] change: fn(&mut Account), #[case] expected: Verdict) {
+        let mut account = able();
+        change(&mut account);
+        assert_eq!(eligible(&account, &request(4), NOW), expected);
+    }
+
+    #[test]
+    fn the_request_decides_as_well() {
+        let account = able();
+        let tried = [account.stored.id];
+        let verdict = |request: Request<'_>| eligible(&account, &request, NOW);
+        assert_eq!(verdict(Request { minimum_tier: Tier::Super, ..request(1) }), Err(Reason::TierTooLow));
+        assert_eq!(verdict(Request { exclude: &tried, ..request(1) }), Err(Reason::Excluded));
+        assert_eq!(verdict(request(5)), Err(Reason::Exhausted { until: Some(NOW + 500) }));
+        assert_eq!(
+            verdict(request(9)),
+            Err(Reason::Exhausted { until: None }),
+            "the window is never that large"
+        );
+        assert_eq!(
+            verdict(Request { class: ClassId::new(1), ..request(99) }),
+            Ok(()),
+            "an unknown quota is tried"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use grok2api_kit::lifecycle::Tasks;
 use tokio::time::MissedTickBehavior;
 
-use crate::shared::Shared;
+use crate::{pool::Pool, shared::Shared};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -19,7 +19,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, tasks: &Tasks) {
                 () = shutdown.draining() => return Ok::<(), Infallible>(()),
                 _ = ticks.tick() => {}
             }
-            if shared.with(|pool, now| pool.advance(now)) {
+            if shared.with(Pool::advance) {
                 shared.freed.notify_waiters();
             }
             if let Err(error) = shared.sync().await {

@@ -1,4 +1,49 @@
-//! Accounts: eligibility, lease, settle, cool down, refresh.
+//! The pool of account tokens: who may serve a request, what it costs, and who is to blame.
+//!
+//! # How it is laid out
+//!
+//! A functional core without IO, in which the time and the ids are arguments:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `token` | what people paste, made a token |
+//! | `window` | the ledger of one quota window: reserve, spend, refund, read, reset |
+//! | `account` | one account: status, windows, strikes; how blame lands on it |
+//! | `eligible`, `order` | the one rule of who may serve, and the one order of trying |
+//! | `policy` | outcome → scope → effect, as a table that fits one screen |
+//! | `pool` | all accounts and leases; an index that finds the best in O(log n); the queue of readings |
+//!
+//! Around it: `shared` (one lock, one writer to the store), `service` (validate, ask the pool, map), `housekeeping`
+//! (once a second), `refresh` (true quotas from the upstream).
+//!
+//! # What holds
+//!
+//! - Units are reserved at the lease and spent or refunded at the settle: reserved + spent ≤ granted, always. In the
+//!   store, reserved units count as spent, so a killed process may lose units but never sells them twice.
+//! - A reading of the upstream cannot tell which units in flight it has counted. It is taken as if it had counted
+//!   none, and repeated once nothing is in flight: too careful for a moment, exact at rest.
+//! - A lease lives 30 s unless it is renewed. The units of an expired one stay spent: whoever held it may have used
+//!   it.
+//! - Every cooldown and closed window has an end. Only "invalid" and "banned" wait for a person.
+//! - One request penalises at most two accounts, and the last usable account is never rested.
+//!
+//! # Decisions
+//!
+//! - *A 429 closes a window beside its ledger.* It says when to come back, not how many units are left; the numbers
+//!   come from the reading that a 429 asks for. When the upstream named no time and reports units after all, the
+//!   window opens again after a minute.
+//! - *A reset is an estimate.* The upstream tells the length of a window, not its end, so the end is taken to be one
+//!   length after the first unit we spent, or after the first reading. At that time the window counts as full and is
+//!   read at once. One with fewer units than the dearest request costs is also read every 15 minutes, since it may
+//!   have refilled long before.
+//! - *Blame for one incident falls once*: a failure of a lease that began before the account was last blamed does not
+//!   escalate.
+//! - *The other process wins where it wrote.* The command line and the server share the database. A row that changed
+//!   there is merged field by field against what was last seen: what the other changed is taken over, the rest
+//!   stays as it is here.
+//! - *A refusal looks at every account* to name the reason and the earliest recovery. Only a pool that cannot serve
+//!   pays for that.
+
 mod account;
 mod classes;
 mod eligible;

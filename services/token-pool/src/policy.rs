@@ -29,13 +29,23 @@ pub(crate) enum Effect {
     /// Strikes and failures are forgotten.
     Absolve,
     /// The window is shut until the upstream's `Retry-After`, else until its reset, else for `default_ms`.
-    CloseWindow { default_ms: i64, longest_ms: i64 },
+    CloseWindow {
+        default_ms: i64,
+        longest_ms: i64,
+    },
     /// Rests for `first_ms`, twice as long each further time in a row. Soft.
-    Cool { first_ms: i64, longest_ms: i64 },
+    Cool {
+        first_ms: i64,
+        longest_ms: i64,
+    },
     /// Rests for `ms`; counts for nothing. Soft.
-    Pause { ms: i64 },
+    Pause {
+        ms: i64,
+    },
     /// A second strike within `within_ms` makes the account invalid; the first asks for a probe.
-    Strike { within_ms: i64 },
+    Strike {
+        within_ms: i64,
+    },
     /// Out for good.
     Ban,
 }

@@ -2,24 +2,25 @@
 
 mod firewall;
 mod index;
+mod readings;
 mod reads;
 mod refusal;
 
 use std::collections::{BTreeSet, HashMap};
 
 use grok2api_proto::pool::Outcome;
-use grok2api_storage::accounts::{Status, StoredAccount, Tier, Token};
+use grok2api_storage::accounts::{StoredAccount, Tier};
 use uuid::Uuid;
 
+pub(crate) use readings::{ReadEnd, ReadJob};
 pub(crate) use reads::{Target, Urgency};
 pub(crate) use refusal::Refusal;
 
 use crate::{
     account::{Account, Blame},
-    classes::{ClassId, Classes, Counter},
+    classes::{ClassId, Classes},
     eligible::{Request, eligible},
     policy::{self, Effect},
-    window::{Mark, Reading},
 };
 use firewall::Firewall;
 use index::{Index, Place};
@@ -84,29 +85,6 @@ pub(crate) struct Settlement {
     pub(crate) cause: String,
 }
 
-/// A reading to make.
-#[derive(Clone, Debug)]
-pub(crate) struct ReadJob {
-    pub(crate) target: Target,
-    pub(crate) token: Token,
-    pub(crate) tier: Tier,
-    pub(crate) rate_limit_name: String,
-    pub(crate) counter: Counter,
-    pub(crate) began_at: i64,
-    mark: Mark,
-}
-
-/// How a reading ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ReadEnd {
-    /// Plausible numbers.
-    Reading(Reading),
-    /// The credential was refused.
-    Refused(Outcome, String),
-    /// Nothing was learned; what is known stays.
-    Nothing,
-}
-
 impl Pool {
     /// Leases of an account at once; a change re-sorts everything.
     pub(crate) fn set_concurrency(&mut self, concurrency: u32, now: i64) {
@@ -164,7 +142,12 @@ impl Pool {
     }
 
     /// Reserves the units of a request on the best account.
-    pub(crate) fn lease(&mut self, wanted: &Wanted, lease: Uuid, now: i64) -> Result<(&Account, i64), Refusal> {
+    pub(crate) fn lease(
+        &mut self,
+        wanted: &Wanted,
+        lease: Uuid,
+        now: i64,
+    ) -> Result<(&Account, i64), Refusal> {
         self.advance(now);
         let class = self.class(&wanted.class, now);
         let request = Request {
@@ -180,30 +163,31 @@ impl Pool {
             account.last_used_at = Some(now);
             let window = account.window_mut(class);
             window.reserve(wanted.cost);
-            if window.rate_limit_name.as_deref() != Some(&wanted.rate_limit_name) {
-                window.rate_limit_name = Some(wanted.rate_limit_name.as_str().into());
-            }
+            window.name(&wanted.rate_limit_name);
         });
         self.unwritten.insert(id);
         let expires_at = now + LEASE_MS;
         self.expiries.insert((expires_at, lease));
-        self.leases.insert(lease, Lease {
-            account: id,
-            class,
-            cost: wanted.cost,
-            owner: wanted.owner.clone(),
-            request_id: wanted.request_id.clone(),
-            minimum_tier: wanted.minimum_tier,
-            began_at: now,
-            expires_at,
-        });
+        self.leases.insert(
+            lease,
+            Lease {
+                account: id,
+                class,
+                cost: wanted.cost,
+                owner: wanted.owner.clone(),
+                request_id: wanted.request_id.clone(),
+                minimum_tier: wanted.minimum_tier,
+                began_at: now,
+                expires_at,
+            },
+        );
         Ok((&self.slots[&id].account, expires_at))
     }
 
-    /// Ends a lease and applies its outcome. Returns whether it was alive.
-    pub(crate) fn settle(&mut self, lease: Uuid, settlement: &Settlement, now: i64) -> bool {
+    /// Ends a lease and applies its outcome. Returns whose it was, unless it had ended before.
+    pub(crate) fn settle(&mut self, lease: Uuid, settlement: &Settlement, now: i64) -> Option<Uuid> {
         self.advance(now);
-        let Some(lease) = self.end(lease, settlement.charged, now) else { return false };
+        let lease = self.end(lease, settlement.charged, now)?;
         let effect = policy::rule(settlement.outcome).effect;
         let blame = Blame {
             effect,
@@ -219,7 +203,7 @@ impl Pool {
         } else if settlement.outcome == Outcome::RateLimited {
             self.reads.want((lease.account, lease.class), Urgency::Used, now);
         }
-        true
+        Some(lease.account)
     }
 
     /// Keeps an owner's leases alive. Returns those that are gone.
@@ -263,55 +247,6 @@ impl Pool {
         }
     }
 
-    /// The next reading to make, if one is due and the budget allows it.
-    pub(crate) fn next_read(&mut self, now: i64) -> Option<ReadJob> {
-        self.advance(now);
-        loop {
-            let target = self.reads.take(now)?;
-            let Some(slot) = self.slots.get(&target.0) else { continue };
-            let account = &slot.account;
-            if !account.stored.enabled || matches!(account.status, Status::Invalid { .. } | Status::Banned { .. }) {
-                self.reads.done(target, true, now);
-                continue;
-            }
-            let window = account.window(target.1);
-            let name = window.rate_limit_name.as_deref().unwrap_or(self.classes.rate_limit_name(target.1));
-            return Some(ReadJob {
-                target,
-                token: account.stored.token.clone(),
-                tier: account.stored.tier,
-                rate_limit_name: name.to_owned(),
-                counter: self.classes.counter(target.1),
-                began_at: now,
-                mark: window.mark(),
-            });
-        }
-    }
-
-    /// Takes in what a reading brought.
-    pub(crate) fn read_done(&mut self, job: &ReadJob, end: ReadEnd, now: i64) {
-        let (id, class) = job.target;
-        self.reads.done(job.target, matches!(end, ReadEnd::Reading(_)), now);
-        match end {
-            ReadEnd::Nothing => {}
-            ReadEnd::Reading(reading) => {
-                self.change(id, now, |account, _| {
-                    account.window_mut(class).observe(reading, job.mark, now);
-                });
-                // The credential was taken: what it was struck for is disproved.
-                self.absolve(id);
-                self.unwritten.insert(id);
-                if self.slots.get(&id).is_some_and(|slot| slot.account.window(class).is_settled()) {
-                    self.reads.forget(job.target);
-                }
-            }
-            ReadEnd::Refused(outcome, cause) => {
-                let effect = policy::rule(outcome).effect;
-                self.blame(id, &Blame { effect, class, began_at: job.began_at, retry_after_ms: None, cause }, now);
-            }
-        }
-    }
-
     /// The account of an id or of a token.
     pub(crate) fn find(&self, id: Option<Uuid>, token: Option<[u8; 32]>) -> Option<&Account> {
         let by_token = token.and_then(|digest| self.by_token.get(&digest).copied());
@@ -342,10 +277,13 @@ impl Pool {
         self.slots.get(&id).map(|slot| slot.account.row(&self.classes))
     }
 
-    /// A row was written and has this version now.
+    /// A row was written and has this version now. What the operator says may be newer already, and stays.
     pub(crate) fn written(&mut self, row: StoredAccount, version: u64) {
         if let Some(slot) = self.slots.get_mut(&row.id) {
-            slot.account.stored = StoredAccount { version, ..row };
+            let stored = &mut slot.account.stored;
+            stored.version = version;
+            (stored.status, stored.windows, stored.last_used_at) =
+                (row.status, row.windows, row.last_used_at);
         }
     }
 
@@ -383,7 +321,11 @@ impl Pool {
         let wants_reading = self.change(lease.account, now, |account, _| {
             account.in_flight = account.in_flight.saturating_sub(1);
             let window = account.window_mut(lease.class);
-            if spent { window.spend(lease.cost, now) } else { window.refund(lease.cost) }
+            if spent {
+                window.spend(lease.cost, now);
+            } else {
+                window.refund(lease.cost);
+            }
             window.wants_reading()
         });
         self.unwritten.insert(lease.account);
@@ -422,14 +364,6 @@ impl Pool {
             self.place_all(now);
         }
         class
-    }
-
-    fn want_unknown(&mut self, id: Uuid, urgency: Urgency, now: i64) {
-        let Some(slot) = self.slots.get(&id) else { return };
-        let tier = slot.account.stored.tier;
-        let unknown = self.classes.of_tier(tier).filter(|class| slot.account.window(*class).wants_reading());
-        let unknown: Vec<ClassId> = unknown.collect();
-        unknown.into_iter().for_each(|class| self.reads.want((id, class), urgency, now));
     }
 
     /// The one way to change an account: it leaves its place and finds its new one.

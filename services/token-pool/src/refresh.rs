@@ -9,7 +9,7 @@ use grok2api_kit::{egress::Gateway, lifecycle::Tasks};
 use tokio::time::MissedTickBehavior;
 
 use crate::{
-    pool::{ReadEnd, ReadJob},
+    pool::{Pool, ReadEnd, ReadJob},
     shared::Shared,
 };
 
@@ -25,7 +25,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, egress: Gateway, tasks: &Tasks) {
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < AT_ONCE
-                && let Some(job) = shared.with(|pool, now| pool.next_read(now))
+                && let Some(job) = shared.with(Pool::next_read)
             {
                 running.push(read(&egress, job));
             }
@@ -42,7 +42,13 @@ pub(crate) fn spawn(shared: Arc<Shared>, egress: Gateway, tasks: &Tasks) {
 async fn read(egress: &Gateway, job: ReadJob) -> (ReadJob, ReadEnd) {
     let (account, name) = (job.target.0, &job.rate_limit_name);
     let end = match upstream::read(egress, &job).await {
-        Ok(end) => end,
+        Ok(end) => {
+            if let ReadEnd::Refused(outcome, cause) = &end {
+                let outcome = outcome.as_str_name();
+                tracing::warn!(account.id = %account, outcome, "the upstream refused account {account}: {cause}");
+            }
+            end
+        }
         Err(reason) => {
             tracing::warn!(
                 account.id = %account,

@@ -52,13 +52,13 @@ impl TokenPool for Service {
     }
 
     async fn settle(&self, request: SettleRequest) -> Result<SettleResponse> {
-        let Ok(lease) = Uuid::parse_str(&request.lease_id) else { return Ok(SettleResponse { settled: false }) };
+        let Ok(lease) = Uuid::parse_str(&request.lease_id) else {
+            return Ok(SettleResponse { settled: false });
+        };
         let settlement = settlement(&request);
-        let settled = self.0.update(|pool, now| pool.settle(lease, &settlement, now));
-        let scope = policy::rule(settlement.outcome).scope;
-        let outcome = settlement.outcome.as_str_name();
-        tracing::debug!(lease.id = %lease, outcome, ?scope, settled, "lease settled: {}", settlement.cause);
-        Ok(SettleResponse { settled })
+        let account = self.0.update(|pool, now| pool.settle(lease, &settlement, now));
+        log(account, &settlement);
+        Ok(SettleResponse { settled: account.is_some() })
     }
 
     async fn renew(&self, request: RenewRequest) -> Result<RenewResponse> {
@@ -116,6 +116,18 @@ fn try_lease(pool: &mut Pool, wanted: &Wanted, now: i64) -> Result<LeaseGrant, R
     })
 }
 
+fn log(account: Option<Uuid>, settlement: &Settlement) {
+    let rule = policy::rule(settlement.outcome);
+    let (outcome, scope, cause) = (settlement.outcome.as_str_name(), rule.scope, &settlement.cause);
+    match account {
+        Some(id) if rule.effect.is_penalty() => {
+            tracing::info!(account.id = %id, outcome, ?scope, "account {id} failed: {cause}");
+        }
+        Some(id) => tracing::debug!(account.id = %id, outcome, ?scope, "lease of account {id} settled"),
+        None => tracing::debug!(outcome, "a lease was settled that had ended before"),
+    }
+}
+
 fn wanted(request: LeaseRequest) -> Result<Wanted> {
     for (value, name) in [(&request.owner, "owner"), (&request.class, "class")] {
         if value.is_empty() {
@@ -130,7 +142,11 @@ fn wanted(request: LeaseRequest) -> Result<Wanted> {
         minimum_tier: minimum_tier.unwrap_or(Tier::Basic),
         exclude: request.exclude_accounts.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect(),
         // Without an id, every attempt is a request of its own.
-        request_id: if request.request_id.is_empty() { Uuid::now_v7().to_string() } else { request.request_id },
+        request_id: if request.request_id.is_empty() {
+            Uuid::now_v7().to_string()
+        } else {
+            request.request_id
+        },
         owner: request.owner,
         class: request.class,
         rate_limit_name: request.rate_limit_name,

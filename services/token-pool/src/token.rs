@@ -18,7 +18,9 @@ pub(crate) fn normalise(pasted: &str) -> Result<Token, &'static str> {
         "" => Err("the token is empty"),
         _ if token.chars().count() < MIN_CHARS => Err("the token is too short"),
         _ if token.chars().count() > MAX_CHARS => Err("the token is too long"),
-        _ if !token.bytes().all(is_cookie_byte) => Err("the token holds characters that cannot stand in a cookie"),
+        _ if !token.bytes().all(is_cookie_byte) => {
+            Err("the token holds characters that cannot stand in a cookie")
+        }
         _ => Ok(Token::new(token)),
     }
 }
@@ -28,7 +30,10 @@ fn pick(text: &str) -> &str {
     let text = text.trim().trim_matches(['"', '\'']);
     let text = text.strip_prefix("Cookie:").unwrap_or(text);
     let named = |name: &str| {
-        text.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|pair| pair.0 == name).map(|pair| pair.1)
+        text.split(';')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|pair| pair.0 == name)
+            .map(|pair| pair.1)
     };
     named("sso").or_else(|| named("sso-rw")).unwrap_or_else(|| text.split(';').next().unwrap_or_default())
 }
@@ -61,7 +66,7 @@ mod tests {
     #[case::header("Cookie: sso=sim-basic-0001")]
     #[case::tail("sim-basic-0001; theme=dark")]
     #[case::quoted("\"sim-basic-0001\"")]
-    #[case::debris("\u{feff}sim-\u{200b}basic-\0000\u{2013}1\u{2019}")]
+    #[case::debris("\u{feff}sim-\u{200b}basic-\u{0}000\u{2013}1\u{2019}")]
     #[case::broken_line("sim-basic-\r\n0001")]
     fn one_token_in_many_spellings(#[case] pasted: &str) {
         assert_eq!(normalise(pasted).unwrap().expose(), "sim-basic-0001");

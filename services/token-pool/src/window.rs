@@ -63,6 +63,13 @@ impl Window {
         self.remaining.is_some() && !self.doubtful && self.closed_until == 0
     }
 
+    /// Remembers what the upstream calls it.
+    pub(crate) fn name(&mut self, rate_limit_name: &str) {
+        if !rate_limit_name.is_empty() && self.rate_limit_name.as_deref() != Some(rate_limit_name) {
+            self.rate_limit_name = Some(rate_limit_name.into());
+        }
+    }
+
     pub(crate) fn reserve(&mut self, units: u32) {
         self.reserved += units;
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     data_url,
-    walk::{Node, Path},
+    walk::{Node, Path, quoted},
 };
 
 pub(super) fn parse(mut node: Node<'_>) -> Result<Vec<Part>> {
@@ -38,7 +38,8 @@ fn part(mut node: Node<'_>) -> Result<Part> {
         }
         other => {
             let known = "text, image_url, file";
-            Err(path.error("invalid_value", format!("'{path}' is {other:?}, but must be one of {known}")))
+            Err(path
+                .error("invalid_value", format!("'{path}' is {}, but must be one of {known}", quoted(other))))
         }
     }
 }
@@ -69,7 +70,7 @@ fn image_source(node: Node<'_>) -> Result<Part> {
         })?
     };
     if !data.media_type.starts_with("image/") {
-        let message = format!("'{path}' is of type {:?}, but must be an image", data.media_type);
+        let message = format!("'{path}' is of type {}, but must be an image", quoted(&data.media_type));
         return Err(path.error("invalid_value", message));
     }
     Ok(attachment(path, Source::Data(data.bytes), data.media_type, String::new()))

@@ -7,7 +7,7 @@ use grok2api_proto::{
 
 use super::{
     content,
-    walk::{Fields, Node},
+    walk::{Fields, Node, quoted},
 };
 
 /// OpenAI's role names. `developer` is what newer models call `system`, `function` what older ones call `tool`.
@@ -66,7 +66,7 @@ fn role(node: Node<'_>) -> Result<(Role, bool)> {
     let known = ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| (*role, name == "function"));
     known.ok_or_else(|| {
         let names = ROLES.map(|(name, _)| name).join(", ");
-        path.error("invalid_value", format!("'{path}' is {name:?}, but must be one of {names}"))
+        path.error("invalid_value", format!("'{path}' is {}, but must be one of {names}", quoted(&name)))
     })
 }
 

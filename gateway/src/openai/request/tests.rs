@@ -189,6 +189,17 @@ fn a_wrong_request_is_refused_by_name(
     assert!(param.is_none_or(|param| error.message.contains(param)), "{}", error.message);
 }
 
+#[rstest]
+#[case(json!({"model": "m".repeat(100_000), "messages": []}))]
+#[case(messages(json!([{"role": "ö".repeat(100_000)}])))]
+#[case(content(json!([{"type": "t".repeat(100_000)}])))]
+#[case(content(json!([{"type": "image_url", "image_url": format!("data:{}/x;base64,aGk=", "y".repeat(100_000))}])))]
+#[case(with("thinking_mode", json!("z".repeat(100_000))))]
+fn an_error_does_not_repeat_a_long_value(#[case] request: Value) {
+    let message = parse(&request).unwrap_err().message;
+    assert!(message.len() < 400, "{message}");
+}
+
 #[test]
 fn a_plain_request_is_not_streamed() {
     let plain = parse(&content(json!("hi"))).unwrap();

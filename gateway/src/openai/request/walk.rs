@@ -134,6 +134,15 @@ impl<'p> Fields<'p> {
     }
 }
 
+/// A client's own text as an error repeats it: quoted, and only its beginning.
+pub(super) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
 fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,1 +1,118 @@
-//! x
+//! What is kept over a restart, what changes without one, and what bad input gets.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::Product;
+
+#[tokio::test]
+async fn a_second_start_keeps_accounts_parameters_quotas_and_media() {
+    let product = Product::start().await;
+    product.set(&[("image_mode", json!("base64")), ("image_mode", json!("url")), ("base_url", json!("https://media.example"))]).await;
+    let answer = product.ask("grok-3-fast", "draw a moon").await.content();
+    let image = answer.split("https://media.example").nth(1).unwrap().split(')').next().unwrap().to_owned();
+    let before = product.settled().await;
+    let product = product.restart().await;
+    let after = product.accounts().await;
+    let ids = |accounts: &[grok2api_proto::pool::Account]| accounts.iter().map(|account| account.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&before), ids(&after));
+    let used = |accounts: &[grok2api_proto::pool::Account]| accounts.iter().filter(|account| account.last_used_at > 0).count();
+    assert_eq!((used(&before), used(&after)), (1, 1));
+    assert_eq!(product.get(&image).await.status, 200);
+    assert!(product.ask("grok-3-fast", "draw a sun").await.content().contains("https://media.example/images/"));
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn the_pool_knows_what_a_turn_cost() {
+    let product = Product::start().await;
+    for (model, text, cost) in [("grok-3-fast", "x", 1), ("grok-4-expert", "x", 4), ("grok-3-fast", "draw a moon", 4)] {
+        let left = |product: &Product| -> u32 {
+            let views = product.sim.accounts();
+            views.values().map(|view| view.windows[&grok2api_upstream_sim::Pool::Credits].remaining).sum()
+        };
+        product.sim.account("sim-basic-1").unwrap();
+        product.sim.account("sim-basic-2").unwrap();
+        let before = left(&product);
+        assert_eq!(product.ask(model, text).await.status, 200);
+        assert_eq!(before - left(&product), cost, "{model} {text}");
+        let known = product.settled().await;
+        let total: u32 = known.iter().flat_map(|account| &account.windows).filter_map(|window| window.remaining).sum();
+        assert!(total == 0 || total <= left(&product) + 80, "{known:#?}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_pool_says_how_to_fill_it() {
+    let product = Product::with(crate::support::Shape::Whole, &[]).await;
+    let answer = product.ask("grok-3-fast", "x").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "no_accounts"));
+    assert!(answer.text.contains("grok2api accounts add"), "{}", answer.text);
+    product.add(&["sim-basic-1"]).await;
+    assert_eq!(product.ask("grok-3-fast", "x").await.status, 200);
+    product.stop().await;
+}
+
+#[rstest]
+#[case(json!({"messages": [{"role": "user", "content": "x"}]}), 400, "model")]
+#[case(json!({"model": 3, "messages": []}), 400, "model")]
+#[case(json!({"model": "grok-3-fast"}), 400, "messages")]
+#[case(json!({"model": "grok-3-fast", "messages": "x"}), 400, "messages")]
+#[case(json!({"model": "grok-3-fast", "messages": []}), 400, "messages")]
+#[case(json!({"model": "grok-3-fast", "messages": [{"role": "wizard", "content": "x"}]}), 400, "messages[0].role")]
+#[case(json!({"model": "grok-3-fast", "messages": [{"role": "user", "content": 7}]}), 400, "messages[0].content")]
+#[case(json!({"model": "grok-3-fast", "messages": [{"role": "user", "content": "   "}]}), 400, "messages")]
+#[case(json!({"model": "grok-3-fast", "stream": "yes", "messages": [{"role": "user", "content": "x"}]}), 400, "stream")]
+#[case(json!({"model": "grok-3-fast", "n": 2, "messages": [{"role": "user", "content": "x"}]}), 400, "n")]
+#[case(json!({"model": "gpt-4", "messages": [{"role": "user", "content": "x"}]}), 404, "model")]
+#[tokio::test]
+async fn bad_input_is_told_with_its_parameter(#[case] body: Value, #[case] status: u16, #[case] param: &str) {
+    let product = Product::start().await;
+    let answer = product.chat(&body).await;
+    let error = answer.json()["error"].clone();
+    assert_eq!((answer.status, error["param"].as_str()), (status, Some(param)), "{}", answer.text);
+    assert!(["message", "type", "param", "code"].iter().all(|key| error.get(key).is_some()));
+    assert_eq!(product.sim.counters().requests - quota_reads(&product), 0, "nothing reached the upstream");
+    product.stop().await;
+}
+
+/// Requests the pool makes by itself to learn the quotas.
+fn quota_reads(product: &Product) -> u64 {
+    product.sim.requests().iter().filter(|request| request.path.ends_with("/rate-limits")).count() as u64
+}
+
+#[rstest]
+#[case(b"{\"model\": ".to_vec(), 400)]
+#[case(b"\xff\xfe{}".to_vec(), 400)]
+#[case(b"[]".to_vec(), 400)]
+#[case(Vec::new(), 400)]
+#[case(vec![b' '; 34 << 20], 413)]
+#[tokio::test]
+async fn what_is_no_request_is_refused_in_the_openai_shape(#[case] body: Vec<u8>, #[case] status: u16) {
+    let product = Product::start().await;
+    let answer = product.post("/v1/chat/completions", body).await;
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.json()["error"]["type"], "invalid_request_error");
+    assert!(!answer.header("x-request-id").is_empty());
+    assert_eq!(product.ask("grok-3-fast", "[[sim:say=next]]").await.content(), "next");
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn parameters_apply_without_a_restart_and_bad_ones_change_nothing() {
+    use grok2api_proto::config::UpdateRequest;
+    let product = Product::start().await;
+    let config = &product.gateway().services.config;
+    let changes = [("image_mode".to_owned(), "\"url\"".to_owned()), ("stream_total_timeout".to_owned(), "\"long\"".to_owned())].into();
+    let error = config.update(UpdateRequest { changes, expected_revision: None, author: "t".into() }).await.unwrap_err();
+    assert_eq!(error.param.as_deref(), Some("stream_total_timeout"));
+    product.set(&[("filtered_tags", json!(""))]).await;
+    let answer = product.ask("grok-3-fast", "[[sim:say=a <xaiartifact>b]]").await;
+    assert_eq!(answer.content(), "a <xaiartifact>b");
+    product.set(&[("temporary", json!(false))]).await;
+    product.ask("grok-3-fast", "x").await;
+    let sent = product.sim.requests().into_iter().rfind(|request| request.path.ends_with("/conversations/new")).unwrap();
+    assert!(sent.body.unwrap().get().contains("\"temporary\":false"));
+    product.stop().await;
+}

@@ -15,7 +15,9 @@ pub enum Error {
     #[error("the store cannot be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A later version of this program has used the store.
-    #[error("the store has migration {found}, this program knows {known}: use the newer program it was used with")]
+    #[error(
+        "the store has migration {found}, this program knows {known}: use the newer program it was used with"
+    )]
     Newer {
         /// The newest migration in the store.
         found: i64,

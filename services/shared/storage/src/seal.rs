@@ -71,7 +71,8 @@ impl Sealer {
     pub fn seal(&self, row: &[u8], secret: &[u8]) -> Result<Vec<u8>> {
         let nonce = XNonce::generate();
         let payload = Payload { msg: secret, aad: row };
-        let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| Error::Seal("a secret is too long".into()))?;
+        let sealed =
+            self.cipher.encrypt(&nonce, payload).map_err(|_| Error::Seal("a secret is too long".into()))?;
         Ok([&[FORMAT], &self.id[..], &nonce[..], &sealed].concat())
     }
 
@@ -106,8 +107,9 @@ impl Sealer {
     fn from_base64(place: &str, text: &str) -> Result<Self> {
         let bytes = BASE64_STANDARD.decode(text.trim()).ok();
         let key = bytes.and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
-        key.map(Self::new)
-            .ok_or_else(|| Error::Seal(format!("{place}: a key is {KEY_BYTES} bytes in base64 (44 characters)")))
+        key.map(Self::new).ok_or_else(|| {
+            Error::Seal(format!("{place}: a key is {KEY_BYTES} bytes in base64 (44 characters)"))
+        })
     }
 }
 
@@ -159,7 +161,8 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_and_never_looks_the_same_twice() {
         let sealer = Sealer::new([7; 32]);
-        let (first, second) = (sealer.seal(b"row", b"secret").unwrap(), sealer.seal(b"row", b"secret").unwrap());
+        let (first, second) =
+            (sealer.seal(b"row", b"secret").unwrap(), sealer.seal(b"row", b"secret").unwrap());
         assert_ne!(first, second);
         assert_eq!(sealer.open(b"row", &first).unwrap(), b"secret");
         assert!(!first.windows(6).any(|part| part == b"secret"));

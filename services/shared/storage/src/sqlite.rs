@@ -60,7 +60,9 @@ async fn migrate(pool: &SqlitePool) -> Result<()> {
     let mut lock = pool.begin_with("BEGIN IMMEDIATE").await?;
     let known = MIGRATIONS.map(|(version, ..)| version).into_iter().max().unwrap_or_default();
     match migrator().run(&mut *lock).await {
-        Err(MigrateError::VersionMissing(found)) if found > known => return Err(Error::Newer { found, known }),
+        Err(MigrateError::VersionMissing(found)) if found > known => {
+            return Err(Error::Newer { found, known });
+        }
         done => done?,
     }
     lock.commit().await?;

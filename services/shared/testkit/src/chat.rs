@@ -1,6 +1,6 @@
 //! A chat service that plays scripts.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use grok2api_proto::{
@@ -11,7 +11,7 @@ use grok2api_proto::{
     },
 };
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// One step of a turn after its commit.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub enum Step {
     Batch(Vec<Kind>),
     /// Says nothing for a while.
     Wait(Duration),
+    /// Says nothing until the test lets it go on.
+    Until(Arc<Notify>),
     /// Ends the stream with an error.
     Fail(Error),
     /// Says nothing for ever.
@@ -175,6 +177,7 @@ async fn play(steps: &mut std::vec::IntoIter<Step>) -> Option<Result<ChatBatch>>
                 return Some(Ok(ChatBatch { events: kinds.into_iter().map(ChatEvent::from).collect() }));
             }
             Step::Wait(wait) => tokio::time::sleep(wait).await,
+            Step::Until(gate) => gate.notified().await,
             Step::Fail(error) => return Some(Err(error)),
             Step::Hang => std::future::pending().await,
             Step::Panic => panic!("the script says so"),

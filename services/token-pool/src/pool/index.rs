@@ -44,7 +44,13 @@ struct Spot {
 
 impl Index {
     /// Puts an account where it belongs now.
-    pub(crate) fn place(&mut self, account: &Account, classes: &Classes, concurrency: u32, now: i64) -> Place {
+    pub(crate) fn place(
+        &mut self,
+        account: &Account,
+        classes: &Classes,
+        concurrency: u32,
+        now: i64,
+    ) -> Place {
         let spots = classes.ids().map(|class| self.enter(account, class, concurrency, now)).collect();
         let timer = account.next_change();
         if let Some(at) = timer {

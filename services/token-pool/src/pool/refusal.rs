@@ -67,7 +67,11 @@ impl Refusal {
             return self.recovering(now);
         }
         if self.excluded > 0 {
-            return Error::new(Kind::Unavailable, "no_account_left", "every usable account was tried already");
+            return Error::new(
+                Kind::Unavailable,
+                "no_account_left",
+                "every usable account was tried already",
+            );
         }
         let unusable = self.disabled + self.invalid + self.banned;
         if unusable == 0 && self.tier_too_low > 0 {

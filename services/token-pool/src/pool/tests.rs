@@ -6,6 +6,7 @@ use grok2api_storage::accounts::{Status, StoredWindow, Tier};
 use rstest::rstest;
 
 use super::*;
+use crate::window::Reading;
 use fixture::{Fixture, NOW, ended, failed, stored, wanted, window};
 
 const SECOND: i64 = 1000;
@@ -112,7 +113,8 @@ fn a_lease_lives_thirty_seconds_unless_its_owner_renews_it() {
 #[case(Outcome::UpstreamFailed, "cooling 30 s")]
 #[case(Outcome::TransportFailed, "cooling 5 s")]
 fn the_policy_row_by_row(#[case] outcome: Outcome, #[case] expected: &str) {
-    let mut pool = Fixture::new([stored(1, Tier::Basic, Some(window(80))), stored(2, Tier::Basic, Some(window(10)))]);
+    let mut pool =
+        Fixture::new([stored(1, Tier::Basic, Some(window(80))), stored(2, Tier::Basic, Some(window(10)))]);
     let lease = pool.lease(&wanted(1)).unwrap();
     pool.settle(&lease, &failed(outcome));
     assert_eq!(pool.state(1), expected);
@@ -124,14 +126,22 @@ fn the_policy_row_by_row(#[case] outcome: Outcome, #[case] expected: &str) {
 #[case::absurd(Some(1000 * HOUR), 0, "closed 86400 s")]
 #[case::until_the_reset(None, NOW + 2 * HOUR, "closed 7200 s")]
 #[case::nobody_knows(None, 0, "closed 900 s")]
-fn a_429_closes_the_window_until(#[case] retry_after_ms: Option<i64>, #[case] reset_at: i64, #[case] state: &str) {
+fn a_429_closes_the_window_until(
+    #[case] retry_after_ms: Option<i64>,
+    #[case] reset_at: i64,
+    #[case] state: &str,
+) {
     let known = StoredWindow { reset_at, ..window(79) };
     let mut pool = Fixture::new([stored(1, Tier::Basic, Some(known))]);
     let lease = pool.lease(&wanted(1)).unwrap();
     pool.settle(&lease, &Settlement { retry_after_ms, ..failed(Outcome::RateLimited) });
     assert_eq!(pool.state(1), state, "even of the last account: its quota is gone either way");
     assert_eq!(pool.lease(&wanted(1)).unwrap_err(), "pool_exhausted");
-    assert_eq!(pool.lease(&Wanted { class: "heavy".into(), ..wanted(1) }).unwrap().account, 1, "no other window");
+    assert_eq!(
+        pool.lease(&Wanted { class: "heavy".into(), ..wanted(1) }).unwrap().account,
+        1,
+        "no other window"
+    );
 }
 
 #[test]

@@ -43,7 +43,8 @@ struct Limits {
 pub(super) async fn read(egress: &Gateway, job: &ReadJob) -> Result<ReadEnd, String> {
     let egress = egress.current().map_err(|error| error.to_string())?;
     let ask = Ask { request_kind: "DEFAULT", model_name: &job.rate_limit_name };
-    let request = egress.api(Method::POST, PATH, "/", job.token.expose()).map_err(|error| error.to_string())?;
+    let request =
+        egress.api(Method::POST, PATH, "/", job.token.expose()).map_err(|error| error.to_string())?;
     let answer = request.json(&ask).timeout(TIMEOUT).send().await.map_err(|error| transport(&error))?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(|error| transport(&error))?;
@@ -52,7 +53,8 @@ pub(super) async fn read(egress: &Gateway, job: &ReadJob) -> Result<ReadEnd, Str
 
 fn interpret(status: StatusCode, body: &[u8], counter: Counter, tier: Tier) -> Result<ReadEnd, String> {
     if status.is_success() {
-        let limits: Limits = serde_json::from_slice(body).map_err(|error| format!("not the expected JSON: {error}"))?;
+        let limits: Limits =
+            serde_json::from_slice(body).map_err(|error| format!("not the expected JSON: {error}"))?;
         return Ok(ReadEnd::Reading(limits.reading(counter, tier)?));
     }
     let text = redact(&String::from_utf8_lossy(body));
@@ -60,7 +62,9 @@ fn interpret(status: StatusCode, body: &[u8], counter: Counter, tier: Tier) -> R
     let json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
     match status {
         StatusCode::UNAUTHORIZED if json => Ok(ReadEnd::Refused(Outcome::Unauthenticated, text)),
-        StatusCode::FORBIDDEN if json && text.contains("blocked-user") => Ok(ReadEnd::Refused(Outcome::Banned, text)),
+        StatusCode::FORBIDDEN if json && text.contains("blocked-user") => {
+            Ok(ReadEnd::Refused(Outcome::Banned, text))
+        }
         _ => Err(format!("status {} {text}", status.as_u16())),
     }
 }
@@ -80,7 +84,8 @@ impl Limits {
             return Err(format!("implausible: {remaining} of {total} remaining"));
         }
         let units = |value: i64| u32::try_from(value).map_err(|_| format!("implausible: {value} units"));
-        let seconds = self.window_size_seconds.filter(|seconds| (1..=LONGEST_WINDOW_SECONDS).contains(seconds));
+        let seconds =
+            self.window_size_seconds.filter(|seconds| (1..=LONGEST_WINDOW_SECONDS).contains(seconds));
         let unknown = if tier == Tier::Basic { BASIC_WINDOW_MS } else { PAID_WINDOW_MS };
         let length_ms = seconds.map_or(unknown, |seconds| seconds * 1000);
         Ok(Reading { total: units(total)?, remaining: units(remaining)?, length_ms })
@@ -118,7 +123,11 @@ mod tests {
     #[case::no_tokens(r#"{"windowSizeSeconds":7200,"remainingQueries":19,"totalQueries":20,"remainingTokens":null}"#, Counter::Tokens, (19, 20, 7_200_000))]
     #[case::no_total(r#"{"remainingQueries":19}"#, Counter::Queries, (19, 19, 72_000_000))]
     #[case::no_window(r#"{"windowSizeSeconds":0,"remainingTokens":0,"totalTokens":80}"#, Counter::Tokens, (0, 80, 72_000_000))]
-    fn answers_are_understood(#[case] body: &str, #[case] counter: Counter, #[case] expected: (u32, u32, i64)) {
+    fn answers_are_understood(
+        #[case] body: &str,
+        #[case] counter: Counter,
+        #[case] expected: (u32, u32, i64),
+    ) {
         assert_eq!(ok(body, counter, Tier::Basic), Ok(expected));
     }
 
@@ -143,7 +152,11 @@ mod tests {
     #[rstest]
     #[case(401, r#"{"code":16,"message":"unauthenticated"}"#, Some(Outcome::Unauthenticated))]
     #[case(401, "<html>", None)]
-    #[case(403, r#"{"code":7,"message":"User is blocked [WKE=unauthorized:blocked-user]"}"#, Some(Outcome::Banned))]
+    #[case(
+        403,
+        r#"{"code":7,"message":"User is blocked [WKE=unauthorized:blocked-user]"}"#,
+        Some(Outcome::Banned)
+    )]
     #[case(403, r#"{"message":"temporary rejection"}"#, None)]
     #[case(403, "<!doctype html><title>Just a moment...", None)]
     #[case(429, r#"{"message":"Too many requests"}"#, None)]

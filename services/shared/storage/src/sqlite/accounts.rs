@@ -34,8 +34,11 @@ impl Sqlite {
             .bind(sealed)
             .execute(&self.pool)
             .await?;
-        let (sealed,): (Vec<u8>,) = sqlx::query_as("SELECT sealed FROM seal_check").fetch_one(&self.pool).await?;
-        sealer.open(CHECK_ROW, &sealed).map_err(|error| Error::Seal(format!("the database's secrets: {error}")))?;
+        let (sealed,): (Vec<u8>,) =
+            sqlx::query_as("SELECT sealed FROM seal_check").fetch_one(&self.pool).await?;
+        sealer
+            .open(CHECK_ROW, &sealed)
+            .map_err(|error| Error::Seal(format!("the database's secrets: {error}")))?;
         Ok(Arc::new(SqliteAccounts { pool: self.pool.clone(), sealer }))
     }
 }
@@ -43,7 +46,8 @@ impl Sqlite {
 #[async_trait]
 impl Accounts for SqliteAccounts {
     async fn version(&self) -> Result<u64> {
-        let (value,): (i64,) = sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&self.pool).await?;
+        let (value,): (i64,) =
+            sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&self.pool).await?;
         Ok(value.cast_unsigned())
     }
 
@@ -106,9 +110,10 @@ impl SqliteAccounts {
     /// A transaction that holds the write lock, and the counter it stamps its rows with.
     async fn write(&self) -> Result<(Transaction<'static, Db>, i64)> {
         let mut write = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let (changed,): (i64,) = sqlx::query_as("UPDATE accounts_version SET value = value + 1 RETURNING value")
-            .fetch_one(&mut *write)
-            .await?;
+        let (changed,): (i64,) =
+            sqlx::query_as("UPDATE accounts_version SET value = value + 1 RETURNING value")
+                .fetch_one(&mut *write)
+                .await?;
         Ok((write, changed))
     }
 
@@ -136,7 +141,12 @@ impl SqliteAccounts {
         Ok(Inserted::Added(back))
     }
 
-    async fn insert_row(&self, write: &mut SqliteConnection, account: &StoredAccount, changed: i64) -> Result<u64> {
+    async fn insert_row(
+        &self,
+        write: &mut SqliteConnection,
+        account: &StoredAccount,
+        changed: i64,
+    ) -> Result<u64> {
         let (status, status_at, cause) = status_columns(&account.status);
         sqlx::query(
             "INSERT INTO accounts (id, token_hash, sealed_token, tier, status, status_at, status_cause, enabled,
@@ -179,7 +189,8 @@ impl SqliteAccounts {
             id,
             token: Token::new(token),
             tier: Tier::of(&tier).ok_or_else(|| wrong(format!("unknown tier {tier:?}")))?,
-            status: status_of(&status, row.try_get("status_at")?, row.try_get("status_cause")?).map_err(wrong)?,
+            status: status_of(&status, row.try_get("status_at")?, row.try_get("status_cause")?)
+                .map_err(wrong)?,
             note: row.try_get("note")?,
             enabled: row.try_get("enabled")?,
             user_id: row.try_get("user_id")?,

@@ -1,5 +1,7 @@
 //! Accounts: the contract on every store, and what is particular to SQLite.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod contract;
 
 use std::{path::Path, sync::Arc};

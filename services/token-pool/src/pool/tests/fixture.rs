@@ -82,7 +82,7 @@ impl Fixture {
     }
 
     pub(super) fn settle(&mut self, lease: &Leased, settlement: &Settlement) -> bool {
-        self.pool.settle(lease.id, settlement, self.now)
+        self.pool.settle(lease.id, settlement, self.now).is_some()
     }
 
     /// Ends the next reading this way; the account it was made for.

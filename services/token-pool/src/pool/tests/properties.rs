@@ -24,13 +24,23 @@ const SHORT_MS: i64 = LENGTH_MS / 160;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Lease { cost: u32 },
+    Lease {
+        cost: u32,
+    },
     /// The upstream takes the request of the n-th lease alive.
     Accept(usize),
-    Settle { lease: usize, outcome: Outcome },
+    Settle {
+        lease: usize,
+        outcome: Outcome,
+    },
     BeginRead,
-    EndRead { read: usize, fails: bool },
-    Pass { ms: i64 },
+    EndRead {
+        read: usize,
+        fails: bool,
+    },
+    Pass {
+        ms: i64,
+    },
 }
 
 fn step(longest_ms: i64) -> impl Strategy<Value = Step> {
@@ -55,7 +65,8 @@ struct World {
 
 impl World {
     fn new(units: [u32; ACCOUNTS as usize]) -> Self {
-        let rows = (1..=ACCOUNTS).zip(units).map(|(number, units)| stored(number, Tier::Basic, Some(window(units))));
+        let rows =
+            (1..=ACCOUNTS).zip(units).map(|(number, units)| stored(number, Tier::Basic, Some(window(units))));
         let fixture = Fixture::new(rows);
         Self { fixture, left: (1..=ACCOUNTS).zip(units).collect(), leases: Vec::new(), reads: Vec::new() }
     }
@@ -66,7 +77,11 @@ impl World {
                 let request = Request { cost, ..request(&mut self.fixture) };
                 let best = best(&self.fixture, &request);
                 let lease = self.fixture.lease(&wanted(cost)).ok();
-                assert_eq!(lease.as_ref().map(|lease| lease.account), best, "the index finds the best account");
+                assert_eq!(
+                    lease.as_ref().map(|lease| lease.account),
+                    best,
+                    "the index finds the best account"
+                );
                 self.leases.extend(lease.map(|lease| (lease, cost, false)));
             }
             Step::Accept(lease) => self.accept(lease),
@@ -111,7 +126,8 @@ impl World {
             assert_eq!(account.in_flight as usize, alive().count());
             for class in pool.classes.ids() {
                 let window = account.window(class);
-                let reserved: u32 = alive().filter(|lease| lease.class == class).map(|lease| lease.cost).sum();
+                let reserved: u32 =
+                    alive().filter(|lease| lease.class == class).map(|lease| lease.cost).sum();
                 assert_eq!(window.reserved, reserved);
                 assert!(window.remaining <= window.total);
             }

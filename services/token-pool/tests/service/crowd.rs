@@ -1,0 +1,99 @@
+//! Many callers at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use grok2api_proto::pool::{Outcome, TokenPool};
+use grok2api_storage::accounts::{StoredAccount, StoredWindow, Tier, Token, WindowSource};
+use grok2api_testkit::runtime_config;
+use uuid::Uuid;
+
+use crate::support::{NOW, Started, lease, open, settle};
+
+const ACCOUNTS: u32 = 5;
+const UNITS: u32 = 80;
+const CALLERS: u32 = 32;
+
+/// Accounts whose windows are known to hold so many units.
+async fn known(units: u32) -> Started {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let window = StoredWindow {
+        total: Some(UNITS),
+        remaining: Some(units),
+        length_ms: 72_000_000,
+        source: WindowSource::Upstream,
+        observed_at: NOW,
+        ..StoredWindow::default()
+    };
+    let rows: Vec<StoredAccount> = (0..ACCOUNTS)
+        .map(|number| StoredAccount {
+            windows: BTreeMap::from([("normal".to_owned(), window.clone())]),
+            ..StoredAccount::new(
+                Uuid::now_v7(),
+                Token::new(format!("sim-basic-{number:04}")),
+                Tier::Basic,
+                NOW,
+            )
+        })
+        .collect();
+    open(dir.path()).await.insert(&rows).await.unwrap();
+    Started::with(dir, runtime_config(), None).await
+}
+
+/// Leases until nothing is left. Every third request is not charged. Returns the units spent.
+async fn use_up(pool: Arc<dyn TokenPool>, caller: u32) -> u32 {
+    let mut spent = 0;
+    for turn in caller.. {
+        let cost = 1 + turn % 4;
+        match pool.lease(lease(cost)).await {
+            Ok(grant) => {
+                tokio::task::yield_now().await;
+                let charged = turn % 3 != 0;
+                pool.settle(settle(&grant.lease_id, Outcome::Success, charged)).await.unwrap();
+                spent += if charged { cost } else { 0 };
+            }
+            Err(error) if error.code == "pool_saturated" => {}
+            Err(error) if cost == 1 => {
+                assert_eq!(error.code, "pool_exhausted");
+                return spent;
+            }
+            Err(_) => {}
+        }
+    }
+    spent
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn thirty_two_callers_spend_every_unit_and_not_one_more() {
+    let started = known(UNITS).await;
+    let (done, mut results) = tokio::sync::mpsc::channel(CALLERS as usize);
+    for caller in 0..CALLERS {
+        let (pool, done) = (started.pool.clone(), done.clone());
+        started.tasks.spawn("caller", async move { done.send(use_up(pool, caller).await).await.unwrap() });
+    }
+    drop(done);
+    let mut spent = 0;
+    while let Some(units) = results.recv().await {
+        spent += units;
+    }
+    let left: u32 = started.list().await.iter().map(|account| account.windows[0].remaining.unwrap()).sum();
+    assert_eq!(spent + left, ACCOUNTS * UNITS, "every unit is either spent or left");
+    assert_eq!(left, 0, "a caller of one unit gave up only when none was left");
+    started.stop().await;
+    let kept = open(started.dir.path()).await.load_all().await.unwrap();
+    assert!(
+        kept.iter().all(|account| account.windows["normal"].remaining == Some(0)),
+        "all of it is written"
+    );
+}
+
+#[tokio::test]
+async fn what_was_reserved_when_the_process_died_counts_as_spent() {
+    let started = known(UNITS).await;
+    for _ in 0..3 {
+        started.pool.lease(lease(4)).await.unwrap();
+    }
+    started.stop().await;
+    let again = Started::with(started.dir.clone(), runtime_config(), None).await;
+    let left: u32 = again.list().await.iter().map(|account| account.windows[0].remaining.unwrap()).sum();
+    assert_eq!(left, ACCOUNTS * UNITS - 12);
+}

@@ -1,0 +1,111 @@
+//! A token pool over a database in a temporary directory.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use grok2api_kit::{clock::Clock, egress::Gateway, lifecycle::Tasks, runtime::Runtime};
+use grok2api_proto::{
+    config::RuntimeConfig,
+    pool::{
+        self, Account, AddAccountsRequest, AddReport, LeaseRequest, ListAccountsRequest, NewAccount, Outcome,
+        SettleRequest, Tier, TokenPool,
+    },
+};
+use grok2api_storage::{accounts::Accounts, seal::Sealer, sqlite::Sqlite};
+use grok2api_testkit::{Reach, reach, runtime_config};
+use grok2api_token_pool::{Deps, start};
+use tempfile::TempDir;
+
+pub(crate) const NOW: i64 = 1_700_000_000_000;
+
+/// A running pool, and what it stands on.
+pub(crate) struct Started {
+    pub(crate) pool: Arc<dyn TokenPool>,
+    pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Tasks,
+    pub(crate) dir: Arc<TempDir>,
+}
+
+pub(crate) async fn open(directory: &Path) -> Arc<dyn Accounts> {
+    Sqlite::open(directory).await.unwrap().accounts(Sealer::new([7; 32])).await.unwrap()
+}
+
+impl Started {
+    pub(crate) async fn new() -> Self {
+        Self::with(Arc::new(tempfile::tempdir().unwrap()), runtime_config(), None).await
+    }
+
+    pub(crate) async fn reached(how: Reach) -> Self {
+        let mut started = Self::new().await;
+        started.pool = reach(how, started.pool, pool::server, pool::client, &started.tasks).await;
+        started
+    }
+
+    pub(crate) async fn with(dir: Arc<TempDir>, config: RuntimeConfig, egress: Option<Gateway>) -> Self {
+        let (accounts, clock, tasks) = (open(dir.path()).await, Clock::manual(NOW), Tasks::new());
+        let runtime = Runtime::fixed(config);
+        let deps =
+            Deps { accounts: accounts.clone(), runtime, egress, clock: clock.clone(), tasks: tasks.clone() };
+        Self { pool: start(deps).await.unwrap(), accounts, clock, tasks, dir }
+    }
+
+    /// Adds basic accounts by token.
+    pub(crate) async fn add(&self, tokens: &[&str]) -> Vec<AddReport> {
+        let accounts = tokens.iter().map(|token| new_account(token, Tier::Basic)).collect();
+        self.pool.add_accounts(AddAccountsRequest { accounts }).await.unwrap().reports
+    }
+
+    pub(crate) async fn list(&self) -> Vec<Account> {
+        self.pool.list_accounts(ListAccountsRequest {}).await.unwrap().accounts
+    }
+
+    /// The accounts, once they are as wanted.
+    pub(crate) async fn until(&self, wanted: impl Fn(&[Account]) -> bool) -> Vec<Account> {
+        let found = async {
+            loop {
+                let accounts = self.list().await;
+                if wanted(&accounts) {
+                    return accounts;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(10), found).await {
+            Ok(accounts) => accounts,
+            Err(_) => panic!("it never came so far: {:#?}", self.list().await),
+        }
+    }
+
+    /// Drains, and waits until everything is written.
+    pub(crate) async fn stop(&self) {
+        self.tasks.shutdown().drain();
+        assert!(self.tasks.finish(Duration::from_secs(10)).await);
+        assert_eq!(self.tasks.crashed(), None);
+    }
+}
+
+pub(crate) fn new_account(token: &str, tier: Tier) -> NewAccount {
+    NewAccount { token: token.into(), tier: tier.into(), note: String::new() }
+}
+
+pub(crate) fn lease(cost: u32) -> LeaseRequest {
+    LeaseRequest {
+        request_id: "request-1".into(),
+        owner: "replica-1".into(),
+        class: "normal".into(),
+        rate_limit_name: "grok-3".into(),
+        cost,
+        minimum_tier: Tier::Basic.into(),
+        exclude_accounts: Vec::new(),
+    }
+}
+
+pub(crate) fn settle(lease_id: &str, outcome: Outcome, charged: bool) -> SettleRequest {
+    SettleRequest {
+        lease_id: lease_id.into(),
+        outcome: outcome.into(),
+        charged,
+        retry_after_ms: None,
+        cause: "as the test says".into(),
+    }
+}

@@ -55,8 +55,9 @@ pub fn serve(listener: TcpListener, router: Router, tasks: &Tasks) {
             tracing::debug!(%error, "connection stays with delayed writes");
         }
     });
-    let server =
-        axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.draining().await });
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        shutdown.draining().await;
+    });
     tasks.spawn_critical("http", async move { server.await });
 }
 

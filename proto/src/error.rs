@@ -155,9 +155,13 @@ impl From<Status> for Error {
 /// A status that no service of ours made: the connection, or tonic itself.
 fn from_foreign(status: &Status) -> Error {
     match status.code() {
-        Code::Unavailable => Error::new(Kind::Unavailable, "service_unreachable", "an internal service is unreachable")
-            .retry_after(Duration::from_secs(1)),
-        Code::DeadlineExceeded => Error::new(Kind::Timeout, "deadline_exceeded", "an internal call took too long"),
+        Code::Unavailable => {
+            Error::new(Kind::Unavailable, "service_unreachable", "an internal service is unreachable")
+                .retry_after(Duration::from_secs(1))
+        }
+        Code::DeadlineExceeded => {
+            Error::new(Kind::Timeout, "deadline_exceeded", "an internal call took too long")
+        }
         Code::Cancelled => Error::new(Kind::Cancelled, "cancelled", "the call was cancelled"),
         Code::Unauthenticated => Error::new(Kind::Internal, "internal_secret_mismatch", status.message()),
         Code::OutOfRange => Error::new(Kind::TooLarge, "message_too_large", "the request is too large"),
@@ -172,8 +176,9 @@ mod tests {
     #[test]
     fn every_kind_survives_the_wire() {
         for &kind in Kind::ALL {
-            let error =
-                Error::new(kind, "some_code", "text").at("messages[0]").retry_after(Duration::from_millis(1500));
+            let error = Error::new(kind, "some_code", "text")
+                .at("messages[0]")
+                .retry_after(Duration::from_millis(1500));
             assert_eq!(Error::from(Status::from(error.clone())), error);
         }
     }

@@ -17,6 +17,7 @@ pub use service::{MAX_MESSAGE_BYTES, Stream, Transport};
 pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 
 #[expect(missing_docs, reason = "generated: the meaning of every field stands in the .proto files")]
+#[expect(clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated")]
 mod pb {
     pub(crate) mod chat {
         tonic::include_proto!("grok2api.chat.v1");

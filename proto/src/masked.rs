@@ -28,7 +28,10 @@ impl Debug for pool::LeaseGrant {
 
 impl Debug for pool::NewAccount {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("NewAccount").field("token", &mask(&self.token)).field("tier", &self.tier).finish_non_exhaustive()
+        f.debug_struct("NewAccount")
+            .field("token", &mask(&self.token))
+            .field("tier", &self.tier)
+            .finish_non_exhaustive()
     }
 }
 

@@ -11,6 +11,7 @@ pub mod payload;
 pub mod prompt;
 pub(crate) mod search;
 pub(crate) mod sieve;
+pub(crate) mod unescape;
 pub(crate) mod upload;
 
 use std::time::Duration;
@@ -27,7 +28,8 @@ pub(crate) async fn refusal(mut response: reqwest::Response) -> Failure {
     let status = response.status().as_u16();
     let text = |name| response.headers().get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     let content_type = text(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
-    let retry_after = text(header::RETRY_AFTER).and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after =
+        text(header::RETRY_AFTER).and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
     let mut body = Vec::new();
     let read = async {
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -46,7 +48,10 @@ pub(crate) async fn refusal(mut response: reqwest::Response) -> Failure {
 pub(crate) fn transport(error: &reqwest::Error) -> Failure {
     tracing::debug!(?error, "upstream connection");
     if error.is_connect() {
-        return Failure { charged: false, ..Failure::transport("upstream_unreachable", "the upstream cannot be reached") };
+        return Failure {
+            charged: false,
+            ..Failure::transport("upstream_unreachable", "the upstream cannot be reached")
+        };
     }
     Failure::transport("upstream_connection_lost", "the connection to the upstream was lost")
 }

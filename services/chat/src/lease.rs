@@ -30,6 +30,8 @@ pub(crate) struct Lease {
     grant: Option<LeaseGrant>,
     /// The upstream took the turn: it counts against the quota.
     pub charged: bool,
+    /// What the turn cost, once that is known to differ from what was reserved.
+    pub units: Option<u32>,
 }
 
 impl Leases {
@@ -53,7 +55,9 @@ impl Leases {
         }
         match self.pool.renew(RenewRequest { owner: self.owner.clone(), lease_ids }).await {
             Ok(answer) if answer.lost.is_empty() => {}
-            Ok(answer) => tracing::warn!(leases = answer.lost.len(), "{} leases were lost", answer.lost.len()),
+            Ok(answer) => {
+                tracing::warn!(leases = answer.lost.len(), "{} leases were lost", answer.lost.len());
+            }
             Err(error) => tracing::warn!(%error, "leases could not be renewed"),
         }
     }
@@ -70,7 +74,7 @@ impl Leases {
         };
         let grant = self.pool.lease(request).await?;
         self.held.lock().insert(grant.lease_id.clone());
-        Ok(Lease { leases: self.clone(), grant: Some(grant), charged: false })
+        Ok(Lease { leases: self.clone(), grant: Some(grant), charged: false, units: None })
     }
 
     async fn settle(&self, request: SettleRequest) {
@@ -110,7 +114,12 @@ impl Lease {
         }
     }
 
-    fn request(&mut self, outcome: Outcome, charged: bool, failure: Option<&Failure>) -> Option<SettleRequest> {
+    fn request(
+        &mut self,
+        outcome: Outcome,
+        charged: bool,
+        failure: Option<&Failure>,
+    ) -> Option<SettleRequest> {
         let grant = self.grant.take()?;
         let wait = failure.and_then(|failure| failure.retry_after);
         Some(SettleRequest {
@@ -118,6 +127,7 @@ impl Lease {
             outcome: outcome.into(),
             charged,
             retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            units: self.units,
             cause: failure.map(|failure| failure.error.to_string()).unwrap_or_default(),
         })
     }

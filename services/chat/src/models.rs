@@ -52,10 +52,11 @@ const CREATED: i64 = 1_729_555_200;
 const MAX_SUPPORTED_OUTPUT_TOKENS: u32 = 131_072;
 
 #[expect(clippy::panic, reason = "the table is part of the binary; a test reads it")]
-static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| match toml::from_str::<Table>(include_str!("../models.toml")) {
-    Ok(table) => table.model,
-    Err(error) => panic!("models.toml: {error}"),
-});
+static MODELS: LazyLock<Vec<Model>> =
+    LazyLock::new(|| match toml::from_str::<Table>(include_str!("../models.toml")) {
+        Ok(table) => table.model,
+        Err(error) => panic!("models.toml: {error}"),
+    });
 
 /// All models, in the table's order.
 pub fn all() -> &'static [Model] {
@@ -104,7 +105,14 @@ mod tests {
     #[test]
     fn the_table_holds_the_six_models_of_the_seed() {
         let ids: Vec<&str> = all().iter().map(|model| model.id.as_str()).collect();
-        let seed = ["grok-3-fast", "grok-4-fast", "grok-4-fast-expert", "grok-4-expert", "grok-4-heavy", "grok-imagine-0.9"];
+        let seed = [
+            "grok-3-fast",
+            "grok-4-fast",
+            "grok-4-fast-expert",
+            "grok-4-expert",
+            "grok-4-heavy",
+            "grok-imagine-0.9",
+        ];
         assert_eq!(ids, seed);
     }
 

@@ -43,11 +43,12 @@ impl Service {
 impl Chat for Service {
     async fn complete(&self, request: ChatRequest) -> Result<Stream<ChatBatch>> {
         let model = models::find(&request.model)?;
-        let says_something = request.messages.iter().flat_map(|message| &message.parts).any(|part| match &part.kind {
-            Some(part::Kind::Text(text)) => !text.trim().is_empty(),
-            Some(part::Kind::Attachment(_)) => true,
-            None => false,
-        });
+        let says_something =
+            request.messages.iter().flat_map(|message| &message.parts).any(|part| match &part.kind {
+                Some(part::Kind::Text(text)) => !text.trim().is_empty(),
+                Some(part::Kind::Attachment(_)) => true,
+                None => false,
+            });
         if !says_something {
             return Err(Error::invalid("messages", "the conversation holds no text"));
         }

@@ -130,7 +130,9 @@ impl Config for Service {
         let mut receiver = self.newest.subscribe();
         let newest = receiver.borrow_and_update().clone();
         let shutdown = self.shutdown.clone();
-        let later = WatchStream::from_changes(receiver).take_until(async move { shutdown.draining().await });
+        let later = WatchStream::from_changes(receiver).take_until(async move {
+            shutdown.draining().await;
+        });
         Ok(stream::iter([newest]).chain(later).map(Ok).boxed())
     }
 

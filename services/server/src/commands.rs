@@ -7,10 +7,10 @@ mod parameters;
 mod serve;
 mod sim;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use grok2api_kit::settings::Settings;
+use grok2api_kit::{lifecycle::Tasks, settings::Settings};
 
 use crate::{EXIT_CONFIGURATION, EXIT_USAGE, StartError};
 
@@ -92,6 +92,12 @@ fn settings(file: Option<&std::path::Path>) -> Result<Settings, Failure> {
 
 fn indented(error: &StartError) -> String {
     error.0.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Lets the services of a short command write down what they hold.
+pub(crate) async fn finish(tasks: &Tasks) {
+    tasks.shutdown().drain();
+    tasks.finish(Duration::from_secs(5)).await;
 }
 
 /// Writes a line to standard output; a closed pipe is no reason to fail.

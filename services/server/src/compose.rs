@@ -53,11 +53,14 @@ pub(crate) fn check(settings: &Settings, roles: &Roles) -> Result<(), StartError
     let mut mistakes = Vec::new();
     for (role, name, address) in peers(settings) {
         if needed(roles, role) && !roles.has(role) && address.is_empty() {
-            mistakes.push(format!("peers.{name}: the address of {role} is missing, since it does not run here"));
+            mistakes
+                .push(format!("peers.{name}: the address of {role} is missing, since it does not run here"));
         }
     }
     if roles.split() && settings.internal.secret.is_empty() {
-        mistakes.push("internal.secret: roles that run apart need a shared secret (G2A_INTERNAL_SECRET)".to_owned());
+        mistakes.push(
+            "internal.secret: roles that run apart need a shared secret (G2A_INTERNAL_SECRET)".to_owned(),
+        );
     }
     if mistakes.is_empty() { Ok(()) } else { Err(StartError(mistakes)) }
 }
@@ -107,7 +110,9 @@ pub(crate) async fn run(
     let services = Services { config, pool, media, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
-        grpc::Services::default().with(config::server(services.config.clone())).serve(listener, secret, tasks);
+        grpc::Services::default()
+            .with(config::server(services.config.clone()))
+            .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.token_pool {
         grpc::Services::default().with(pool::server(services.pool.clone())).serve(listener, secret, tasks);
@@ -162,7 +167,8 @@ impl Build<'_> {
     }
 
     fn remote<T: ?Sized>(&self, role: Role, client: fn(Transport) -> Arc<T>) -> Result<Arc<T>, StartError> {
-        let address = peers(self.settings).into_iter().find(|(peer, ..)| *peer == role).map_or("", |(.., at)| at);
+        let address =
+            peers(self.settings).into_iter().find(|(peer, ..)| *peer == role).map_or("", |(.., at)| at);
         // A role that nobody here calls is given an address that nobody asks.
         let address = if address.is_empty() { "http://127.0.0.1:9" } else { address };
         let transport = grpc::connect(address, &self.settings.internal.secret);
@@ -202,8 +208,14 @@ impl Build<'_> {
             .map_err(|error| StartError::one("config", error))
     }
 
-    async fn pool(&self, runtime: &Runtime, egress: &egress::Gateway) -> Result<Arc<dyn TokenPool>, StartError> {
-        let Some(store) = self.local(Role::TokenPool) else { return self.remote(Role::TokenPool, pool::client) };
+    async fn pool(
+        &self,
+        runtime: &Runtime,
+        egress: &egress::Gateway,
+    ) -> Result<Arc<dyn TokenPool>, StartError> {
+        let Some(store) = self.local(Role::TokenPool) else {
+            return self.remote(Role::TokenPool, pool::client);
+        };
         let accounts = store.sqlite.accounts(store.sealer.clone()).await;
         let accounts = accounts.map_err(|error| StartError::one("accounts", error))?;
         let service = pool_service::start(pool_service::Deps {
@@ -216,8 +228,14 @@ impl Build<'_> {
         service.await.map_err(|error| StartError::one("token-pool", error))
     }
 
-    async fn media(&self, runtime: &Runtime, egress: &egress::Gateway) -> Result<Arc<dyn MediaCache>, StartError> {
-        let Some(store) = self.local(Role::MediaCache) else { return self.remote(Role::MediaCache, media::client) };
+    async fn media(
+        &self,
+        runtime: &Runtime,
+        egress: &egress::Gateway,
+    ) -> Result<Arc<dyn MediaCache>, StartError> {
+        let Some(store) = self.local(Role::MediaCache) else {
+            return self.remote(Role::MediaCache, media::client);
+        };
         let service = media_service::start(media_service::Deps {
             index: store.sqlite.media(),
             directory: self.settings.data.dir.join("media"),

@@ -63,7 +63,11 @@ impl Instance {
     ///
     /// # Errors
     /// A port that is taken, a store that cannot be used, a peer address that is missing.
-    pub async fn start(settings: &Settings, roles: &Roles, log_level: Option<LogLevel>) -> Result<Self, StartError> {
+    pub async fn start(
+        settings: &Settings,
+        roles: &Roles,
+        log_level: Option<LogLevel>,
+    ) -> Result<Self, StartError> {
         compose::check(settings, roles)?;
         let listeners = Listeners::bind(settings, roles).await?;
         let addresses = listeners.addresses()?;
@@ -114,13 +118,16 @@ impl Listeners {
             ops: bind("ops.listen", settings.ops.listen).await?,
             config: bind_if(grpc(Role::Config), "grpc.config", settings.grpc.config).await?,
             token_pool: bind_if(grpc(Role::TokenPool), "grpc.token_pool", settings.grpc.token_pool).await?,
-            media_cache: bind_if(grpc(Role::MediaCache), "grpc.media_cache", settings.grpc.media_cache).await?,
+            media_cache: bind_if(grpc(Role::MediaCache), "grpc.media_cache", settings.grpc.media_cache)
+                .await?,
             chat: bind_if(grpc(Role::Chat), "grpc.chat", settings.grpc.chat).await?,
         })
     }
 
     fn addresses(&self) -> Result<Addresses, StartError> {
-        let of = |listener: &TcpListener| listener.local_addr().map_err(|error| StartError::one("bound port", error));
+        let of = |listener: &TcpListener| {
+            listener.local_addr().map_err(|error| StartError::one("bound port", error))
+        };
         let maybe = |listener: &Option<TcpListener>| listener.as_ref().map(of).transpose();
         Ok(Addresses {
             http: maybe(&self.http)?,

@@ -70,7 +70,9 @@ impl FromStr for Roles {
         let one = |name: &str| {
             let known = Role::ALL.iter().find(|(_, known)| *known == name.trim());
             known.map(|(role, _)| *role).ok_or_else(|| {
-                format!("unknown role {name:?}; roles are all, gateway, chat, token-pool, media-cache, config")
+                format!(
+                    "unknown role {name:?}; roles are all, gateway, chat, token-pool, media-cache, config"
+                )
             })
         };
         text.split(',').map(one).collect::<Result<_, _>>().map(Self)

@@ -12,7 +12,10 @@ pub(crate) async fn text(instance: &Instance, settings: &Settings) -> String {
         lines.push(format!("  API       http://{http}/v1   (OpenAI-compatible)"));
         lines.push(format!("  upstream  {}", settings.upstream.url));
         lines.push(format!("  data      {}", settings.data.dir.display()));
-        lines.push("  console   not in this version; the command line manages accounts: grok2api accounts --help".into());
+        lines.push(
+            "  console   not in this version; the command line manages accounts: grok2api accounts --help"
+                .into(),
+        );
         lines.extend(warnings(instance, settings).await);
     }
     lines.push(ready(&instance.addresses));
@@ -22,12 +25,17 @@ pub(crate) async fn text(instance: &Instance, settings: &Settings) -> String {
 async fn warnings(instance: &Instance, settings: &Settings) -> Vec<String> {
     let mut lines = Vec::new();
     if accounts(instance.services.pool.as_ref()).await == Some(0) {
-        lines.push("\nThere are no accounts yet. Add the value of the `sso` cookie of a signed-in grok.com session:".into());
+        lines.push(
+            "\nThere are no accounts yet. Add the value of the `sso` cookie of a signed-in grok.com session:"
+                .into(),
+        );
         lines.push(format!("  {} accounts add <token>", program(settings)));
         lines.push("It is used at once; this process need not be restarted.".into());
     }
     if instance.services.runtime.current().config.api_key.is_empty() {
-        lines.push("\nWARNING: no api_key is set: whoever reaches the port may use the accounts. To set one:".into());
+        lines.push(
+            "\nWARNING: no api_key is set: whoever reaches the port may use the accounts. To set one:".into(),
+        );
         lines.push(format!("  {} parameters set api_key <key>", program(settings)));
     }
     lines

@@ -76,11 +76,22 @@ pub(crate) struct Wanted {
     pub(crate) exclude: Vec<Uuid>,
 }
 
+/// What a lease took from its window.
+#[derive(Clone, Copy, Debug)]
+enum Spent {
+    /// What had been reserved.
+    Reserved,
+    /// The upstream charged another amount.
+    Known(u32),
+}
+
 /// How a lease ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Settlement {
     pub(crate) outcome: Outcome,
     pub(crate) charged: bool,
+    /// What a charged turn cost, if not what was reserved.
+    pub(crate) units: Option<u32>,
     pub(crate) retry_after_ms: Option<i64>,
     pub(crate) cause: String,
 }
@@ -130,7 +141,7 @@ impl Pool {
         let mut changed = false;
         while let Some(&(_, id)) = self.expiries.first().filter(|(at, _)| *at <= now) {
             // Whoever held it is gone and may well have used it: the units stay spent.
-            self.end(id, true, now);
+            self.end(id, Some(Spent::Reserved), now);
             changed = true;
         }
         while let Some(id) = self.index.next_changed(now) {
@@ -187,7 +198,8 @@ impl Pool {
     /// Ends a lease and applies its outcome. Returns whose it was, unless it had ended before.
     pub(crate) fn settle(&mut self, lease: Uuid, settlement: &Settlement, now: i64) -> Option<Uuid> {
         self.advance(now);
-        let lease = self.end(lease, settlement.charged, now)?;
+        let spent = settlement.charged.then_some(settlement.units.map_or(Spent::Reserved, Spent::Known));
+        let lease = self.end(lease, spent, now)?;
         let effect = policy::rule(settlement.outcome).effect;
         let blame = Blame {
             effect,
@@ -315,16 +327,17 @@ impl Pool {
     }
 
     /// Takes a lease away and its units with it: spent or given back.
-    fn end(&mut self, id: Uuid, spent: bool, now: i64) -> Option<Lease> {
+    fn end(&mut self, id: Uuid, spent: Option<Spent>, now: i64) -> Option<Lease> {
         let lease = self.leases.remove(&id)?;
         self.expiries.remove(&(lease.expires_at, id));
         let wants_reading = self.change(lease.account, now, |account, _| {
             account.in_flight = account.in_flight.saturating_sub(1);
             let window = account.window_mut(lease.class);
-            if spent {
-                window.spend(lease.cost, now);
-            } else {
-                window.refund(lease.cost);
+            window.refund(lease.cost);
+            match spent {
+                Some(Spent::Reserved) => window.spend(lease.cost, now),
+                Some(Spent::Known(units)) => window.spend(units, now),
+                None => {}
             }
             window.wants_reading()
         });

@@ -160,6 +160,7 @@ fn settlement(request: &SettleRequest) -> Settlement {
     Settlement {
         outcome,
         charged: request.charged,
+        units: request.units,
         retry_after_ms: request.retry_after_ms.map(|wait| i64::try_from(wait).unwrap_or(i64::MAX)),
         cause: if cause.is_empty() { outcome.as_str_name().to_lowercase() } else { cause },
     }

@@ -79,9 +79,8 @@ impl Window {
         self.reserved = self.reserved.saturating_sub(units);
     }
 
-    /// Turns reserved units into spent ones.
+    /// Takes units for good; what was reserved for them has been given back.
     pub(crate) fn spend(&mut self, units: u32, now: i64) {
-        self.refund(units);
         self.spent += u64::from(units);
         if let Some(remaining) = self.remaining {
             self.remaining = Some(remaining.saturating_sub(units));

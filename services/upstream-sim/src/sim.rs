@@ -33,7 +33,11 @@ pub async fn start(listener: TcpListener, config: crate::SimConfig, tasks: &Task
     let service = router(Arc::clone(&world)).into_make_service_with_connect_info::<Hangup>();
     let server = axum::serve(SimListener(listener), service);
     tasks.spawn_critical("upstream-sim", async move {
-        server.with_graceful_shutdown(async move { shutdown.draining().await }).await
+        server
+            .with_graceful_shutdown(async move {
+                shutdown.draining().await;
+            })
+            .await
     });
     tracing::info!(sim.addr = %addr, "simulated upstream on http://{addr}");
     Ok(Sim { world, addr })

@@ -18,6 +18,7 @@ use super::{
     media::{Images, Video},
     search::Search,
     sieve::{Piece, Sieve},
+    unescape,
 };
 pub use output::Output;
 use output::{Outputs, chars};
@@ -60,6 +61,8 @@ struct State {
     thought_chars: u64,
     soft_ended: bool,
     skipped: usize,
+    /// Room for tokens with escapes.
+    scratch: String,
 }
 
 impl Decoder {
@@ -90,6 +93,7 @@ impl Decoder {
                 thought_chars: 0,
                 soft_ended: false,
                 skipped: 0,
+                scratch: String::new(),
             },
         }
     }
@@ -123,7 +127,10 @@ impl Decoder {
     pub fn finish(&mut self, out: &mut Vec<Output>) -> Result<(), Failure> {
         let skipped = self.state.skipped + self.frames.broken();
         if skipped > 0 {
-            tracing::warn!(lines = skipped, "{skipped} unreadable lines of the upstream's stream were skipped");
+            tracing::warn!(
+                lines = skipped,
+                "{skipped} unreadable lines of the upstream's stream were skipped"
+            );
         }
         let result = match self.frames.finish() {
             Ok(()) => self.state.end(),
@@ -146,7 +153,9 @@ impl Decoder {
 
 fn frame_failure(error: FrameError) -> Failure {
     match error {
-        FrameError::TooLong => Failure::upstream("upstream_object_too_large", "the upstream sent an endless object"),
+        FrameError::TooLong => {
+            Failure::upstream("upstream_object_too_large", "the upstream sent an endless object")
+        }
         FrameError::Truncated => {
             Failure::transport("upstream_stream_truncated", "the upstream's stream was cut inside an object")
         }
@@ -190,15 +199,19 @@ impl State {
     }
 
     fn token(&mut self, response: &Response<'_>) {
-        let token = &*response.token;
-        if token.is_empty() {
+        let Some(raw) = response.token else { return };
+        let channel = thinking::channel(response);
+        if channel == thinking::Channel::Hidden {
             return;
         }
-        match thinking::channel(response) {
-            thinking::Channel::Answer => self.answer(token),
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let token = unescape::text(raw, &mut scratch);
+        match channel {
+            _ if token.is_empty() => {}
             thinking::Channel::Thought { header } => self.thought(token, header),
-            thinking::Channel::Hidden => {}
+            thinking::Channel::Answer | thinking::Channel::Hidden => self.answer(token),
         }
+        self.scratch = scratch;
     }
 
     /// A token of the answer: markup out, citations resolved.

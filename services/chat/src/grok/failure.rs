@@ -56,17 +56,33 @@ struct Rule {
 }
 
 const DEAD: &[&str] = &[
-    "unauthorized", "unauthenticated", "not logged in", "bad-credentials", "invalid-credentials",
-    "failed to look up session id", "session not found", "token expired", "token revoked",
+    "unauthorized",
+    "unauthenticated",
+    "not logged in",
+    "bad-credentials",
+    "invalid-credentials",
+    "failed to look up session id",
+    "session not found",
+    "token expired",
+    "token revoked",
 ];
 const BANNED: &[&str] = &["blocked-user", "user is blocked", "account suspended", "email-domain-rejected"];
 const MODERATED: &[&str] = &["content-moderated", "usage guidelines", "safety_check_type"];
 const ANTI_BOT: &[&str] = &["anti-bot"];
 const LIMITED: &[&str] = &["rate limit", "rate_limit", "too many requests", "usage limit", "rate limited"];
 
-const EDGE_HINT: &str = "the upstream's edge refused this deployment; check cf_clearance, user_agent, x_statsig_id and proxy_url";
+const EDGE_HINT: &str =
+    "the upstream's edge refused this deployment; check cf_clearance, user_agent, x_statsig_id and proxy_url";
 
-const fn rule(place: Place, body: Body, outcome: Outcome, retry: bool, kind: Kind, code: &'static str, message: &'static str) -> Rule {
+const fn rule(
+    place: Place,
+    body: Body,
+    outcome: Outcome,
+    retry: bool,
+    kind: Kind,
+    code: &'static str,
+    message: &'static str,
+) -> Rule {
     Rule { place, body, outcome, retry, kind, code, message }
 }
 
@@ -125,7 +141,8 @@ impl Failure {
                 (text.unwrap_or_default().to_owned(), inner.get("code").and_then(Value::as_i64).unwrap_or(0))
             }
         };
-        let place = |rule: &Rule| matches!(rule.place, Place::Stream(expected) if expected == 0 || expected == code);
+        let place =
+            |rule: &Rule| matches!(rule.place, Place::Stream(expected) if expected == 0 || expected == code);
         let failure = Self::by_rule(place, &value.to_string().to_lowercase(), false, &text);
         // The turn had been taken; only a limit or a closed door says that it was not worked on.
         let charged = matches!(failure.outcome, Outcome::UpstreamFailed | Outcome::RequestRefused);
@@ -145,7 +162,8 @@ impl Failure {
             return Self::upstream("upstream_error", "the upstream answered in an unexpected way");
         };
         let shown = redact(text);
-        let message = if shown.is_empty() { rule.message.to_owned() } else { format!("{}: {shown}", rule.message) };
+        let message =
+            if shown.is_empty() { rule.message.to_owned() } else { format!("{}: {shown}", rule.message) };
         Self {
             error: Error::new(rule.kind, rule.code, message),
             outcome: rule.outcome,
@@ -212,7 +230,11 @@ fn is_edge(content_type: &str, body: &str) -> bool {
 fn message_in(body: &str) -> String {
     let Ok(value) = serde_json::from_str::<Value>(body) else { return body.chars().take(200).collect() };
     let error = value.get("error").unwrap_or(&value);
-    let text = error.get("message").or_else(|| value.get("message")).and_then(Value::as_str).or_else(|| error.as_str());
+    let text = error
+        .get("message")
+        .or_else(|| value.get("message"))
+        .and_then(Value::as_str)
+        .or_else(|| error.as_str());
     text.unwrap_or_default().to_owned()
 }
 
@@ -224,19 +246,96 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(401, "application/json", r#"{"code":16,"message":"unauthenticated: bad-credentials"}"#, Outcome::Unauthenticated, true, "upstream_unauthorized")]
+    #[case(
+        401,
+        "application/json",
+        r#"{"code":16,"message":"unauthenticated: bad-credentials"}"#,
+        Outcome::Unauthenticated,
+        true,
+        "upstream_unauthorized"
+    )]
     #[case(401, "text/html", "<html>", Outcome::EgressRefused, true, "anti_bot_rejected")]
-    #[case(401, "application/json", r#"{"message":"who knows"}"#, Outcome::Unknown, true, "upstream_unauthorized")]
-    #[case(403, "application/json", r#"{"code":7,"message":"User is blocked [WKE=unauthorized:blocked-user]"}"#, Outcome::Banned, true, "upstream_account_blocked")]
-    #[case(403, "application/json", r#"{"code":"unauthorized:blocked-user","error":"User is blocked"}"#, Outcome::Banned, true, "upstream_account_blocked")]
-    #[case(403, "application/json", r#"{"error":{"code":7,"message":"Request rejected by anti-bot rules."}}"#, Outcome::EgressRefused, true, "anti_bot_rejected")]
-    #[case(403, "text/html; charset=utf-8", "<!doctype html><title>Just a moment...", Outcome::EgressRefused, true, "anti_bot_rejected")]
+    #[case(
+        401,
+        "application/json",
+        r#"{"message":"who knows"}"#,
+        Outcome::Unknown,
+        true,
+        "upstream_unauthorized"
+    )]
+    #[case(
+        403,
+        "application/json",
+        r#"{"code":7,"message":"User is blocked [WKE=unauthorized:blocked-user]"}"#,
+        Outcome::Banned,
+        true,
+        "upstream_account_blocked"
+    )]
+    #[case(
+        403,
+        "application/json",
+        r#"{"code":"unauthorized:blocked-user","error":"User is blocked"}"#,
+        Outcome::Banned,
+        true,
+        "upstream_account_blocked"
+    )]
+    #[case(
+        403,
+        "application/json",
+        r#"{"error":{"code":7,"message":"Request rejected by anti-bot rules."}}"#,
+        Outcome::EgressRefused,
+        true,
+        "anti_bot_rejected"
+    )]
+    #[case(
+        403,
+        "text/html; charset=utf-8",
+        "<!doctype html><title>Just a moment...",
+        Outcome::EgressRefused,
+        true,
+        "anti_bot_rejected"
+    )]
     #[case(403, "", "", Outcome::EgressRefused, true, "anti_bot_rejected")]
-    #[case(403, "application/json", r#"{"error":{"code":"content-moderated","message":"rejected"}}"#, Outcome::RequestRefused, false, "content_moderated")]
-    #[case(403, "text/plain", "Content violates usage guidelines", Outcome::RequestRefused, false, "content_moderated")]
-    #[case(403, "application/json", r#"{"message":"temporary rejection"}"#, Outcome::Unknown, true, "upstream_forbidden")]
-    #[case(429, "application/json", r#"{"message":"Too many requests"}"#, Outcome::RateLimited, true, "upstream_rate_limited")]
-    #[case(400, "application/json", r#"{"code":3,"message":"bad"}"#, Outcome::RequestRefused, false, "upstream_invalid_request")]
+    #[case(
+        403,
+        "application/json",
+        r#"{"error":{"code":"content-moderated","message":"rejected"}}"#,
+        Outcome::RequestRefused,
+        false,
+        "content_moderated"
+    )]
+    #[case(
+        403,
+        "text/plain",
+        "Content violates usage guidelines",
+        Outcome::RequestRefused,
+        false,
+        "content_moderated"
+    )]
+    #[case(
+        403,
+        "application/json",
+        r#"{"message":"temporary rejection"}"#,
+        Outcome::Unknown,
+        true,
+        "upstream_forbidden"
+    )]
+    #[case(
+        429,
+        "application/json",
+        r#"{"message":"Too many requests"}"#,
+        Outcome::RateLimited,
+        true,
+        "upstream_rate_limited"
+    )]
+    #[case(
+        400,
+        "application/json",
+        r#"{"code":3,"message":"bad"}"#,
+        Outcome::RequestRefused,
+        false,
+        "upstream_invalid_request"
+    )]
     #[case(413, "", "", Outcome::RequestRefused, false, "upstream_too_large")]
     #[case(404, "application/json", "{}", Outcome::RequestRefused, false, "upstream_not_found")]
     #[case(502, "text/html", "<html>", Outcome::UpstreamFailed, true, "upstream_error")]

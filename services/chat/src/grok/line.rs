@@ -32,7 +32,7 @@ pub(crate) struct Body<'a> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Response<'a> {
     #[serde(borrow, default)]
-    pub token: Text<'a>,
+    pub token: Option<&'a RawValue>,
     #[serde(default)]
     pub is_thinking: Flag,
     #[serde(default)]
@@ -183,11 +183,13 @@ mod tests {
 
     #[test]
     fn plain_text_is_borrowed_and_escapes_are_resolved() {
-        let line: Line<'_> = serde_json::from_str(r#"{"result":{"response":{"token":"Hi"}}}"#).unwrap();
+        let line: Line<'_> =
+            serde_json::from_str(r#"{"result":{"response":{"messageTag":"final"}}}"#).unwrap();
         let response = line.result.unwrap().response.unwrap();
-        assert!(matches!(response.token.0, Cow::Borrowed("Hi")));
-        let line: Line<'_> = serde_json::from_str(r#"{"result":{"response":{"token":"a\n\u00e9"}}}"#).unwrap();
-        assert_eq!(&*line.result.unwrap().response.unwrap().token, "a\né");
+        assert!(matches!(response.message_tag.0, Cow::Borrowed("final")));
+        let line: Line<'_> =
+            serde_json::from_str(r#"{"result":{"response":{"messageTag":"a\n\u00e9"}}}"#).unwrap();
+        assert_eq!(&*line.result.unwrap().response.unwrap().message_tag, "a\né");
     }
 
     #[test]
@@ -195,7 +197,8 @@ mod tests {
         let text = r#"{"result":{"response":{"token":["a",{"b":1}],"isThinking":"yes","isSoftStop":true,"messageTag":{"x":[]},"webSearchResults":7,"unknown":{"a":1}}}}"#;
         let line: Line<'_> = serde_json::from_str(text).unwrap();
         let response = line.result.unwrap().response.unwrap();
-        assert_eq!((&*response.token, response.is_thinking.0, response.is_soft_stop.0), ("", false, true));
+        assert_eq!((response.is_thinking.0, response.is_soft_stop.0), (false, true));
+        assert!(response.token.is_some_and(|token| token.get().starts_with('[')));
         assert_eq!(&*response.message_tag, "");
     }
 }

@@ -124,7 +124,10 @@ fn identity(location: &str) -> String {
         Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
         None => location.trim_start_matches('/'),
     };
-    path.split('/').map(|segment| segment.split("-part-").next().unwrap_or_default()).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|segment| segment.split("-part-").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 fn is_preview(location: &str) -> bool {
@@ -132,12 +135,19 @@ fn is_preview(location: &str) -> bool {
 }
 
 fn text<'a>(value: &'a Value, names: &[&str]) -> &'a str {
-    names.iter().filter_map(|name| value.get(name)?.as_str()).find(|text| !text.is_empty()).unwrap_or_default()
+    names
+        .iter()
+        .filter_map(|name| value.get(name)?.as_str())
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
 }
 
 fn number(value: &Value, name: &str) -> Option<u32> {
     let value = value.get(name)?;
-    value.as_u64().or_else(|| value.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64)).map(|n| n.min(1000) as u32)
+    value
+        .as_u64()
+        .or_else(|| value.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64))
+        .map(|n| n.min(1000) as u32)
 }
 
 fn flag(value: &Value, name: &str) -> bool {
@@ -153,7 +163,8 @@ mod tests {
     #[test]
     fn a_preview_is_progress_and_a_final_image_comes_once() {
         let mut images = Images::default();
-        let preview = json!({"imageUrl": "users/u/generated/i-part-0/image.jpg", "progress": 50, "imageIndex": 1});
+        let preview =
+            json!({"imageUrl": "users/u/generated/i-part-0/image.jpg", "progress": 50, "imageIndex": 1});
         assert_eq!(images.streamed(&preview), Some(Step::Progress { index: 1, percent: 50 }));
         assert!(images.unfinished());
         let last = json!({"imageUrl": "users/u/generated/i/image.jpg", "progress": 100});
@@ -165,7 +176,12 @@ mod tests {
     #[test]
     fn a_moderated_image_is_not_delivered_even_when_it_is_listed() {
         let mut images = Images::default();
-        assert_eq!(images.streamed(&json!({"url": "users/u/generated/i/image.jpg", "progress": 100, "moderated": true})), None);
+        assert_eq!(
+            images.streamed(
+                &json!({"url": "users/u/generated/i/image.jpg", "progress": 100, "moderated": true})
+            ),
+            None
+        );
         assert_eq!(images.listed("/users/u/generated/i/image.jpg"), None);
         assert!(images.moderated() && images.delivered() == 0);
     }
@@ -175,7 +191,10 @@ mod tests {
         let mut video = Video::default();
         assert_eq!(video.streamed(&json!({"progress": 5})), [Step::Progress { index: 0, percent: 5 }]);
         assert_eq!(video.streamed(&json!({"progress": 5})), []);
-        assert_eq!(video.streamed(&json!({"progress": 40, "videoUrl": "v.mp4"}))[1], Step::Ready("v.mp4".into()));
+        assert_eq!(
+            video.streamed(&json!({"progress": 40, "videoUrl": "v.mp4"}))[1],
+            Step::Ready("v.mp4".into())
+        );
         assert_eq!(video.streamed(&json!({"progress": 100, "videoUrl": "v.mp4"})).len(), 1);
         assert_eq!(video.attached("v.mp4"), None);
     }

@@ -92,7 +92,9 @@ impl<'a> From<&Turn<'a>> for Payload<'a> {
             is_reasoning: false,
             webpage_urls: [],
             disable_text_follow_ups: true,
-            response_metadata: ResponseMetadata { request_model_details: RequestModelDetails { model_id: model_name } },
+            response_metadata: ResponseMetadata {
+                request_model_details: RequestModelDetails { model_id: model_name },
+            },
             disable_memory: turn.disable_memory,
             force_side_by_side: false,
             model_mode: &turn.model.mode,
@@ -107,7 +109,13 @@ mod tests {
     use crate::models;
 
     fn json(model: &str, message: &str, attachments: &[String]) -> String {
-        let turn = Turn { model: models::find(model).unwrap(), message, attachments, temporary: true, disable_memory: false };
+        let turn = Turn {
+            model: models::find(model).unwrap(),
+            message,
+            attachments,
+            temporary: true,
+            disable_memory: false,
+        };
         serde_json::to_string(&Payload::from(&turn)).unwrap()
     }
 

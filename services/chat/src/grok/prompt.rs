@@ -101,7 +101,10 @@ mod tests {
             message(Role::System, "Be brief."),
             message(Role::User, "Hi"),
             message(Role::Assistant, ""),
-            message(Role::Assistant, "<think>\nhm\n</think>\nHello ![Generated Image](data:image/png;base64,AAAA)"),
+            message(
+                Role::Assistant,
+                "<think>\nhm\n</think>\nHello ![Generated Image](data:image/png;base64,AAAA)",
+            ),
             message(Role::User, "And <think>this</think>?"),
         ];
         let expected = "[system]\nBe brief.\n\n[user]\nHi\n\n[assistant]\nHello ![Generated Image](image)\n\n[user]\nAnd <think>this</think>?";
@@ -112,7 +115,8 @@ mod tests {
 
     #[test]
     fn tool_calls_and_their_results_are_told() {
-        let call = FunctionCall { id: "c1".into(), name: "weather".into(), arguments: "{\"city\":\"Rome\"}".into() };
+        let call =
+            FunctionCall { id: "c1".into(), name: "weather".into(), arguments: "{\"city\":\"Rome\"}".into() };
         let asked = Message { role: Role::Assistant.into(), tool_calls: vec![call], ..Default::default() };
         let mut result = message(Role::Tool, "sunny");
         result.tool_call_id = "c1".into();

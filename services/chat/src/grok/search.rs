@@ -155,7 +155,9 @@ fn source(item: &Value) -> Option<Source> {
     let field = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
     let (url, title, preview) = match (field("username"), field("postId")) {
         ("", _) | (_, "") => (clean_url(field("url"))?, field("title").to_owned(), field("preview")),
-        (user, post) => (clean_url(&format!("https://x.com/{user}/status/{post}"))?, format!("@{user}"), field("text")),
+        (user, post) => {
+            (clean_url(&format!("https://x.com/{user}/status/{post}"))?, format!("@{user}"), field("text"))
+        }
     };
     Some(Source { url, title: title.chars().take(MAX_TITLE).collect(), preview: preview.to_owned() })
 }
@@ -166,7 +168,8 @@ fn clean_url(text: &str) -> Option<String> {
         return None;
     }
     let url = Url::parse(text).ok()?;
-    let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    let plain =
+        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
     plain.then(|| {
         // A bare host keeps the form it was written in: no slash is added.
         let text = url.as_str();
@@ -227,6 +230,9 @@ mod tests {
             Rendered::Citation { number, .. } => Some(number),
             _ => None,
         };
-        assert_eq!([cite("c1"), cite("c1"), cite("c2"), cite("c1"), cite("unknown")], [Some(1), None, Some(2), Some(1), None]);
+        assert_eq!(
+            [cite("c1"), cite("c1"), cite("c2"), cite("c1"), cite("unknown")],
+            [Some(1), None, Some(2), Some(1), None]
+        );
     }
 }

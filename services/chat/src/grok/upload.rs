@@ -26,11 +26,22 @@ const FETCH_TIME: Duration = Duration::from_secs(15);
 const UPLOAD_TIME: Duration = Duration::from_secs(60);
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/webp", "image/gif"];
 const FILES: [&str; 16] = [
-    "application/pdf", "application/json", "application/xml", "application/rtf", "application/msword",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "application/vnd.ms-powerpoint",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation", "application/vnd.ms-excel",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "text/plain", "text/csv", "text/markdown",
-    "text/html", "text/xml", "text/rtf",
+    "application/pdf",
+    "application/json",
+    "application/xml",
+    "application/rtf",
+    "application/msword",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.ms-powerpoint",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.ms-excel",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "text/plain",
+    "text/csv",
+    "text/markdown",
+    "text/html",
+    "text/xml",
+    "text/rtf",
 ];
 
 /// An attachment with its bytes at hand and its type known.
@@ -57,7 +68,8 @@ pub(crate) async fn prepare(messages: &[Message], model: &Model, fetch: &PublicF
     let attachments = attached(messages, model);
     let limit = if model.kind == Product::Video { 1 } else { MAX_FILES };
     if let Some(beyond) = attachments.get(limit) {
-        let message = format!("{} takes at most {limit} attachment{}", model.id, if limit == 1 { "" } else { "s" });
+        let message =
+            format!("{} takes at most {limit} attachment{}", model.id, if limit == 1 { "" } else { "s" });
         return Err(Error::invalid(&beyond.param, message));
     }
     let mut files: Vec<File> = Vec::with_capacity(attachments.len());
@@ -98,7 +110,9 @@ async fn load(attachment: &Attachment, fetch: &PublicFetch) -> Result<File> {
             let fetched = fetch.get(url, MAX_FILE_BYTES, FETCH_TIME).await?;
             (fetched.data, fetched.media_type)
         }
-        None => return Err(Error::new(Kind::InvalidRequest, "invalid_value", "the attachment holds nothing")),
+        None => {
+            return Err(Error::new(Kind::InvalidRequest, "invalid_value", "the attachment holds nothing"));
+        }
     };
     if data.is_empty() {
         return Err(Error::new(Kind::InvalidRequest, "invalid_value", "the attachment is empty"));
@@ -128,7 +142,11 @@ fn media_type(data: &[u8], declared: &str) -> Result<String> {
     if FILES.contains(&declared) {
         return Ok(declared.to_owned());
     }
-    Err(Error::new(Kind::UnsupportedMedia, "unsupported_file", format!("files of type {declared:?} are not taken")))
+    Err(Error::new(
+        Kind::UnsupportedMedia,
+        "unsupported_file",
+        format!("files of type {declared:?} are not taken"),
+    ))
 }
 
 /// Uploads the files as the account of `token`; gives their ids.
@@ -155,7 +173,8 @@ async fn upload_one(file: &File, egress: &Egress, token: &str) -> Result<String,
     if !response.status().is_success() {
         return Err(super::refusal(response).await);
     }
-    let uploaded: Uploaded = response.json().await.map_err(|_| rejected("the upstream's answer cannot be read"))?;
+    let uploaded: Uploaded =
+        response.json().await.map_err(|_| rejected("the upstream's answer cannot be read"))?;
     if uploaded.terminal_error.is_some_and(|error| is_error(&error)) {
         return Err(rejected("the upstream refused the file"));
     }
@@ -199,7 +218,11 @@ mod tests {
     #[case(b"<svg xmlns=\"x\"/>", "image/svg+xml", Err("unsupported_image"))]
     #[case(b"hello", "text/plain", Ok("text/plain"))]
     #[case(b"MZ\x90", "application/x-msdownload", Err("unsupported_file"))]
-    fn the_bytes_decide_what_an_image_is(#[case] data: &[u8], #[case] declared: &str, #[case] expected: Result<&str, &str>) {
+    fn the_bytes_decide_what_an_image_is(
+        #[case] data: &[u8],
+        #[case] declared: &str,
+        #[case] expected: Result<&str, &str>,
+    ) {
         let found = media_type(data, declared).map_err(|error| error.code.into_owned());
         assert_eq!(found.as_deref().map_err(String::as_str), expected);
     }

@@ -69,7 +69,8 @@ impl Attempt<'_> {
     }
 
     pub(super) fn decoder(&self) -> Decoder {
-        let tags = self.turn.config.config.filtered_tags.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+        let tags =
+            self.turn.config.config.filtered_tags.split(',').map(str::trim).filter(|tag| !tag.is_empty());
         Decoder::new(&Options {
             filtered_tags: tags.map(str::to_owned).collect(),
             video: self.turn.model.kind == Product::Video,

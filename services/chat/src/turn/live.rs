@@ -22,6 +22,7 @@ use crate::{
         failure::Failure,
     },
     lease::Lease,
+    models::Model,
 };
 
 pub(super) struct Live {
@@ -30,7 +31,7 @@ pub(super) struct Live {
     lease: Lease,
     media: Arc<dyn MediaCache>,
     request_id: String,
-    model: &'static str,
+    model: &'static Model,
     attempts: u32,
     begun: Instant,
     limits: Limits,
@@ -43,14 +44,19 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn begin(attempt: &Attempt<'_>, lease: Lease, limits: Limits, response: reqwest::Response) -> Self {
+    pub(super) fn begin(
+        attempt: &Attempt<'_>,
+        lease: Lease,
+        limits: Limits,
+        response: reqwest::Response,
+    ) -> Self {
         Self {
             response,
             decoder: attempt.decoder(),
             lease,
             media: attempt.turn.media.clone(),
             request_id: attempt.turn.request.request_id.clone(),
-            model: &attempt.turn.model.id,
+            model: attempt.turn.model,
             attempts: attempt.number,
             begun: attempt.begun,
             limits,
@@ -79,7 +85,8 @@ impl Live {
 
     /// The batches from the commit point on.
     pub(super) fn into_stream(mut self) -> Stream<ChatBatch> {
-        let started = Started { conversation_id: self.decoder.conversation_id().to_owned(), attempts: self.attempts };
+        let started =
+            Started { conversation_id: self.decoder.conversation_id().to_owned(), attempts: self.attempts };
         let mut events = vec![ChatEvent::from(Event::Started(started))];
         events.append(&mut self.held);
         let first = stream::iter([Ok(ChatBatch { events })]);
@@ -114,6 +121,9 @@ impl Live {
                     self.decoder.finish(&mut self.outputs)
                 }
             };
+            if self.decoder.drew_images() {
+                self.lease.units = Some(self.model.image_cost);
+            }
             let (events, lost) = self.deliver().await;
             self.broken = lost.or(decoded.err());
             if self.ended && self.broken.is_none() {
@@ -147,7 +157,8 @@ impl Live {
         let outputs = std::mem::take(&mut self.outputs);
         let fetched = join_all(outputs.into_iter().map(|output| self.resolve(output))).await;
         let mut lost = None;
-        let events = fetched.into_iter().filter_map(|found| found.map_err(|failure| lost = Some(failure)).ok());
+        let events =
+            fetched.into_iter().filter_map(|found| found.map_err(|failure| lost = Some(failure)).ok());
         (events.collect(), lost)
     }
 
@@ -164,7 +175,11 @@ impl Live {
             token: self.lease.token().to_owned(),
         };
         // The upstream has done its work: only the download failed, so nothing is asked for again.
-        let item = self.media.fetch(request).await.map_err(|error| Failure { charged: true, ..Failure::own(error) })?;
+        let item = self
+            .media
+            .fetch(request)
+            .await
+            .map_err(|error| Failure { charged: true, ..Failure::own(error) })?;
         let item = Media { name: item.name, content_type: item.content_type, size: item.size };
         Ok(ChatEvent::from(if kind == media::Kind::Image { Event::Image(item) } else { Event::Video(item) }))
     }
@@ -172,7 +187,7 @@ impl Live {
     fn succeed(&mut self) {
         tracing::info!(
             request.id = self.request_id,
-            model = self.model,
+            model = self.model.id,
             attempts = self.attempts,
             duration_ms = self.begun.elapsed().as_millis(),
             "turn finished"
@@ -183,7 +198,7 @@ impl Live {
     fn fail(&mut self, failure: &Failure) {
         tracing::warn!(
             request.id = self.request_id,
-            model = self.model,
+            model = self.model.id,
             attempts = self.attempts,
             duration_ms = self.begun.elapsed().as_millis(),
             error.code = %failure.error.code,

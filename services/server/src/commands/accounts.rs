@@ -1,6 +1,6 @@
 //! `grok2api accounts …`, on the data directory; a running product follows within a second.
 
-use std::{io::Read as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::Read as _, path::PathBuf, sync::Arc};
 
 use clap::ValueEnum;
 use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime, settings::Settings};
@@ -85,7 +85,7 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
     });
     let pool = pool.await.map_err(|error| StartError::one("accounts", error))?;
     let done = execute(&pool, command).await;
-    tasks.finish(Duration::ZERO).await;
+    super::finish(&tasks).await;
     store.sqlite.close().await;
     done
 }
@@ -94,7 +94,8 @@ async fn execute(pool: &Arc<dyn TokenPool>, command: Command) -> Result<(), Fail
     match command {
         Command::Add { tokens, tier, note } => add(pool, tokens, tier, &note).await,
         Command::Import { file, tier } => {
-            let text = read(&file).map_err(|error| Failure::Code(1, format!("{}: {error}", file.display())))?;
+            let text =
+                read(&file).map_err(|error| Failure::Code(1, format!("{}: {error}", file.display())))?;
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
             add(pool, lines.map(str::to_owned).collect(), tier, "").await
         }
@@ -124,7 +125,12 @@ fn read(file: &std::path::Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-async fn add(pool: &Arc<dyn TokenPool>, tokens: Vec<String>, tier: TierArg, note: &str) -> Result<(), Failure> {
+async fn add(
+    pool: &Arc<dyn TokenPool>,
+    tokens: Vec<String>,
+    tier: TierArg,
+    note: &str,
+) -> Result<(), Failure> {
     let shown: Vec<String> = tokens.iter().map(|token| mask(token.trim())).collect();
     let new = |token| NewAccount { token, tier: Tier::from(tier).into(), note: note.to_owned() };
     let accounts = tokens.into_iter().map(new).collect();
@@ -141,7 +147,11 @@ async fn add(pool: &Arc<dyn TokenPool>, tokens: Vec<String>, tier: TierArg, note
         }
     }
     let summary = format!("{added} added, {known} known already, {refused} refused");
-    if refused > 0 { Err(Failure::Code(1, summary)) } else { Ok(say(&summary)) }
+    if refused > 0 {
+        return Err(Failure::Code(1, summary));
+    }
+    say(&summary);
+    Ok(())
 }
 
 async fn list(pool: &Arc<dyn TokenPool>) -> Result<(), Failure> {
@@ -164,7 +174,10 @@ fn row(account: &Account) -> String {
     let quota: Vec<String> = account.windows.iter().map(quota).collect();
     let quota = if quota.is_empty() { "unknown".to_owned() } else { quota.join(" ") };
     let cause = if account.cause.is_empty() { String::new() } else { format!(" ({})", account.cause) };
-    format!("{:<38}{:<12}{tier:<7}{status:<10}{quota:<28}{}{cause}", account.id, account.masked_token, account.note)
+    format!(
+        "{:<38}{:<12}{tier:<7}{status:<10}{quota:<28}{}{cause}",
+        account.id, account.masked_token, account.note
+    )
 }
 
 fn quota(window: &Window) -> String {

@@ -1,6 +1,6 @@
 //! `grok2api parameters list|set|reset`, on the data directory; a running product follows within a second.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks, settings::Settings};
 use grok2api_proto::{
@@ -45,7 +45,7 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
         Command::Set { name, value } => set(&service, name, value).await,
         Command::Reset { name } => change(&service, name, "null".to_owned()).await,
     };
-    tasks.finish(Duration::ZERO).await;
+    super::finish(&tasks).await;
     store.sqlite.close().await;
     done
 }
@@ -67,7 +67,10 @@ async fn list(service: &Arc<dyn Config>) -> Result<(), Failure> {
 
 async fn set(service: &Arc<dyn Config>, name: String, text: String) -> Result<(), Failure> {
     let known = service.list_parameters(ListParametersRequest {}).await?.parameters;
-    let value = known.iter().find(|parameter| parameter.name == name).map_or_else(|| json_text(&text), |parameter| of_kind(parameter, &text));
+    let value = known
+        .iter()
+        .find(|parameter| parameter.name == name)
+        .map_or_else(|| json_text(&text), |parameter| of_kind(parameter, &text));
     change(service, name, value).await
 }
 
@@ -82,7 +85,9 @@ fn json_text(text: &str) -> String {
 
 async fn change(service: &Arc<dyn Config>, name: String, value: String) -> Result<(), Failure> {
     let changes = [(name.clone(), value)].into();
-    let revision = service.update(UpdateRequest { changes, expected_revision: None, author: "command line".into() }).await?;
+    let revision = service
+        .update(UpdateRequest { changes, expected_revision: None, author: "command line".into() })
+        .await?;
     say(&format!("{name} is set (revision {})", revision.number));
     Ok(())
 }

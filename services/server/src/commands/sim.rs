@@ -34,7 +34,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let sim = grok2api_upstream_sim::start(listener, config, &tasks)
         .await
         .map_err(|error| StartError::one("simulator", error))?;
-    say(&format!("simulated upstream; accounts are sim-basic-*, sim-super-*, sim-heavy-*\nready sim={}", sim.addr()));
+    say(&format!(
+        "simulated upstream; accounts are sim-basic-*, sim-super-*, sim-heavy-*\nready sim={}",
+        sim.addr()
+    ));
     signals.next().await;
     tasks.shutdown().drain();
     tasks.finish(Duration::from_secs(2)).await;

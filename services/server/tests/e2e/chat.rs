@@ -14,11 +14,15 @@ async fn a_chat_is_answered_streamed_and_whole(#[case] shape: Shape) {
     let product = Product::with(shape, &["sim-basic-1"]).await;
     let whole = product.ask("grok-3-fast", "[[sim:say=你好, 🌕 world]]").await;
     assert_eq!((whole.status, whole.content().as_str()), (200, "你好, 🌕 world"), "{}", whole.text);
-    let streamed = product.stream("grok-3-fast", "[[sim:say=你好, 🌕 world]][[sim:split]]").await.ok().unwrap();
+    let streamed =
+        product.stream("grok-3-fast", "[[sim:say=你好, 🌕 world]][[sim:split]]").await.ok().unwrap();
     assert_eq!(streamed.content, "你好, 🌕 world");
     assert_eq!((streamed.finish.as_slice(), streamed.done), (["stop".to_owned()].as_slice(), true));
     let usage = streamed.usage.unwrap();
-    assert_eq!(usage["total_tokens"], json!(usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap()));
+    assert_eq!(
+        usage["total_tokens"],
+        json!(usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap())
+    );
     assert_eq!(usage["estimated"], true);
     product.stop().await;
 }
@@ -35,12 +39,14 @@ async fn every_chunk_has_the_shape_that_strict_clients_need() {
         assert_eq!(chunk["object"], "chat.completion.chunk");
         assert!(chunk["created"].is_i64() && chunk.get("usage").is_some());
     }
-    let roles = streamed.chunks.iter().filter(|chunk| chunk["choices"][0]["delta"]["role"].is_string()).count();
+    let roles =
+        streamed.chunks.iter().filter(|chunk| chunk["choices"][0]["delta"]["role"].is_string()).count();
     assert_eq!((roles, first["choices"][0]["delta"]["role"].as_str()), (1, Some("assistant")));
     let last = streamed.chunks.last().unwrap();
     assert_eq!(last["choices"], json!([]));
     assert!(!streamed.reasoning.is_empty() && !streamed.content.contains("grok:render"));
-    let annotations = streamed.chunks.iter().filter(|chunk| chunk["choices"][0]["delta"]["annotations"].is_array());
+    let annotations =
+        streamed.chunks.iter().filter(|chunk| chunk["choices"][0]["delta"]["annotations"].is_array());
     assert!(annotations.count() > 0, "{:#?}", streamed.chunks);
     product.stop().await;
 }
@@ -77,7 +83,13 @@ async fn reasoning_is_shown_as_the_request_or_the_operator_wants() {
 #[tokio::test]
 async fn what_the_upstream_is_sent_is_what_was_asked_and_configured() {
     let product = Product::start().await;
-    product.set(&[("cf_clearance", json!("clear")), ("x_statsig_id", json!("stat")), ("user_agent", json!("UA/1"))]).await;
+    product
+        .set(&[
+            ("cf_clearance", json!("clear")),
+            ("x_statsig_id", json!("stat")),
+            ("user_agent", json!("UA/1")),
+        ])
+        .await;
     let messages = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]);
     assert_eq!(product.chat(&json!({"model": "grok-4-expert", "messages": messages})).await.status, 200);
     let requests = product.sim.requests();
@@ -87,7 +99,9 @@ async fn what_the_upstream_is_sent_is_what_was_asked_and_configured() {
     assert_eq!(body["modelMode"], "MODEL_MODE_EXPERT");
     assert_eq!(body["temporary"], true);
     assert_eq!(body["message"], "[system]\nBe brief.\n\n[user]\nHi");
-    let header = |name: &str| sent.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_str());
+    let header = |name: &str| {
+        sent.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_str())
+    };
     assert_eq!((header("user-agent"), header("x-statsig-id")), ("UA/1", "stat"));
     assert!(header("cookie").contains("cf_clearance="), "{}", header("cookie"));
     product.stop().await;
@@ -114,7 +128,13 @@ async fn a_client_that_leaves_stops_the_upstream_at_once(#[case] shape: Shape) {
 #[tokio::test]
 async fn a_client_that_leaves_before_the_first_output_stops_the_upstream_too() {
     let product = Product::start().await;
-    product.set(&[("stream_first_response_timeout", json!(60)), ("stream_chunk_timeout", json!(60)), ("stream_total_timeout", json!(600))]).await;
+    product
+        .set(&[
+            ("stream_first_response_timeout", json!(60)),
+            ("stream_chunk_timeout", json!(60)),
+            ("stream_total_timeout", json!(600)),
+        ])
+        .await;
     let body = json!({"model": "grok-3-fast", "messages": [{"role": "user", "content": "[[sim:fault=stall-mid]]hello"}]});
     let waiting = product.open(&body);
     tokio::select! {
@@ -129,9 +149,15 @@ async fn a_client_that_leaves_before_the_first_output_stops_the_upstream_too() {
 #[tokio::test]
 async fn another_account_takes_over_before_the_first_output() {
     let product = Product::start().await;
-    let streamed = product.stream("grok-3-fast", "[[sim:fault=500:1]][[sim:say=rescued]]").await.ok().unwrap();
+    let streamed =
+        product.stream("grok-3-fast", "[[sim:fault=500:1]][[sim:say=rescued]]").await.ok().unwrap();
     assert_eq!((streamed.content.as_str(), streamed.error), ("rescued", None));
-    let tried: Vec<_> = product.sim.requests().into_iter().filter(|request| request.path.ends_with("/conversations/new")).collect();
+    let tried: Vec<_> = product
+        .sim
+        .requests()
+        .into_iter()
+        .filter(|request| request.path.ends_with("/conversations/new"))
+        .collect();
     assert_eq!(tried.len(), 2);
     assert_ne!(tried[0].account, tried[1].account);
     product.stop().await;
@@ -139,10 +165,19 @@ async fn another_account_takes_over_before_the_first_output() {
 
 #[tokio::test]
 async fn at_most_three_accounts_are_tried() {
-    let product = Product::with(Shape::Whole, &["sim-basic-1", "sim-basic-2", "sim-basic-3", "sim-basic-4", "sim-basic-5"]).await;
+    let product = Product::with(
+        Shape::Whole,
+        &["sim-basic-1", "sim-basic-2", "sim-basic-3", "sim-basic-4", "sim-basic-5"],
+    )
+    .await;
     let answer = product.ask("grok-3-fast", "[[sim:fault=502-html]]x").await;
     assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_error"));
-    let tried = product.sim.requests().into_iter().filter(|request| request.path.ends_with("/conversations/new")).count();
+    let tried = product
+        .sim
+        .requests()
+        .into_iter()
+        .filter(|request| request.path.ends_with("/conversations/new"))
+        .count();
     assert_eq!(tried, 3);
     product.stop().await;
 }
@@ -156,7 +191,10 @@ async fn a_long_wait_is_filled_with_pings_and_a_late_failure_is_told_in_band() {
     assert_eq!(response.status(), 200);
     let text = response.text().await.unwrap();
     assert!(text.starts_with(": ping"), "{text}");
-    assert!(text.contains("upstream_first_response_timeout") && !text.contains("finish_reason\":\"stop"), "{text}");
+    assert!(
+        text.contains("upstream_first_response_timeout") && !text.contains("finish_reason\":\"stop"),
+        "{text}"
+    );
     product.stop().await;
 }
 
@@ -164,10 +202,24 @@ async fn a_long_wait_is_filled_with_pings_and_a_late_failure_is_told_in_band() {
 async fn the_models_are_listed_and_found() {
     let product = Product::start().await;
     let list = product.get("/v1/models").await.json();
-    let ids: Vec<&str> = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["grok-3-fast", "grok-4-fast", "grok-4-fast-expert", "grok-4-expert", "grok-4-heavy", "grok-imagine-0.9"]);
+    let ids: Vec<&str> =
+        list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(
+        ids,
+        [
+            "grok-3-fast",
+            "grok-4-fast",
+            "grok-4-fast-expert",
+            "grok-4-expert",
+            "grok-4-heavy",
+            "grok-imagine-0.9"
+        ]
+    );
     let model = product.get("/v1/models/grok-4-fast").await.json();
-    assert_eq!((model["owned_by"].as_str(), model["raw_model_path"].as_str()), (Some("x-ai"), Some("xai/grok-4-mini-thinking-tahoe")));
+    assert_eq!(
+        (model["owned_by"].as_str(), model["raw_model_path"].as_str()),
+        (Some("x-ai"), Some("xai/grok-4-mini-thinking-tahoe"))
+    );
     let unknown = product.get("/v1/models/gpt-4").await;
     assert_eq!((unknown.status, unknown.code().as_str()), (404, "model_not_found"));
     let unknown = product.ask("gpt-4", "x").await;
@@ -180,10 +232,17 @@ async fn the_key_is_checked_when_one_is_set() {
     let product = Product::start().await;
     product.set(&[("api_key", json!("sk-right"))]).await;
     let refused = product.ask("grok-3-fast", "x").await;
-    assert_eq!((refused.status, refused.json()["error"]["type"].as_str()), (401, Some("authentication_error")));
+    assert_eq!(
+        (refused.status, refused.json()["error"]["type"].as_str()),
+        (401, Some("authentication_error"))
+    );
     let body = json!({"model": "grok-3-fast", "messages": [{"role": "user", "content": "x"}]}).to_string();
     for (key, status) in [("sk-right", 200), ("sk-wrong", 401)] {
-        let request = product.http.post(format!("{}/v1/chat/completions", product.base)).bearer_auth(key).body(body.clone());
+        let request = product
+            .http
+            .post(format!("{}/v1/chat/completions", product.base))
+            .bearer_auth(key)
+            .body(body.clone());
         assert_eq!(request.send().await.unwrap().status(), status, "{key}");
     }
     assert_eq!(product.get("/health").await.status, 200);
@@ -203,8 +262,11 @@ async fn heavy_is_served_by_super_accounts_only() {
 #[tokio::test]
 async fn streams_of_many_accounts_do_not_mix() {
     let product = Product::with(Shape::Whole, &["sim-basic-1", "sim-basic-2", "sim-super-1"]).await;
-    let prompts: Vec<String> = (0..20).map(|n| format!("[[sim:say=answer number {n} of twenty]][[sim:delay_ms=1]]")).collect();
-    let answers = futures_util::future::join_all(prompts.iter().map(|prompt| product.stream("grok-3-fast", prompt))).await;
+    let prompts: Vec<String> =
+        (0..20).map(|n| format!("[[sim:say=answer number {n} of twenty]][[sim:delay_ms=1]]")).collect();
+    let answers =
+        futures_util::future::join_all(prompts.iter().map(|prompt| product.stream("grok-3-fast", prompt)))
+            .await;
     for (n, answer) in answers.into_iter().enumerate() {
         let Streamed { content, .. } = answer.ok().unwrap();
         assert_eq!(content, format!("answer number {n} of twenty"));

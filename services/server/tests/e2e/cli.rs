@@ -55,14 +55,21 @@ fn signal(child: &Child, name: &str) {
 #[tokio::test]
 async fn the_start_up_text_says_what_to_do_next_and_accounts_are_taken_in_while_it_runs() {
     let data = tempfile::tempdir().unwrap();
-    let (sim, _sim_lines, sim_said) = ready(grok2api(data.path()).args(["sim", "--listen", "127.0.0.1:0"])).await;
+    let (sim, _sim_lines, sim_said) =
+        ready(grok2api(data.path()).args(["sim", "--listen", "127.0.0.1:0"])).await;
     let upstream = format!("http://{}", address(&sim_said, "sim"));
     let mut serve = grok2api(data.path());
     serve.arg("serve").env("G2A_UPSTREAM_URL", &upstream).env("G2A_ASSETS_URL", &upstream);
     let (mut product, _lines, said) = ready(&mut serve).await;
     assert!(said.contains("There are no accounts yet") && said.contains("accounts add"), "{said}");
     assert!(said.contains("no api_key is set"), "{said}");
-    let (code, out, _) = output(grok2api(data.path()).args(["accounts", "add", "sso=sim-basic-1; sso-rw=sim-basic-1", "sim-basic-1"])).await;
+    let (code, out, _) = output(grok2api(data.path()).args([
+        "accounts",
+        "add",
+        "sso=sim-basic-1; sso-rw=sim-basic-1",
+        "sim-basic-1",
+    ]))
+    .await;
     assert_eq!((code, out.trim()), (0, "1 added, 1 known already, 0 refused"));
     let base = format!("http://{}", address(&said, "http"));
     #[expect(clippy::disallowed_methods, reason = "a client of the product, not a part of it")]
@@ -103,7 +110,9 @@ async fn all_mistakes_of_the_settings_are_listed_and_the_exit_code_is_78() {
 async fn a_taken_port_and_an_unusable_data_directory_exit_with_78() {
     let data = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (code, _, err) = output(grok2api(data.path()).arg("serve").env("G2A_LISTEN", taken.local_addr().unwrap().to_string())).await;
+    let (code, _, err) =
+        output(grok2api(data.path()).arg("serve").env("G2A_LISTEN", taken.local_addr().unwrap().to_string()))
+            .await;
     assert!(code == 78 && err.contains("http.listen"), "{code} {err}");
     let file = data.path().join("file");
     std::fs::write(&file, "x").unwrap();
@@ -132,17 +141,24 @@ async fn wrong_usage_exits_with_64_and_roles_that_run_apart_need_their_peers() {
     assert_eq!(output(grok2api(data.path()).args(["serve", "--run", "chat,cache"])).await.0, 64);
     let (code, _, err) = output(grok2api(data.path()).args(["serve", "--run", "chat"])).await;
     assert_eq!(code, 78);
-    assert!(["peers.token_pool", "peers.media_cache", "peers.config", "internal.secret"].iter().all(|part| err.contains(part)), "{err}");
+    assert!(
+        ["peers.token_pool", "peers.media_cache", "peers.config", "internal.secret"]
+            .iter()
+            .all(|part| err.contains(part)),
+        "{err}"
+    );
 }
 
 #[tokio::test]
 async fn parameters_are_listed_set_and_refused_by_name() {
     let data = tempfile::tempdir().unwrap();
-    let (code, out, _) = output(grok2api(data.path()).args(["parameters", "set", "api_key", "sk-a-very-secret-key"])).await;
+    let (code, out, _) =
+        output(grok2api(data.path()).args(["parameters", "set", "api_key", "sk-a-very-secret-key"])).await;
     assert_eq!(code, 0, "{out}");
     let (_, out, _) = output(grok2api(data.path()).args(["parameters", "list"])).await;
     assert!(out.contains("sk-a…-key") && !out.contains("very-secret"), "{out}");
-    let (code, _, err) = output(grok2api(data.path()).args(["parameters", "set", "stream_total_timeout", "soon"])).await;
+    let (code, _, err) =
+        output(grok2api(data.path()).args(["parameters", "set", "stream_total_timeout", "soon"])).await;
     assert!(code == 1 && err.contains("stream_total_timeout"), "{err}");
     let (code, out, _) = output(grok2api(data.path()).args(["config", "dump"])).await;
     assert!(code == 0 && out.contains("[http]"), "{out}");
@@ -153,6 +169,7 @@ async fn a_bad_scenario_names_its_line() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("scenario.toml");
     std::fs::write(&file, "seed = 1\n[[fault]]\nname = \"nonsense\"\n").unwrap();
-    let (code, _, err) = output(grok2api(data.path()).args(["sim", "--scenario", file.to_str().unwrap()])).await;
+    let (code, _, err) =
+        output(grok2api(data.path()).args(["sim", "--scenario", file.to_str().unwrap()])).await;
     assert!(code == 78 && err.contains("scenario.toml") && err.contains("nonsense"), "{code} {err}");
 }

@@ -112,7 +112,8 @@ fn every_fault_of_the_simulator_has_a_case() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_matrix() {
-    let failures: Vec<String> = stream::iter(CASES).map(run).buffer_unordered(6).filter_map(async |failure| failure).collect().await;
+    let failures: Vec<String> =
+        stream::iter(CASES).map(run).buffer_unordered(6).filter_map(async |failure| failure).collect().await;
     assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), CASES.len(), failures.join("\n"));
 }
 
@@ -157,7 +158,9 @@ async fn send(product: &Product, case: &Case) -> Result<Streamed, (u16, String)>
     }
     for token in TOKENS {
         let fault = FaultRule::new(case.fault.parse().unwrap());
-        product.sim.set_account(token, &AccountPatch { faults: Some(vec![fault]), ..AccountPatch::default() });
+        product
+            .sim
+            .set_account(token, &AccountPatch { faults: Some(vec![fault]), ..AccountPatch::default() });
     }
     let response = product.open(&crate::media::with_image(case.prompt)).await;
     let status = response.status().as_u16();
@@ -167,7 +170,9 @@ async fn send(product: &Product, case: &Case) -> Result<Streamed, (u16, String)>
 
 fn check_client(case: &Case, seen: &Result<Streamed, (u16, String)>) -> Result<(), String> {
     let streamed = match (case.sees, seen) {
-        (Sees::Refused(status, code), Err(refused)) => return expect("refusal", refused.clone(), (status, code.to_owned())),
+        (Sees::Refused(status, code), Err(refused)) => {
+            return expect("refusal", refused.clone(), (status, code.to_owned()));
+        }
         (_, Err(refused)) => return Err(format!("refused: {refused:?}")),
         (Sees::Refused(..), Ok(streamed)) => return Err(format!("not refused: {streamed:?}")),
         (_, Ok(streamed)) => streamed,
@@ -201,7 +206,11 @@ fn check_pool(case: &Case, accounts: &[Account]) -> Result<(), String> {
     let expected = [case.pool, Pool::Banned(0), Pool::Cooling(0), Pool::Shut(0)];
     let wrong = found.iter().find(|pool| !expected.contains(pool));
     let missing = case.pool != Pool::Blameless && !found.contains(&case.pool);
-    if wrong.is_some() || missing { Err(format!("pool: {found:?}, expected {:?}", case.pool)) } else { Ok(()) }
+    if wrong.is_some() || missing {
+        Err(format!("pool: {found:?}, expected {:?}", case.pool))
+    } else {
+        Ok(())
+    }
 }
 
 fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {

@@ -40,7 +40,10 @@ async fn wave(product: &Product) {
     let streams = (0..STREAMS).map(|_| product.stream("grok-3-fast", prompt));
     for streamed in join_all(streams).await {
         let streamed: Streamed = streamed.map_err(|answer| answer.text).unwrap();
-        assert_eq!((streamed.error.as_ref(), streamed.finish.as_slice()), (None, ["stop".to_owned()].as_slice()));
+        assert_eq!(
+            (streamed.error.as_ref(), streamed.finish.as_slice()),
+            (None, ["stop".to_owned()].as_slice())
+        );
         assert!(streamed.done && !streamed.content.is_empty());
     }
 }

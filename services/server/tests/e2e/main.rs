@@ -1,5 +1,13 @@
 //! The whole product against the simulated upstream, over real sockets: in one process and split over gRPC.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has failed"
+)]
+#![expect(unreachable_pub, reason = "the support module is shared by all modules of this binary")]
+
 mod chat;
 mod cli;
 mod faults;

@@ -33,10 +33,19 @@ async fn drawn_images_are_served_by_us(#[case] shape: Shape) {
     assert!(!answer.text.contains("assets.grok.com") && !answer.text.contains("/users/"));
     for link in &links {
         let image = product.http.get(format!("{}{link}", product.base)).send().await.unwrap();
-        assert_eq!((image.status().as_u16(), image.headers()["content-type"].to_str().unwrap()), (200, "image/jpeg"));
+        assert_eq!(
+            (image.status().as_u16(), image.headers()["content-type"].to_str().unwrap()),
+            (200, "image/jpeg")
+        );
         let etag = image.headers()["etag"].clone();
         assert!(image.bytes().await.unwrap().starts_with(b"\xff\xd8\xff"));
-        let again = product.http.get(format!("{}{link}", product.base)).header("if-none-match", etag).send().await.unwrap();
+        let again = product
+            .http
+            .get(format!("{}{link}", product.base))
+            .header("if-none-match", etag)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(again.status(), 304);
     }
     product.stop().await;
@@ -49,13 +58,22 @@ async fn images_come_inline_when_the_operator_wants_base64() {
     let whole = product.ask("grok-3-fast", "draw a moon").await.content();
     let streamed = product.stream("grok-3-fast", "draw a moon").await.ok().unwrap();
     for content in [&whole, &streamed.content] {
-        let images: Vec<&str> = content.split("](data:image/jpeg;base64,").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+        let images: Vec<&str> = content
+            .split("](data:image/jpeg;base64,")
+            .skip(1)
+            .map(|rest| rest.split(')').next().unwrap())
+            .collect();
         assert_eq!(images.len(), 2, "{}", &content[..200]);
         for image in images {
             assert!(STANDARD.decode(image).unwrap().starts_with(b"\xff\xd8\xff"));
         }
     }
-    let longest = streamed.chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).map(str::len).max();
+    let longest = streamed
+        .chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+        .map(str::len)
+        .max();
     assert!(longest.unwrap() <= 9000, "a chunk of {longest:?} bytes");
     product.stop().await;
 }
@@ -72,14 +90,34 @@ async fn a_video_is_made_from_an_image_and_can_be_sought(#[case] shape: Shape) {
     let answer = product.chat(&body).await;
     let content = answer.content();
     assert!(content.contains("controls=\"controls\"></video>"), "{}", answer.text);
-    assert!(answer.json()["choices"][0]["message"]["reasoning_content"].as_str().unwrap().contains("视频已生成100%"));
+    assert!(
+        answer.json()["choices"][0]["message"]["reasoning_content"]
+            .as_str()
+            .unwrap()
+            .contains("视频已生成100%")
+    );
     let link = links(&content, &product.base).remove(0);
-    let part = product.http.get(format!("{}{link}", product.base)).header("range", "bytes=4-11").send().await.unwrap();
+    let part = product
+        .http
+        .get(format!("{}{link}", product.base))
+        .header("range", "bytes=4-11")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(part.status(), 206);
     assert_eq!(part.headers()["content-type"], "video/mp4");
     assert!(part.headers()["content-range"].to_str().unwrap().starts_with("bytes 4-11/"));
-    assert_eq!(part.bytes().await.unwrap().as_ref(), &b"ftyp"[..].iter().copied().chain(*b"isom").collect::<Vec<u8>>()[..]);
-    let beyond = product.http.get(format!("{}{link}", product.base)).header("range", "bytes=99999999-").send().await.unwrap();
+    assert_eq!(
+        part.bytes().await.unwrap().as_ref(),
+        &b"ftyp"[..].iter().copied().chain(*b"isom").collect::<Vec<u8>>()[..]
+    );
+    let beyond = product
+        .http
+        .get(format!("{}{link}", product.base))
+        .header("range", "bytes=99999999-")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(beyond.status(), 416);
     product.stop().await;
 }
@@ -101,7 +139,11 @@ async fn an_attached_image_reaches_the_upstream() {
 #[case("data:image/png;base64,????", 400, "invalid_value")]
 #[case("data:image/svg+xml;base64,PHN2Zy8+", 415, "unsupported_image")]
 #[tokio::test]
-async fn an_image_that_cannot_be_used_is_a_clear_error(#[case] url: &str, #[case] status: u16, #[case] code: &str) {
+async fn an_image_that_cannot_be_used_is_a_clear_error(
+    #[case] url: &str,
+    #[case] status: u16,
+    #[case] code: &str,
+) {
     let product = Product::start().await;
     let body = json!({"model": "grok-3-fast", "messages": [{"role": "user", "content": [
         {"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": url}}]}]});
@@ -115,7 +157,13 @@ async fn an_image_that_cannot_be_used_is_a_clear_error(#[case] url: &str, #[case
 #[tokio::test]
 async fn names_that_leave_the_cache_are_not_found() {
     let product = Product::start().await;
-    for path in ["/images/..%2f..%2fgrok2api.db", "/images/%2e%2e/grok2api.db", "/videos/.hidden", "/images/nothing.jpg", "/images/a%00b"] {
+    for path in [
+        "/images/..%2f..%2fgrok2api.db",
+        "/images/%2e%2e/grok2api.db",
+        "/videos/.hidden",
+        "/images/nothing.jpg",
+        "/images/a%00b",
+    ] {
         let answer = product.get(path).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.text);
     }

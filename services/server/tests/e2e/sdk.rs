@@ -1,1 +1,67 @@
-//! x
+//! The official `openai` Python SDK drives the product: `tests/sdk`.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rstest::rstest;
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::support::{Product, Shape};
+
+const KEY: &str = "sk-sdk-tests";
+/// Far above what the tests need; every request has a deadline of its own.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+#[rstest]
+#[case(Shape::Whole)]
+#[case(Shape::Split)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_openai_sdk_works(#[case] shape: Shape) {
+    // Enough that those which a fault takes out are not missed.
+    let tokens: Vec<String> = (0..40).map(|n| format!("sim-basic-{n}")).collect();
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let product = Product::with(shape, &tokens).await;
+    product
+        .set(&[
+            ("api_key", json!(KEY)),
+            ("stream_first_response_timeout", json!(60)),
+            ("stream_chunk_timeout", json!(60)),
+            ("stream_total_timeout", json!(120)),
+        ])
+        .await;
+    let run = pytest(&product).output();
+    let output = tokio::time::timeout(DEADLINE, run).await.expect("pytest hangs").unwrap();
+    let said =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success(), "{shape:?}, pytest: {}\n{said}", output.status);
+    product.stop().await;
+}
+
+fn pytest(product: &Product) -> Command {
+    let mut command = Command::new(python());
+    command
+        .args(["-m", "pytest", "-q"])
+        .arg(workspace().join("tests/sdk"))
+        .env("G2A_BASE_URL", format!("{}/v1", product.base))
+        .env("G2A_SIM_URL", product.sim.url())
+        .env("G2A_API_KEY", KEY)
+        .env("NO_PROXY", "127.0.0.1")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .kill_on_drop(true);
+    command
+}
+
+/// The interpreter of the environment that `scripts/setup test` makes.
+fn python() -> PathBuf {
+    let given = std::env::var_os("G2A_TEST_PYTHON").map(PathBuf::from);
+    let python = given.unwrap_or_else(|| workspace().join("target/sdk-venv/bin/python"));
+    assert!(python.exists(), "the SDK tests need {}: run 'make test', which installs it", python.display());
+    python
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
+}

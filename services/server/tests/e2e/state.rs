@@ -8,25 +8,39 @@ use crate::support::Product;
 #[tokio::test]
 async fn a_second_start_keeps_accounts_parameters_quotas_and_media() {
     let product = Product::start().await;
-    product.set(&[("image_mode", json!("base64")), ("image_mode", json!("url")), ("base_url", json!("https://media.example"))]).await;
+    product
+        .set(&[
+            ("image_mode", json!("base64")),
+            ("image_mode", json!("url")),
+            ("base_url", json!("https://media.example")),
+        ])
+        .await;
     let answer = product.ask("grok-3-fast", "draw a moon").await.content();
     let image = answer.split("https://media.example").nth(1).unwrap().split(')').next().unwrap().to_owned();
     let before = product.settled().await;
     let product = product.restart().await;
     let after = product.accounts().await;
-    let ids = |accounts: &[grok2api_proto::pool::Account]| accounts.iter().map(|account| account.id.clone()).collect::<Vec<_>>();
+    let ids = |accounts: &[grok2api_proto::pool::Account]| {
+        accounts.iter().map(|account| account.id.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(ids(&before), ids(&after));
-    let used = |accounts: &[grok2api_proto::pool::Account]| accounts.iter().filter(|account| account.last_used_at > 0).count();
+    let used = |accounts: &[grok2api_proto::pool::Account]| {
+        accounts.iter().filter(|account| account.last_used_at > 0).count()
+    };
     assert_eq!((used(&before), used(&after)), (1, 1));
     assert_eq!(product.get(&image).await.status, 200);
-    assert!(product.ask("grok-3-fast", "draw a sun").await.content().contains("https://media.example/images/"));
+    assert!(
+        product.ask("grok-3-fast", "draw a sun").await.content().contains("https://media.example/images/")
+    );
     product.stop().await;
 }
 
 #[tokio::test]
 async fn the_pool_knows_what_a_turn_cost() {
     let product = Product::start().await;
-    for (model, text, cost) in [("grok-3-fast", "x", 1), ("grok-4-expert", "x", 4), ("grok-3-fast", "draw a moon", 4)] {
+    for (model, text, cost) in
+        [("grok-3-fast", "x", 1), ("grok-4-expert", "x", 4), ("grok-3-fast", "draw a moon", 4)]
+    {
         let left = |product: &Product| -> u32 {
             let views = product.sim.accounts();
             views.values().map(|view| view.windows[&grok2api_upstream_sim::Pool::Credits].remaining).sum()
@@ -37,7 +51,8 @@ async fn the_pool_knows_what_a_turn_cost() {
         assert_eq!(product.ask(model, text).await.status, 200);
         assert_eq!(before - left(&product), cost, "{model} {text}");
         let known = product.settled().await;
-        let total: u32 = known.iter().flat_map(|account| &account.windows).filter_map(|window| window.remaining).sum();
+        let total: u32 =
+            known.iter().flat_map(|account| &account.windows).filter_map(|window| window.remaining).sum();
         assert!(total == 0 || total <= left(&product) + 80, "{known:#?}");
     }
     product.stop().await;
@@ -104,15 +119,27 @@ async fn parameters_apply_without_a_restart_and_bad_ones_change_nothing() {
     use grok2api_proto::config::UpdateRequest;
     let product = Product::start().await;
     let config = &product.gateway().services.config;
-    let changes = [("image_mode".to_owned(), "\"url\"".to_owned()), ("stream_total_timeout".to_owned(), "\"long\"".to_owned())].into();
-    let error = config.update(UpdateRequest { changes, expected_revision: None, author: "t".into() }).await.unwrap_err();
+    let changes = [
+        ("image_mode".to_owned(), "\"url\"".to_owned()),
+        ("stream_total_timeout".to_owned(), "\"long\"".to_owned()),
+    ]
+    .into();
+    let error = config
+        .update(UpdateRequest { changes, expected_revision: None, author: "t".into() })
+        .await
+        .unwrap_err();
     assert_eq!(error.param.as_deref(), Some("stream_total_timeout"));
     product.set(&[("filtered_tags", json!(""))]).await;
     let answer = product.ask("grok-3-fast", "[[sim:say=a <xaiartifact>b]]").await;
     assert_eq!(answer.content(), "a <xaiartifact>b");
     product.set(&[("temporary", json!(false))]).await;
     product.ask("grok-3-fast", "x").await;
-    let sent = product.sim.requests().into_iter().rfind(|request| request.path.ends_with("/conversations/new")).unwrap();
+    let sent = product
+        .sim
+        .requests()
+        .into_iter()
+        .rfind(|request| request.path.ends_with("/conversations/new"))
+        .unwrap();
     assert!(sent.body.unwrap().get().contains("\"temporary\":false"));
     product.stop().await;
 }

@@ -142,7 +142,8 @@ impl Product {
     }
 
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
-        let request = self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        let request =
+            self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
         Answer::of(request.body(body).send().await.unwrap()).await
     }
 
@@ -282,7 +283,9 @@ async fn split(settings: &Settings) -> Vec<Instance> {
     let mut instances = Vec::new();
     for role in ["config", "token-pool", "media-cache", "chat", "gateway"] {
         let instance = Instance::start(&settings, &role.parse().unwrap(), None).await.unwrap();
-        let at = |address: Option<std::net::SocketAddr>| address.map(|at| format!("http://{at}")).unwrap_or_default();
+        let at = |address: Option<std::net::SocketAddr>| {
+            address.map(|at| format!("http://{at}")).unwrap_or_default()
+        };
         let addresses = instance.addresses;
         match role {
             "config" => settings.peers.config = at(addresses.config),

@@ -142,7 +142,8 @@ impl Egress {
         let url = self.endpoints.asset_url(location)?;
         let own = url.origin() == self.endpoints.assets.origin();
         let api = self.endpoints.api.as_str().trim_end_matches('/');
-        let request = self.assets.get(url).headers(self.headers.clone()).header(header::REFERER, format!("{api}/"));
+        let request =
+            self.assets.get(url).headers(self.headers.clone()).header(header::REFERER, format!("{api}/"));
         if own { Ok(request.header(header::COOKIE, cookie(token, &self.clearance)?)) } else { Ok(request) }
     }
 }
@@ -150,7 +151,8 @@ impl Egress {
 impl Endpoints {
     /// The address of an asset, if its host is trusted.
     fn asset_url(&self, location: &str) -> Result<Url> {
-        let untrusted = || Error::new(Kind::Upstream, "untrusted_asset", "the upstream named an asset on a foreign host");
+        let untrusted =
+            || Error::new(Kind::Upstream, "untrusted_asset", "the upstream named an asset on a foreign host");
         if !location.contains("://") {
             let base = self.assets.as_str().trim_end_matches('/');
             let path = location.trim_start_matches('/');
@@ -162,7 +164,8 @@ impl Endpoints {
 
     fn trusts(&self, url: &Url) -> bool {
         let plain = url.username().is_empty() && url.password().is_none();
-        let public = url.scheme() == "https" && url.host_str().is_some_and(|host| PUBLIC_MEDIA_HOSTS.contains(&host));
+        let public =
+            url.scheme() == "https" && url.host_str().is_some_and(|host| PUBLIC_MEDIA_HOSTS.contains(&host));
         plain && (public || url.origin() == self.assets.origin())
     }
 }
@@ -184,11 +187,8 @@ fn media_redirects(endpoints: &Endpoints) -> redirect::Policy {
 fn client(proxy: &str, redirects: redirect::Policy) -> Result<Client> {
     #[expect(clippy::disallowed_methods, reason = "this is the one factory of outgoing HTTP")]
     let builder = Client::builder();
-    let builder = builder
-        .no_proxy()
-        .redirect(redirects)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_keepalive(TCP_KEEPALIVE);
+    let builder =
+        builder.no_proxy().redirect(redirects).connect_timeout(CONNECT_TIMEOUT).tcp_keepalive(TCP_KEEPALIVE);
     let builder = match proxy.trim() {
         "" => builder,
         proxy => builder.proxy(Proxy::all(remote_dns(proxy)).map_err(|_| invalid_proxy())?),
@@ -212,7 +212,11 @@ fn invalid_proxy() -> Error {
 
 fn header_value(value: &str, parameter: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(value).map_err(|_| {
-        Error::new(Kind::Unavailable, "invalid_header", format!("the configured {parameter} cannot be a header value"))
+        Error::new(
+            Kind::Unavailable,
+            "invalid_header",
+            format!("the configured {parameter} cannot be a header value"),
+        )
     })
 }
 
@@ -233,7 +237,10 @@ mod tests {
     #[case("users/u/generated/i/image.jpg", "https://assets.grok.com/users/u/generated/i/image.jpg")]
     #[case("/users/u/image.jpg", "https://assets.grok.com/users/u/image.jpg")]
     #[case("https://assets.grok.com/users/u/image.jpg", "https://assets.grok.com/users/u/image.jpg")]
-    #[case("https://imagine-public.x.ai/imagine-public/images/i.jpg", "https://imagine-public.x.ai/imagine-public/images/i.jpg")]
+    #[case(
+        "https://imagine-public.x.ai/imagine-public/images/i.jpg",
+        "https://imagine-public.x.ai/imagine-public/images/i.jpg"
+    )]
     fn trusted_assets_are_joined_with_one_slash(#[case] location: &str, #[case] url: &str) {
         assert_eq!(endpoints().asset_url(location).unwrap().as_str(), url);
     }
@@ -250,7 +257,8 @@ mod tests {
 
     #[test]
     fn cookies_stay_with_the_assets_host() {
-        let config = RuntimeConfig { cf_clearance: "abc".into(), user_agent: "UA".into(), ..Default::default() };
+        let config =
+            RuntimeConfig { cf_clearance: "abc".into(), user_agent: "UA".into(), ..Default::default() };
         let egress = Egress::new(&endpoints(), &config).unwrap();
         let own = egress.asset("users/u/image.jpg", "tok").unwrap().build().unwrap();
         assert_eq!(own.headers()["cookie"], "sso=tok; sso-rw=tok; cf_clearance=abc");

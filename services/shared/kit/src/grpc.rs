@@ -24,13 +24,8 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A set of gRPC services with their health service.
+#[derive(Default)]
 pub struct Services(Routes);
-
-impl Default for Services {
-    fn default() -> Self {
-        Self(Routes::default())
-    }
-}
 
 impl Services {
     /// Adds a service.
@@ -46,7 +41,9 @@ impl Services {
 
     /// The services called without a socket; every message still passes through protobuf.
     pub fn wired(self) -> Transport {
-        BoxCloneSyncService::new(ServiceBuilder::new().map_err(|never: Infallible| match never {}).service(self.0))
+        BoxCloneSyncService::new(
+            ServiceBuilder::new().map_err(|never: Infallible| match never {}).service(self.0),
+        )
     }
 
     /// Serves until draining; then finishes the calls in flight.
@@ -64,7 +61,9 @@ impl Services {
             .add_routes(routes.add_service(health).prepare());
         tasks.spawn_critical("grpc", async move {
             server
-                .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move { shutdown.draining().await })
+                .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+                    shutdown.draining().await;
+                })
                 .await
         });
     }

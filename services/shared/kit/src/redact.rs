@@ -3,7 +3,8 @@
 /// Longest text passed on, in characters.
 const LIMIT: usize = 300;
 /// Beginnings that mark a credential.
-const MARKERS: [&str; 7] = ["sso=", "sso-rw=", "cf_clearance=", "bearer", "sim-basic-", "sim-super-", "sim-heavy-"];
+const MARKERS: [&str; 7] =
+    ["sso=", "sso-rw=", "cf_clearance=", "bearer", "sim-basic-", "sim-super-", "sim-heavy-"];
 
 /// Replaces what looks like a credential, an e-mail address or a URL, and control characters; cuts long text.
 pub fn redact(text: &str) -> String {
@@ -27,7 +28,9 @@ pub fn redact(text: &str) -> String {
 
 fn is_secret(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
-    let token_like = |part: &str| part.len() >= 32 && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=+/".contains(c));
+    let token_like = |part: &str| {
+        part.len() >= 32 && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=+/".contains(c))
+    };
     lower != "bearer" && MARKERS.iter().any(|marker| lower.contains(marker))
         || word.contains("eyJ")
         || lower.contains("://")
@@ -42,8 +45,14 @@ mod tests {
     #[test]
     fn credentials_addresses_and_urls_are_hidden_and_plain_words_stay() {
         for secret in [
-            "sso=abcdef", "sso-rw=abc;sso=abc", "cf_clearance=xyz", "eyJhbGciOi.J9.x", "user@example.com",
-            "https://grok.com/x?token=1", "sim-basic-0001", "0123456789abcdef0123456789abcdef",
+            "sso=abcdef",
+            "sso-rw=abc;sso=abc",
+            "cf_clearance=xyz",
+            "eyJhbGciOi.J9.x",
+            "user@example.com",
+            "https://grok.com/x?token=1",
+            "sim-basic-0001",
+            "0123456789abcdef0123456789abcdef",
         ] {
             let shown = redact(&format!("before {secret} after"));
             assert_eq!(shown, "before [redacted] after", "{secret}");

@@ -33,13 +33,20 @@ impl Runtime {
     /// When the service cannot give the first revision.
     pub async fn follow(service: Arc<dyn Config>, tasks: &Tasks) -> Result<Self> {
         let mut revisions = service.watch(WatchRequest {}).await?;
-        let first = revisions.next().await.ok_or_else(|| Error::internal("the config service gave no revision"))??;
+        let first = revisions
+            .next()
+            .await
+            .ok_or_else(|| Error::internal("the config service gave no revision"))??;
         let (sender, receiver) = watch::channel(Arc::new(Applied::try_from(first)?));
         tasks.spawn_background("runtime-follow", async move {
             loop {
                 while let Some(Ok(revision)) = revisions.next().await {
                     if let Ok(applied) = Applied::try_from(revision) {
-                        tracing::debug!(revision = applied.number, "configuration revision {} applied", applied.number);
+                        tracing::debug!(
+                            revision = applied.number,
+                            "configuration revision {} applied",
+                            applied.number
+                        );
                         sender.send_replace(Arc::new(applied));
                     }
                 }
@@ -76,7 +83,8 @@ impl TryFrom<Revision> for Applied {
     type Error = Error;
 
     fn try_from(revision: Revision) -> Result<Self> {
-        let config = revision.config.ok_or_else(|| Error::internal("a configuration revision holds no parameters"))?;
+        let config =
+            revision.config.ok_or_else(|| Error::internal("a configuration revision holds no parameters"))?;
         Ok(Self { number: revision.number, config })
     }
 }

@@ -8,7 +8,10 @@ mod sources;
 
 use std::{fmt, path::Path};
 
-pub use model::{Admin, Data, Grpc, Http, Internal, Lifecycle, Log, LogFormat, Ops, Peers, Seal, Settings, Storage, Upstream};
+pub use model::{
+    Admin, Data, Grpc, Http, Internal, Lifecycle, Log, LogFormat, Ops, Peers, Seal, Settings, Storage,
+    Upstream,
+};
 
 /// The commented defaults; also the reference of all settings.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");

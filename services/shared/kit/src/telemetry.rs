@@ -1,5 +1,7 @@
 //! Logs. The level follows the runtime parameter `log_level`; `RUST_LOG`, when set, wins.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::{
     EnvFilter, Registry,
     layer::{Layer as _, SubscriberExt as _},
@@ -18,7 +20,8 @@ pub fn init(format: LogFormat, level: &str) -> LogLevel {
     let from_environment = EnvFilter::try_from_default_env().ok();
     let fixed = from_environment.is_some();
     let (filter, handle) = reload::Layer::new(from_environment.unwrap_or_else(|| filter(level)));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let lines = match format {
         LogFormat::Text => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -48,8 +51,15 @@ fn filter(level: &str) -> EnvFilter {
     };
     let others = if level == "error" { "error" } else { "warn" };
     let ours = [
-        "grok2api", "grok2api_kit", "grok2api_storage", "grok2api_config", "grok2api_token_pool",
-        "grok2api_media_cache", "grok2api_chat", "grok2api_gateway", "grok2api_upstream_sim",
+        "grok2api",
+        "grok2api_kit",
+        "grok2api_storage",
+        "grok2api_config",
+        "grok2api_token_pool",
+        "grok2api_media_cache",
+        "grok2api_chat",
+        "grok2api_gateway",
+        "grok2api_upstream_sim",
     ];
     let directives: Vec<String> = ours.iter().map(|name| format!("{name}={level}")).collect();
     EnvFilter::new(format!("{others},{}", directives.join(",")))

@@ -7,8 +7,8 @@ use grok2api_kit::runtime::Runtime;
 use grok2api_proto::{
     Error, Result, Stream,
     config::{
-        Config, GetRequest, ListParametersRequest, ListParametersResponse, Revision, RuntimeConfig, UpdateRequest,
-        WatchRequest,
+        Config, GetRequest, ListParametersRequest, ListParametersResponse, Revision, RuntimeConfig,
+        UpdateRequest, WatchRequest,
     },
 };
 

@@ -1,5 +1,7 @@
 //! Development only: three ways to reach a service, and fakes that implement the services' traits.
 
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
 mod chat;
 mod config;
 mod media;

@@ -85,6 +85,16 @@ fn units_are_spent_when_charged_and_come_back_when_not() {
 }
 
 #[test]
+fn a_turn_may_turn_out_to_cost_another_amount() {
+    let mut pool = Fixture::new([stored(1, Tier::Basic, Some(window(10)))]);
+    let (drew, free) = (pool.lease(&wanted(1)).unwrap(), pool.lease(&wanted(1)).unwrap());
+    assert!(pool.settle(&drew, &Settlement { units: Some(4), ..ended(true) }));
+    assert!(pool.settle(&free, &Settlement { units: Some(4), ..ended(false) }));
+    let left = pool.window(1);
+    assert_eq!((left.remaining, left.reserved), (Some(6), 0), "what is not charged costs nothing");
+}
+
+#[test]
 fn a_lease_lives_thirty_seconds_unless_its_owner_renews_it() {
     let mut pool = Fixture::new([stored(1, Tier::Basic, Some(window(10)))]);
     let (kept, dead) = (pool.lease(&wanted(4)).unwrap(), pool.lease(&wanted(1)).unwrap());

@@ -22,6 +22,7 @@ fn units_are_reserved_then_spent_or_given_back() {
     window.reserve(4);
     window.reserve(1);
     assert_eq!((window.remaining, window.reserved, window.available()), (Some(80), 5, Some(75)));
+    window.refund(4);
     window.spend(4, NOW);
     window.refund(1);
     assert_eq!((window.remaining, window.reserved, window.available()), (Some(76), 0, Some(76)));
@@ -32,6 +33,7 @@ fn the_first_spent_unit_starts_the_clock_and_the_reset_gives_everything_back() {
     let mut window = known(80);
     assert_eq!(window.next_change(), None);
     window.reserve(1);
+    window.refund(1);
     window.spend(1, NOW + HOUR);
     assert_eq!(window.next_change(), Some(NOW + 21 * HOUR));
     assert!(!window.roll(NOW + 21 * HOUR - 1));
@@ -55,6 +57,7 @@ fn a_reading_is_taken_as_if_it_had_counted_nothing_in_flight(
     let mut window = Window::default();
     window.reserve(reserved + spent_meanwhile);
     let mark = window.mark();
+    window.refund(spent_meanwhile);
     window.spend(spent_meanwhile, NOW);
     window.observe(reading(50), mark, NOW);
     assert_eq!(window.available(), Some(available));
@@ -103,6 +106,7 @@ fn a_guessed_closure_is_shortened_when_the_upstream_reports_units() {
 fn a_nearly_empty_window_is_looked_at_again_before_its_estimated_reset() {
     let mut window = known(4);
     window.reserve(1);
+    window.refund(1);
     window.spend(1, NOW);
     assert_eq!(window.next_change(), Some(NOW + RECHECK_MS));
     assert!(window.roll(NOW + RECHECK_MS));

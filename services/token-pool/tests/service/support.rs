@@ -107,5 +107,6 @@ pub(crate) fn settle(lease_id: &str, outcome: Outcome, charged: bool) -> SettleR
         charged,
         retry_after_ms: None,
         cause: "as the test says".into(),
+        units: None,
     }
 }

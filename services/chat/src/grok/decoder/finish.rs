@@ -34,9 +34,10 @@ impl State {
             () if self.video.unfinished() || (self.expects_video && !self.video.delivered()) => {
                 Err(Failure::upstream("upstream_video_missing", "the upstream ended without a video"))
             }
-            () if self.images.unfinished() => {
-                Err(Failure::upstream("upstream_image_incomplete", "the upstream ended before the image was finished"))
-            }
+            () if self.images.unfinished() => Err(Failure::upstream(
+                "upstream_image_incomplete",
+                "the upstream ended before the image was finished",
+            )),
             () if !answered => {
                 Err(Failure::upstream("upstream_stream_empty", "the upstream ended without an answer"))
             }

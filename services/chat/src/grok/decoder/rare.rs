@@ -51,8 +51,10 @@ fn first_error(value: &Value) -> Option<&Value> {
 
 impl State {
     pub(super) fn conversation(&mut self, raw: &RawValue) {
-        if let Some(Value::String(id)) =
-            read::<Value>(Some(raw)).as_mut().and_then(|value| value.get_mut("conversationId")).map(Value::take)
+        if let Some(Value::String(id)) = read::<Value>(Some(raw))
+            .as_mut()
+            .and_then(|value| value.get_mut("conversationId"))
+            .map(Value::take)
         {
             self.conversation_id = id;
         }
@@ -93,7 +95,10 @@ impl State {
 
     fn card(&mut self, card: &Value) {
         let Some(content) = self.search.card(card) else { return };
-        let chunk = content.get("image_chunk").or_else(|| content.get("imageChunk")).filter(|chunk| chunk.is_object());
+        let chunk = content
+            .get("image_chunk")
+            .or_else(|| content.get("imageChunk"))
+            .filter(|chunk| chunk.is_object());
         if let Some(chunk) = chunk {
             let step = self.images.streamed(chunk);
             self.image(step);
@@ -102,7 +107,8 @@ impl State {
 
     /// Each step's call once, although the card may come twice, first without its tool.
     fn tool(&mut self, response: &Response<'_>, card: &Value) {
-        let known = TOOLS.iter().find_map(|(key, name, arguments)| Some((card.get(*key)?, *name, *arguments)));
+        let known =
+            TOOLS.iter().find_map(|(key, name, arguments)| Some((card.get(*key)?, *name, *arguments)));
         let Some((call, name, arguments)) = known else { return };
         let id = [card.get("toolUsageCardId").and_then(Value::as_str), Some(&*response.tool_usage_card_id)];
         let id = id.into_iter().flatten().find(|id| !id.is_empty()).unwrap_or_default().to_owned();
@@ -112,7 +118,8 @@ impl State {
         }
         self.tools.push(key);
         let given = call.get("args").unwrap_or(call);
-        let argument = arguments.iter().find_map(|name| given.get(*name)?.as_str()).unwrap_or_default().to_owned();
+        let argument =
+            arguments.iter().find_map(|name| given.get(*name)?.as_str()).unwrap_or_default().to_owned();
         self.out.event(Event::ToolCall(ToolCall { id, name: name.to_owned(), argument }));
     }
 

@@ -58,7 +58,9 @@ fn tell(outputs: &[Output]) -> String {
         let kinds = (joined.last_mut().and_then(event_mut), event(&output));
         match kinds {
             (Some(Event::Text(open)), Some(Event::Text(more))) => open.text.push_str(&more.text),
-            (Some(Event::Reasoning(open)), Some(Event::Reasoning(more))) if !open.header && !more.header && open.late == more.late => {
+            (Some(Event::Reasoning(open)), Some(Event::Reasoning(more)))
+                if !open.header && !more.header && open.late == more.late =>
+            {
                 open.text.push_str(&more.text);
             }
             _ => joined.push(output),
@@ -127,7 +129,10 @@ fn framing_does_not_matter() {
         let options = options(&FILTERED, video);
         let lines: Vec<&str> = sample.lines().filter(|line| !line.is_empty()).collect();
         let plain = decode(&[sample.as_bytes()], &options);
-        let sse = format!("event: message\n{}data: [DONE]\n\n", lines.iter().map(|line| format!("data: {line}\n\n")).collect::<String>());
+        let sse = format!(
+            "event: message\n{}data: [DONE]\n\n",
+            lines.iter().map(|line| format!("data: {line}\n\n")).collect::<String>()
+        );
         assert_eq!(decode(&[sse.as_bytes()], &options), plain, "{name} as SSE");
         assert_eq!(decode(&[lines.concat().as_bytes()], &options), plain, "{name} concatenated");
         let spread = lines.join("\r\n  \n\t\r\n");
@@ -184,20 +189,27 @@ fn an_empty_filter_filters_nothing() {
 #[case::shorter("Hi", "Hi there")]
 #[case::different("Bye", "Hi there")]
 fn the_finished_message_adds_only_what_is_missing(#[case] message: &str, #[case] expected: &str) {
-    let lines = format!("{}{}{}", token("Hi"), token(" there"), line(&serde_json::json!({"modelResponse": {"message": message}})));
+    let lines = format!(
+        "{}{}{}",
+        token("Hi"),
+        token(" there"),
+        line(&serde_json::json!({"modelResponse": {"message": message}}))
+    );
     assert_eq!(answer(&lines, &FILTERED), expected);
 }
 
 #[test]
 fn the_finished_message_alone_is_the_answer() {
-    let lines = line(&serde_json::json!({"modelResponse": {"message": "whole <grok:render x=\"1\"/>answer"}}));
+    let lines =
+        line(&serde_json::json!({"modelResponse": {"message": "whole <grok:render x=\"1\"/>answer"}}));
     assert_eq!(answer(&lines, &FILTERED), "whole answer");
 }
 
 #[test]
 fn late_thoughts_are_marked_and_blank_tokens_change_nothing() {
     let thought = |text: &str| line(&serde_json::json!({"token": text, "isThinking": true}));
-    let lines = [thought("one"), token("\n"), thought("two"), token("answer"), thought("three"), token(" goes on")];
+    let lines =
+        [thought("one"), token("\n"), thought("two"), token("answer"), thought("three"), token(" goes on")];
     let told = decode(&[lines.concat().as_bytes()], &options(&FILTERED, false));
     insta::assert_snapshot!("late_thoughts", told);
 }
@@ -215,19 +227,41 @@ fn steps_of_a_plan_are_thoughts_and_token_lists_are_skipped() {
 
 #[test]
 fn a_bad_line_in_the_middle_costs_itself_only() {
-    let lines = format!("{}{{\"result\": oops}}\nnot json\n{{\"result\":{{\"response\":{{\"token\":\"cut\n{}", token("a"), token("b"));
+    let lines = format!(
+        "{}{{\"result\": oops}}\nnot json\n{{\"result\":{{\"response\":{{\"token\":\"cut\n{}",
+        token("a"),
+        token("b")
+    );
     assert_eq!(answer(&lines, &FILTERED), "ab");
 }
 
 #[rstest]
 #[case::empty("", "upstream_stream_empty")]
 #[case::blank("  \n\n", "upstream_stream_empty")]
-#[case::conversation_only("{\"result\":{\"conversation\":{\"conversationId\":\"c\"}}}\n", "upstream_stream_empty")]
-#[case::thoughts_only("{\"result\":{\"response\":{\"token\":\"hm\",\"isThinking\":true}}}\n", "upstream_stream_empty")]
-#[case::truncated("{\"result\":{\"response\":{\"token\":\"a\"}}}\n{\"result\":{\"resp", "upstream_stream_truncated")]
-#[case::preview_only("{\"result\":{\"response\":{\"streamingImageGenerationResponse\":{\"imageUrl\":\"users/u/i-part-0/image.jpg\",\"progress\":50}}}}\n", "upstream_image_incomplete")]
-#[case::moderated("{\"result\":{\"response\":{\"streamingImageGenerationResponse\":{\"imageUrl\":\"users/u/i/image.jpg\",\"progress\":100,\"moderated\":true}}}}\n", "content_moderated")]
-#[case::message_error("{\"result\":{\"response\":{\"modelResponse\":{\"error\":\"boom\"}}}}\n", "upstream_error")]
+#[case::conversation_only(
+    "{\"result\":{\"conversation\":{\"conversationId\":\"c\"}}}\n",
+    "upstream_stream_empty"
+)]
+#[case::thoughts_only(
+    "{\"result\":{\"response\":{\"token\":\"hm\",\"isThinking\":true}}}\n",
+    "upstream_stream_empty"
+)]
+#[case::truncated(
+    "{\"result\":{\"response\":{\"token\":\"a\"}}}\n{\"result\":{\"resp",
+    "upstream_stream_truncated"
+)]
+#[case::preview_only(
+    "{\"result\":{\"response\":{\"streamingImageGenerationResponse\":{\"imageUrl\":\"users/u/i-part-0/image.jpg\",\"progress\":50}}}}\n",
+    "upstream_image_incomplete"
+)]
+#[case::moderated(
+    "{\"result\":{\"response\":{\"streamingImageGenerationResponse\":{\"imageUrl\":\"users/u/i/image.jpg\",\"progress\":100,\"moderated\":true}}}}\n",
+    "content_moderated"
+)]
+#[case::message_error(
+    "{\"result\":{\"response\":{\"modelResponse\":{\"error\":\"boom\"}}}}\n",
+    "upstream_error"
+)]
 fn what_is_no_answer_is_a_failure(#[case] lines: &str, #[case] code: &str) {
     let told = decode(&[lines.as_bytes()], &options(&FILTERED, false));
     assert!(told.contains(&format!("failure {code}")), "{told}");
@@ -249,8 +283,10 @@ fn a_video_that_never_comes_is_a_failure() {
 
 #[test]
 fn citation_offsets_count_characters() {
-    let card = serde_json::json!({"cardAttachment": {"jsonData": "{\"id\":\"c\",\"url\":\"https://example.com\"}"}});
-    let lines = format!("{}{}{}", line(&card), token("日本語"), token("<grok:render card_id=\"c\"></grok:render>!"));
+    let card =
+        serde_json::json!({"cardAttachment": {"jsonData": "{\"id\":\"c\",\"url\":\"https://example.com\"}"}});
+    let lines =
+        format!("{}{}{}", line(&card), token("日本語"), token("<grok:render card_id=\"c\"></grok:render>!"));
     let told = decode(&[lines.as_bytes()], &options(&[], false));
     assert!(told.contains("start: 3, end: 29"), "{told}");
 }

@@ -10,7 +10,11 @@ use http::HeaderValue;
 pub fn cookie(token: &str, clearance: &str) -> Result<HeaderValue> {
     let tail = if clearance.is_empty() { String::new() } else { format!("; {clearance}") };
     let mut value = HeaderValue::from_str(&format!("sso={token}; sso-rw={token}{tail}")).map_err(|_| {
-        Error::new(Kind::Unavailable, "invalid_token", "an account's token or cf_clearance cannot be a cookie value")
+        Error::new(
+            Kind::Unavailable,
+            "invalid_token",
+            "an account's token or cf_clearance cannot be a cookie value",
+        )
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -57,9 +57,11 @@ impl PublicFetch {
     /// # Errors
     /// `invalid_url`, `forbidden_url`, `fetch_failed`, `too_large`; the caller adds the parameter's name.
     pub async fn get(&self, address: &str, max_bytes: usize, time: Duration) -> Result<Fetched> {
-        let url = Url::parse(address)
-            .map_err(|error| Error::new(Kind::InvalidRequest, "invalid_url", format!("not an address: {error}")))?;
-        check(&url, self.allow_private).map_err(|reason| Error::new(Kind::InvalidRequest, "forbidden_url", reason))?;
+        let url = Url::parse(address).map_err(|error| {
+            Error::new(Kind::InvalidRequest, "invalid_url", format!("not an address: {error}"))
+        })?;
+        check(&url, self.allow_private)
+            .map_err(|reason| Error::new(Kind::InvalidRequest, "forbidden_url", reason))?;
         tokio::time::timeout(time, self.fetch(url, max_bytes))
             .await
             .map_err(|_| failed(format!("no answer within {} s", time.as_secs())))?
@@ -108,8 +110,12 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         || ip.is_broadcast()
         || ip.is_documentation()
         || ip.is_multicast();
-    let reserved = a == 0 || a >= 240 || (a == 100 && (64..128).contains(&b)) || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99) || (a == 198 && (b == 18 || b == 19));
+    let reserved = a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (b == 18 || b == 19));
     !special && !reserved
 }
 

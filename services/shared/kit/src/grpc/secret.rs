@@ -28,7 +28,9 @@ pub(super) struct CheckSecret<S> {
 }
 
 impl AddSecret<()> {
-    pub(super) fn layer<S>(secret: &str) -> Result<impl Layer<S, Service = AddSecret<S>> + Clone, InvalidHeaderValue> {
+    pub(super) fn layer<S>(
+        secret: &str,
+    ) -> Result<impl Layer<S, Service = AddSecret<S>> + Clone, InvalidHeaderValue> {
         let secret = if secret.is_empty() { None } else { Some(sensitive(secret)?) };
         Ok(layer_fn(move |inner| AddSecret { inner, secret: secret.clone() }))
     }

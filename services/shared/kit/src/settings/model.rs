@@ -67,13 +67,18 @@ impl Settings {
         let mut mistakes = Vec::new();
         if self.storage.mode != "file" {
             mistakes.push(Mistake(match self.storage.mode.as_str() {
-                mode @ ("mysql" | "redis") => format!("storage.mode: {mode:?} is not in this version, use \"file\""),
+                mode @ ("mysql" | "redis") => {
+                    format!("storage.mode: {mode:?} is not in this version, use \"file\"")
+                }
                 mode => format!("storage.mode: {mode:?} is none of file, mysql, redis"),
             }));
         }
-        for (name, url) in [("upstream.url", &self.upstream.url), ("upstream.assets_url", &self.upstream.assets_url)] {
+        for (name, url) in
+            [("upstream.url", &self.upstream.url), ("upstream.assets_url", &self.upstream.assets_url)]
+        {
             if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(url)) {
-                mistakes.push(Mistake(format!("{name}: {url} must be https (plain http is for loopback only)")));
+                mistakes
+                    .push(Mistake(format!("{name}: {url} must be https (plain http is for loopback only)")));
             }
         }
         if self.http.max_body_bytes == 0 {
@@ -85,7 +90,12 @@ impl Settings {
     /// The settings in force as TOML, secrets masked.
     pub fn dump(&self) -> String {
         let mut shown = self.clone();
-        for secret in [&mut shown.internal.secret, &mut shown.seal.key, &mut shown.admin.password, &mut shown.storage.url] {
+        for secret in [
+            &mut shown.internal.secret,
+            &mut shown.seal.key,
+            &mut shown.admin.password,
+            &mut shown.storage.url,
+        ] {
             *secret = grok2api_proto::mask(secret);
         }
         toml::to_string(&shown).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))

@@ -56,7 +56,7 @@ pub(super) fn wanted(cost: u32) -> Wanted {
 }
 
 pub(super) fn failed(outcome: Outcome) -> Settlement {
-    Settlement { outcome, charged: false, retry_after_ms: None, cause: "because".into() }
+    Settlement { outcome, charged: false, units: None, retry_after_ms: None, cause: "because".into() }
 }
 
 pub(super) fn ended(charged: bool) -> Settlement {

@@ -22,8 +22,8 @@ BODIES = [
     ({"stop": ["a", "b", "c", "d", "e"]}, "stop", "invalid_value"),
     ({"thinking_mode": "loud"}, "thinking_mode", "invalid_value"),
     ({"n": 2}, "n", "unsupported_value"),
-    ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_value"),
-    ({"tool_choice": "required"}, "tool_choice", "unsupported_value"),
+    ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_parameter"),
+    ({"tool_choice": "required"}, "tool_choice", "unsupported_parameter"),
 ]
 
 
@@ -79,16 +79,15 @@ def test_a_rate_limit(client, stream):
     error = refused.value
     assert (error.status_code, error.code, error.type) == (429, "upstream_rate_limited", "rate_limit_error")
     seconds, millis = (int(error.response.headers[name]) for name in ["retry-after", "retry-after-ms"])
-    assert 1 <= seconds <= 60 and (seconds - 1) * 1000 < millis <= seconds * 1000
+    assert 1 <= seconds <= 7 and (seconds - 1) * 1000 < millis <= seconds * 1000
 
 
 def test_a_failure_in_the_middle_of_a_stream(client):
     stream = ask(client, "[[sim:say=one two three four]][[sim:fault=200-error-after-text]]", stream=True)
     chunks = []
     with pytest.raises(openai.APIError) as failed:
-        chunks.extend(stream)
-        raise AssertionError("the stream ended as if it were complete")
-    # `extend` keeps what came before the failure.
+        for chunk in stream:
+            chunks.append(chunk)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert text and "one two three four".startswith(text)
     assert not any(chunk.choices[0].finish_reason for chunk in chunks)

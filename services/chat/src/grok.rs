@@ -50,7 +50,7 @@ pub(crate) fn transport(error: &reqwest::Error) -> Failure {
     if error.is_connect() {
         return Failure {
             charged: false,
-            ..Failure::transport("upstream_unreachable", "the upstream cannot be reached")
+            ..Failure::transport(failure::UNREACHABLE, "the upstream cannot be reached")
         };
     }
     Failure::transport("upstream_connection_lost", "the connection to the upstream was lost")

@@ -71,6 +71,9 @@ const MODERATED: &[&str] = &["content-moderated", "usage guidelines", "safety_ch
 const ANTI_BOT: &[&str] = &["anti-bot"];
 const LIMITED: &[&str] = &["rate limit", "rate_limit", "too many requests", "usage limit", "rate limited"];
 
+/// No connection was made at all.
+pub(crate) const UNREACHABLE: &str = "upstream_unreachable";
+
 const EDGE_HINT: &str =
     "the upstream's edge refused this deployment; check cf_clearance, user_agent, x_statsig_id and proxy_url";
 
@@ -212,10 +215,12 @@ impl Failure {
         Self { error, outcome: Outcome::Unknown, retry: false, charged: false, retry_after: None }
     }
 
-    /// The same failure where trying again could make the upstream do the work twice.
+    /// The same failure of work that must not be done twice: tried again only when the upstream said no, or never
+    /// heard of it.
     #[must_use]
-    pub fn unless_accepted(mut self) -> Self {
-        self.retry &= !self.charged;
+    pub fn unless_begun(mut self) -> Self {
+        let refused = !matches!(self.outcome, Outcome::UpstreamFailed | Outcome::TransportFailed);
+        self.retry &= refused || self.error.code == UNREACHABLE;
         self
     }
 }

@@ -39,7 +39,7 @@ impl Attempt<'_> {
 
     /// A video that may have been begun is never begun again.
     fn guarded(&self, failure: Failure) -> Failure {
-        if self.turn.model.kind == Product::Video { failure.unless_accepted() } else { failure }
+        if self.turn.model.kind == Product::Video { failure.unless_begun() } else { failure }
     }
 
     /// Sends the turn; gives the response once its headers say 200.

@@ -90,8 +90,8 @@ async fn the_start_up_text_says_what_to_do_next_and_accounts_are_taken_in_while_
     signal(&product, "TERM");
     assert_eq!(product.wait().await.unwrap().code(), Some(0));
     let (code, out, _) = output(grok2api(data.path()).args(["accounts", "list"])).await;
-    assert!(code == 0 && out.contains("sim-…ic-1") && !out.contains("sim-basic-1"), "{out}");
-    let (code, out, _) = output(grok2api(data.path()).args(["accounts", "remove", "sim-basic-1"])).await;
+    assert!(code == 0 && out.contains("sim-…0001") && !out.contains("sim-basic"), "{out}");
+    let (code, out, _) = output(grok2api(data.path()).args(["accounts", "remove", "sim-basic-0001"])).await;
     assert_eq!((code, out.trim()), (0, "1 removed"));
     drop(sim);
 }

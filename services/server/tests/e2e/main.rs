@@ -10,6 +10,7 @@
 
 mod chat;
 mod cli;
+mod egress;
 mod faults;
 mod load;
 mod media;

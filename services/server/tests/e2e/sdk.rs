@@ -43,8 +43,8 @@ async fn the_openai_sdk_works(#[case] shape: Shape) {
 fn pytest(product: &Product) -> Command {
     let mut command = Command::new(python());
     command
-        .args(["-m", "pytest", "-q"])
-        .arg(workspace().join("tests/sdk"))
+        .args(["-m", "pytest", "-q", "tests/sdk"])
+        .current_dir(workspace())
         .env("G2A_BASE_URL", format!("{}/v1", product.base))
         .env("G2A_SIM_URL", product.sim.url())
         .env("G2A_API_KEY", KEY)
@@ -56,8 +56,8 @@ fn pytest(product: &Product) -> Command {
 
 /// The interpreter of the environment that `scripts/setup test` makes.
 fn python() -> PathBuf {
-    let given = std::env::var_os("G2A_TEST_PYTHON").map(PathBuf::from);
-    let python = given.unwrap_or_else(|| workspace().join("target/sdk-venv/bin/python"));
+    let given = std::env::var_os("G2A_TEST_PYTHON").unwrap_or_else(|| "target/sdk-venv/bin/python".into());
+    let python = workspace().join(given);
     assert!(python.exists(), "the SDK tests need {}: run 'make test', which installs it", python.display());
     python
 }

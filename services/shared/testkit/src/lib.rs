@@ -5,9 +5,11 @@
 mod chat;
 mod config;
 mod media;
+mod pool;
 mod reach;
 
 pub use chat::{FakeChat, Step, Turn};
 pub use config::{FixedConfig, runtime_config};
 pub use media::FakeMediaCache;
+pub use pool::FakePool;
 pub use reach::{Reach, reach};

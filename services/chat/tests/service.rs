@@ -1,0 +1,239 @@
+//! The contract of the chat service, reached three ways, against the simulated upstream.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use grok2api_chat::Deps;
+use grok2api_kit::{
+    egress::{Endpoints, Gateway},
+    lifecycle::Tasks,
+    runtime::Runtime,
+    settings::Settings,
+};
+use grok2api_proto::{
+    Error, Kind, Result,
+    chat::{
+        self, Attachment, Chat, ChatEvent, ChatRequest, Finish, ListModelsRequest, Message, Part, Role,
+        attachment, chat_event::Kind as Event, part,
+    },
+    pool::Outcome,
+};
+use grok2api_testkit::{FakeMediaCache, FakePool, Reach, reach, runtime_config};
+use grok2api_upstream_sim::{Sim, SimConfig};
+use rstest::rstest;
+use tokio::net::TcpListener;
+
+struct World {
+    chat: Arc<dyn Chat>,
+    pool: Arc<FakePool>,
+    media: Arc<FakeMediaCache>,
+    sim: Sim,
+    tasks: Tasks,
+}
+
+impl World {
+    async fn new(how: Reach) -> Self {
+        let tasks = Tasks::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let sim = grok2api_upstream_sim::start(listener, SimConfig::default(), &tasks).await.unwrap();
+        let upstream = ["G2A_UPSTREAM_URL", "G2A_ASSETS_URL"].map(|name| (name.to_owned(), sim.url()));
+        let settings = Settings::load(None, upstream).unwrap();
+        let runtime = Runtime::fixed(runtime_config());
+        let pool = FakePool::of(&["sim-basic-1", "sim-basic-2", "sim-basic-3", "sim-basic-4"]);
+        let media = Arc::new(FakeMediaCache::default());
+        let service = grok2api_chat::start(Deps {
+            pool: pool.clone(),
+            media: media.clone(),
+            egress: Gateway::new(Endpoints::from(&settings.upstream), runtime.clone()),
+            runtime,
+            allow_private_images: false,
+            tasks: tasks.clone(),
+        });
+        let chat = reach(how, service.unwrap(), chat::server, chat::client, &tasks).await;
+        Self { chat, pool, media, sim, tasks }
+    }
+
+    async fn events(&self, request: ChatRequest) -> Result<Vec<ChatEvent>> {
+        let batches: Vec<_> = self.chat.complete(request).await?.try_collect().await?;
+        Ok(batches.into_iter().flat_map(|batch| batch.events).collect())
+    }
+
+    async fn refusal(&self, request: ChatRequest) -> Error {
+        self.chat.complete(request).await.err().unwrap()
+    }
+
+    async fn outcomes(&self, count: usize) -> Vec<(Outcome, bool)> {
+        self.pool.settled(count).await.iter().map(|ended| (ended.outcome(), ended.charged)).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.tasks.shutdown().stop();
+    }
+}
+
+fn ask(model: &str, text: &str) -> ChatRequest {
+    let parts = vec![Part { kind: Some(part::Kind::Text(text.to_owned())) }];
+    let message = Message { role: Role::User.into(), parts, ..Message::default() };
+    ChatRequest {
+        request_id: "req-1".into(),
+        model: model.into(),
+        messages: vec![message],
+        ..ChatRequest::default()
+    }
+}
+
+fn with_attachment(data: &'static [u8]) -> ChatRequest {
+    let mut request = ask("grok-3-fast", "x");
+    let attachment = Attachment {
+        source: Some(attachment::Source::Data(data.into())),
+        media_type: "image/svg+xml".into(),
+        param: "messages[0].content[1].image_url.url".into(),
+        ..Attachment::default()
+    };
+    request.messages[0].parts.push(Part { kind: Some(part::Kind::Attachment(attachment)) });
+    request
+}
+
+fn text(events: &[ChatEvent]) -> String {
+    let texts = events.iter().filter_map(|event| match &event.kind {
+        Some(Event::Text(text)) => Some(text.text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_turn_begins_with_started_and_ends_with_end(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let events = world.events(ask("grok-4-fast", "[[sim:say=你好 🌕]]")).await.unwrap();
+    let Some(Event::Started(started)) = &events[0].kind else { panic!("{events:?}") };
+    assert!(started.attempts == 1 && !started.conversation_id.is_empty());
+    let Some(Event::End(end)) = &events.last().unwrap().kind else { panic!("{events:?}") };
+    assert_eq!((end.finish(), text(&events).as_str()), (Finish::Stop, "你好 🌕"));
+    assert_eq!(world.outcomes(1).await, [(Outcome::Success, true)]);
+    let lease = &world.pool.leases()[0];
+    assert_eq!(
+        (lease.class.as_str(), lease.rate_limit_name.as_str()),
+        ("normal", "grok-4-mini-thinking-tahoe")
+    );
+    assert_eq!(lease.cost, 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn failures_before_the_first_output_are_the_calls_own(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let error = world.refusal(ask("grok-3-fast", "[[sim:fault=500]]x")).await;
+    assert_eq!((error.kind, error.code.as_ref()), (Kind::Upstream, "upstream_error"));
+    assert_eq!(world.outcomes(3).await, [(Outcome::UpstreamFailed, false); 3]);
+    let tried: Vec<_> = world.pool.leases().iter().map(|lease| lease.exclude_accounts.len()).collect();
+    assert_eq!(tried, [0, 1, 2], "each attempt is told what was tried");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_failure_after_output_ends_the_stream_and_nobody_else_is_tried(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let cut = ask("grok-3-fast", "[[sim:fault=200-truncated-object]][[sim:say=a b c d]]");
+    let mut stream = world.chat.complete(cut).await.unwrap();
+    let mut events = Vec::new();
+    let error = loop {
+        match stream.next().await.unwrap() {
+            Ok(batch) => events.extend(batch.events),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.code, "upstream_stream_truncated");
+    assert!(!text(&events).is_empty());
+    assert!(!events.iter().any(|event| matches!(event.kind, Some(Event::End(_)))));
+    assert!(stream.next().await.is_none());
+    assert_eq!(world.outcomes(1).await, [(Outcome::TransportFailed, true)]);
+    assert_eq!(world.pool.leases().len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_caller_that_leaves_is_nobodys_fault(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let endless = ask("grok-3-fast", "[[sim:tokens=100000]][[sim:delay_ms=5]]");
+    let mut stream = world.chat.complete(endless).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    drop(stream);
+    assert_eq!(world.outcomes(1).await, [(Outcome::ClientCancelled, true)]);
+    world.sim.wait(|counters| counters.cancelled == 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn drawn_images_are_cached_and_cost_what_they_cost(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let events = world.events(ask("grok-3-fast", "draw a moon")).await.unwrap();
+    let images = events.iter().filter(|event| matches!(event.kind, Some(Event::Image(_)))).count();
+    assert_eq!((images, world.media.fetches().len()), (2, 2));
+    assert!(world.media.fetches().iter().all(|fetch| fetch.token == "sim-basic-1"), "the owner's cookies");
+    assert_eq!(world.pool.settled(1).await[0].units, Some(4));
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_fetched_is_not_drawn_again() {
+    let world = World::new(Reach::Direct).await;
+    world.media.fail_fetches(Some(Error::new(Kind::Upstream, "asset_forbidden", "403")));
+    let error = world.events(ask("grok-3-fast", "draw a moon")).await.unwrap_err();
+    assert_eq!(error.code, "asset_forbidden");
+    assert_eq!(world.outcomes(1).await, [(Outcome::Unknown, true)]);
+    assert_eq!(world.pool.leases().len(), 1);
+}
+
+#[rstest]
+#[case::model(ask("gpt-4", "x"), "model_not_found", "model")]
+#[case::silence(ask("grok-3-fast", " \n"), "invalid_value", "messages")]
+#[case::attachment(with_attachment(b"<svg/>"), "unsupported_image", "messages[0].content[1].image_url.url")]
+#[tokio::test]
+async fn bad_requests_cost_nothing_and_name_the_parameter(
+    #[case] request: ChatRequest,
+    #[case] code: &str,
+    #[case] param: &str,
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let error = world.refusal(request).await;
+    assert_eq!((error.code.as_ref(), error.param.as_deref()), (code, Some(param)));
+    assert!(world.pool.leases().is_empty() && world.sim.requests().is_empty());
+}
+
+#[rstest]
+#[case::unknown_result("200-empty-body", 1)]
+#[case::unknown_result("502-html", 1)]
+#[case::unknown_result("reset-mid", 1)]
+#[case::refused("429", 3)]
+#[tokio::test]
+async fn a_video_that_may_have_been_begun_is_not_begun_again(#[case] fault: &str, #[case] attempts: usize) {
+    let world = World::new(Reach::Direct).await;
+    let failed = world.events(ask("grok-imagine-0.9", &format!("[[sim:fault={fault}]]x"))).await;
+    assert!(failed.is_err());
+    assert_eq!(world.pool.leases().len(), attempts);
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_models_are_listed(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+    let world = World::new(how).await;
+    let models = world.chat.list_models(ListModelsRequest {}).await.unwrap().models;
+    assert_eq!(models.len(), 6);
+    assert!(models.iter().all(|model| model.created > 0 && !model.upstream_name.is_empty()));
+}

@@ -66,8 +66,8 @@ async fn the_start_up_text_says_what_to_do_next_and_accounts_are_taken_in_while_
     let (code, out, _) = output(grok2api(data.path()).args([
         "accounts",
         "add",
-        "sso=sim-basic-1; sso-rw=sim-basic-1",
-        "sim-basic-1",
+        "sso=sim-basic-0001; sso-rw=sim-basic-0001",
+        "sim-basic-0001",
     ]))
     .await;
     assert_eq!((code, out.trim()), (0, "1 added, 1 known already, 0 refused"));

@@ -35,6 +35,8 @@ pub struct Head {
 pub struct Encoder {
     presenter: Presenter,
     prefix: Prefix,
+    /// Held to the end: client helpers that put deltas together cannot join two lists of annotations.
+    annotations: Vec<Annotation<'static>>,
     include_usage: bool,
     greeted: bool,
     done: bool,
@@ -50,6 +52,7 @@ struct Prefix {
 /// Writes frames into the caller's buffer.
 struct Frames<'f> {
     prefix: &'f Prefix,
+    annotations: &'f mut Vec<Annotation<'static>>,
     out: &'f mut BytesMut,
 }
 
@@ -59,6 +62,7 @@ impl Encoder {
         Self {
             presenter: Presenter::new(presentation),
             prefix: Prefix::render(head),
+            annotations: Vec::new(),
             include_usage: head.include_usage,
             greeted: false,
             done: false,
@@ -105,7 +109,8 @@ impl Encoder {
     /// Appends content that is not the model's text: a piece of an image.
     pub fn insert(&mut self, text: &str, out: &mut BytesMut) {
         self.greet(out);
-        self.presenter.insert(text, &mut Frames { prefix: &self.prefix, out });
+        let mut frames = Frames { prefix: &self.prefix, annotations: &mut self.annotations, out };
+        self.presenter.insert(text, &mut frames);
     }
 
     /// Ends an image inside the content.
@@ -124,7 +129,7 @@ impl Encoder {
 
     fn event(&mut self, kind: &Kind, out: &mut BytesMut) {
         self.greet(out);
-        let mut frames = Frames { prefix: &self.prefix, out };
+        let mut frames = Frames { prefix: &self.prefix, annotations: &mut self.annotations, out };
         let Kind::End(end) = kind else { return self.presenter.show(kind, &mut frames) };
         self.done = true;
         self.presenter.finish(&mut frames);
@@ -138,7 +143,8 @@ impl Encoder {
     /// The role, once, before everything else.
     fn greet(&mut self, out: &mut BytesMut) {
         if !std::mem::replace(&mut self.greeted, true) {
-            Frames { prefix: &self.prefix, out }.delta("\"role\":\"assistant\",\"content\":", "");
+            Frames { prefix: &self.prefix, annotations: &mut self.annotations, out }
+                .delta("\"role\":\"assistant\",\"content\":", "");
         }
     }
 }
@@ -171,6 +177,10 @@ impl Frames<'_> {
     }
 
     fn finish(&mut self, finish: Finish, citations: &[String]) {
+        let annotations = std::mem::take(self.annotations);
+        if !annotations.is_empty() {
+            self.delta("\"annotations\":", &annotations);
+        }
         self.out.put_slice(&self.prefix.text);
         self.out.put_slice(b"},\"logprobs\":null,\"finish_reason\":");
         json(self.out, finish_reason(finish));
@@ -204,7 +214,7 @@ impl Sink for Frames<'_> {
     }
 
     fn annotation(&mut self, annotation: Annotation<'_>) {
-        self.delta("\"annotations\":", &[annotation]);
+        self.annotations.push(annotation.into_owned());
     }
 }
 

@@ -96,6 +96,41 @@ async fn the_start_up_text_says_what_to_do_next_and_accounts_are_taken_in_while_
     drop(sim);
 }
 
+/// A simulator and the product on it, with one account.
+async fn product(data: &Path) -> (Child, Child, String) {
+    let (sim, _, sim_said) = ready(grok2api(data).args(["sim", "--listen", "127.0.0.1:0"])).await;
+    assert_eq!(output(grok2api(data).args(["accounts", "add", "sim-basic-0001"])).await.0, 0);
+    let upstream = format!("http://{}", address(&sim_said, "sim"));
+    let mut serve = grok2api(data);
+    serve.arg("serve").env("G2A_UPSTREAM_URL", &upstream).env("G2A_ASSETS_URL", &upstream);
+    let (product, _, said) = ready(&mut serve).await;
+    (sim, product, said)
+}
+
+#[tokio::test]
+async fn a_stream_that_is_open_when_the_process_is_told_to_stop_ends_whole() {
+    let data = tempfile::tempdir().unwrap();
+    let (_sim, mut product, said) = product(data.path()).await;
+    #[expect(clippy::disallowed_methods, reason = "a client of the product, not a part of it")]
+    let client = reqwest::Client::new();
+    let body = r#"{"model":"grok-3-fast","stream":true,"messages":[{"role":"user","content":"[[sim:tokens=60]][[sim:delay_ms=20]]"}]}"#;
+    let chat = format!("http://{}/v1/chat/completions", address(&said, "http"));
+    let mut stream = client.post(&chat).body(body).send().await.unwrap();
+    assert!(stream.chunk().await.unwrap().is_some());
+    signal(&product, "TERM");
+    let ready = format!("http://{}/readyz", address(&said, "ops"));
+    while client.get(&ready).send().await.unwrap().status() != 503 {}
+    assert!(client.post(&chat).body(body).send().await.is_err(), "nothing new is accepted");
+    let mut rest = Vec::new();
+    while let Some(chunk) = stream.chunk().await.unwrap() {
+        rest.extend_from_slice(&chunk);
+    }
+    assert!(String::from_utf8(rest).unwrap().ends_with("data: [DONE]\n\n"));
+    assert_eq!(product.wait().await.unwrap().code(), Some(0));
+    let (_, out, _) = output(grok2api(data.path()).args(["accounts", "list"])).await;
+    assert!(out.contains("79/80"), "the turn was settled: {out}");
+}
+
 #[tokio::test]
 async fn all_mistakes_of_the_settings_are_listed_and_the_exit_code_is_78() {
     let data = tempfile::tempdir().unwrap();

@@ -128,18 +128,12 @@ async fn a_client_that_leaves_stops_the_upstream_at_once(#[case] shape: Shape) {
 #[tokio::test]
 async fn a_client_that_leaves_before_the_first_output_stops_the_upstream_too() {
     let product = Product::start().await;
-    product
-        .set(&[
-            ("stream_first_response_timeout", json!(60)),
-            ("stream_chunk_timeout", json!(60)),
-            ("stream_total_timeout", json!(600)),
-        ])
-        .await;
+    product.patience(60).await;
     let body = json!({"model": "grok-3-fast", "messages": [{"role": "user", "content": "[[sim:fault=stall-mid]]hello"}]});
     let waiting = product.open(&body);
     tokio::select! {
         _ = waiting => panic!("nothing can come"),
-        () = product.sim.wait(|counters| counters.in_flight > 0 && counters.requests > 0) => {}
+        () = product.sim.wait(|_| turns(&product) == 1) => {}
     }
     product.sim.wait(|counters| counters.cancelled >= 1 && counters.in_flight == 0).await;
     product.settled().await;
@@ -172,13 +166,7 @@ async fn at_most_three_accounts_are_tried() {
     .await;
     let answer = product.ask("grok-3-fast", "[[sim:fault=502-html]]x").await;
     assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_error"));
-    let tried = product
-        .sim
-        .requests()
-        .into_iter()
-        .filter(|request| request.path.ends_with("/conversations/new"))
-        .count();
-    assert_eq!(tried, 3);
+    assert_eq!(turns(&product), 3);
     product.stop().await;
 }
 
@@ -272,4 +260,9 @@ async fn streams_of_many_accounts_do_not_mix() {
         assert_eq!(content, format!("answer number {n} of twenty"));
     }
     product.stop().await;
+}
+
+/// How many turns the upstream was asked for.
+fn turns(product: &Product) -> usize {
+    product.sim.requests().iter().filter(|request| request.path.ends_with("/conversations/new")).count()
 }

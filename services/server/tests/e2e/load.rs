@@ -1,7 +1,6 @@
 //! Many streams at once: no error, and nothing grows.
 
 use futures_util::future::join_all;
-use serde_json::json;
 
 use crate::support::{Product, Shape, Streamed};
 
@@ -12,14 +11,7 @@ async fn a_thousand_streams_at_once() {
     let tokens: Vec<String> = (0..STREAMS / 8 + 5).map(|n| format!("sim-heavy-{n}")).collect();
     let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
     let product = Product::with(Shape::Whole, &tokens).await;
-    let patient = json!(120);
-    product
-        .set(&[
-            ("stream_first_response_timeout", patient.clone()),
-            ("stream_chunk_timeout", patient.clone()),
-            ("stream_total_timeout", json!(300)),
-        ])
-        .await;
+    product.patience(120).await;
     let mut memory = Vec::new();
     for _ in 0..3 {
         wave(&product).await;

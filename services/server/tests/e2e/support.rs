@@ -59,7 +59,6 @@ impl Product {
         Self::with(Shape::Whole, &["sim-basic-1", "sim-basic-2"]).await
     }
 
-    /// Short timeouts, so that silence is noticed soon.
     pub async fn with(shape: Shape, tokens: &[&str]) -> Self {
         let sim_tasks = Tasks::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -67,13 +66,6 @@ impl Product {
         let data = Arc::new(tempfile::tempdir().unwrap());
         let product = Self::on(shape, sim, sim_tasks, data).await;
         product.add(tokens).await;
-        product
-            .set(&[
-                ("stream_first_response_timeout", json!(1)),
-                ("stream_chunk_timeout", json!(1)),
-                ("stream_total_timeout", json!(20)),
-            ])
-            .await;
         product
     }
 
@@ -124,6 +116,14 @@ impl Product {
                 runtime.changed().await;
             }
         }
+    }
+
+    /// Lets the upstream be silent for so long; a loaded machine is slower than any sensible default of a test.
+    pub async fn patience(&self, seconds: u32) {
+        let total = json!(seconds * 10);
+        let patience =
+            [("stream_first_response_timeout", json!(seconds)), ("stream_chunk_timeout", json!(seconds))];
+        self.set(&[patience[0].clone(), patience[1].clone(), ("stream_total_timeout", total)]).await;
     }
 
     pub async fn accounts(&self) -> Vec<Account> {

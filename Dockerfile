@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+FROM rust:1.95-slim-trixie AS build
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked \
+    && cp target/release/grok2api /grok2api \
+    && mkdir /data
+
+# glibc and certificates, no shell; Debian 13 like the builder.
+FROM gcr.io/distroless/cc-debian13:nonroot
+COPY --from=build /grok2api /usr/local/bin/grok2api
+# A new volume takes its owner from here.
+COPY --from=build --chown=65532:65532 /data /data
+ENV G2A_DATA_DIR=/data
+VOLUME /data
+EXPOSE 8000
+# A number, so that Kubernetes can tell that it is not root.
+USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["grok2api", "healthcheck"]
+ENTRYPOINT ["grok2api"]
+CMD ["serve"]

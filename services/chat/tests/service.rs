@@ -1,6 +1,6 @@
 //! The contract of the chat service, reached three ways, against the simulated upstream.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::sync::Arc;
 

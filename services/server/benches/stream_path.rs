@@ -4,11 +4,7 @@
 //! the text of a read saves.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up has failed")]
-#![expect(
-    unreachable_pub,
-    missing_docs,
-    reason = "shared with the allocation test; criterion makes the main function"
-)]
+#![expect(unreachable_pub, reason = "shared with the allocation test")]
 
 #[path = "../tests/stream_path/path.rs"]
 mod path;

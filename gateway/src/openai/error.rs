@@ -106,9 +106,13 @@ pub fn type_of(kind: Kind) -> &'static str {
     }
 }
 
+/// Only the operator can mend these: asking again does not.
+const NEEDS_THE_OPERATOR: [&str; 3] = ["no_accounts", "no_account_for_tier", "invalid_proxy"];
+
 /// Whether the same request may succeed within the wait a client is told.
 fn retry_helps(error: &Error) -> bool {
     match error.kind {
+        _ if NEEDS_THE_OPERATOR.contains(&error.code.as_ref()) => false,
         Kind::RateLimited | Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled => {
             error.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
         }
@@ -118,7 +122,8 @@ fn retry_helps(error: &Error) -> bool {
 
 /// `retry-after`, `retry-after-ms` and `x-should-retry`.
 fn advise(error: &Error, headers: &mut HeaderMap) {
-    let passes = matches!(error.kind, Kind::RateLimited | Kind::Unavailable | Kind::Cancelled);
+    let passes = matches!(error.kind, Kind::RateLimited | Kind::Unavailable | Kind::Cancelled)
+        && !NEEDS_THE_OPERATOR.contains(&error.code.as_ref());
     if let Some(wait) = error.retry_after.or(passes.then_some(USUAL_WAIT)) {
         let millis = wait.min(LONGEST_WAIT).as_millis();
         headers.insert(header::RETRY_AFTER, whole_number(millis.div_ceil(1000).max(1)));

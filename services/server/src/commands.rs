@@ -16,7 +16,7 @@ use crate::{EXIT_CONFIGURATION, EXIT_USAGE, StartError};
 
 /// An OpenAI-compatible API over Grok's web chat, with a pool of accounts behind it.
 #[derive(Parser)]
-#[command(name = "grok2api", version, about, max_term_width = 110)]
+#[command(name = "grok2api", version, max_term_width = 110)]
 struct Cli {
     /// Settings file (TOML); the environment wins over it. `grok2api config dump` shows all settings.
     #[arg(long, global = true, env = "G2A_CONFIG", value_name = "FILE")]
@@ -117,7 +117,8 @@ impl From<StartError> for Failure {
 
 impl From<grok2api_proto::Error> for Failure {
     fn from(error: grok2api_proto::Error) -> Self {
-        let param = error.param.map(|param| format!("{param}: ")).unwrap_or_default();
+        let unnamed = error.param.filter(|param| !error.message.contains(param.as_str()));
+        let param = unnamed.map(|param| format!("{param}: ")).unwrap_or_default();
         Self::Code(1, format!("{param}{}", error.message))
     }
 }

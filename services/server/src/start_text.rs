@@ -1,44 +1,61 @@
 //! What a started process tells the person who started it.
 
-use grok2api_kit::settings::Settings;
-use grok2api_proto::{pool::ListAccountsRequest, pool::TokenPool};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::{instance::Addresses, instance::Instance};
+use grok2api_kit::settings::Settings;
+use grok2api_proto::pool::{ListAccountsRequest, TokenPool};
+
+use crate::{
+    instance::{Addresses, Instance},
+    roles::{Role, Roles},
+};
 
 /// The lines after start: where things are, what is missing, what to do next. The last is for scripts.
-pub(crate) async fn text(instance: &Instance, settings: &Settings) -> String {
+pub(crate) async fn text(instance: &Instance, settings: &Settings, roles: &Roles) -> String {
     let mut lines = vec![format!("grok2api {}", env!("CARGO_PKG_VERSION"))];
     if let Some(http) = instance.addresses.http {
-        lines.push(format!("  API       http://{http}/v1   (OpenAI-compatible)"));
+        lines.push(format!("  API       http://{}/v1   (OpenAI-compatible)", reachable(http)));
+    }
+    if roles.has(Role::Chat) {
         lines.push(format!("  upstream  {}", settings.upstream.url));
+    }
+    if roles.need_storage() {
         lines.push(format!("  data      {}", settings.data.dir.display()));
-        lines.push(
-            "  console   not in this version; the command line manages accounts: grok2api accounts --help"
-                .into(),
-        );
-        lines.extend(warnings(instance, settings).await);
     }
-    lines.push(ready(&instance.addresses));
-    lines.join("\n")
-}
-
-async fn warnings(instance: &Instance, settings: &Settings) -> Vec<String> {
-    let mut lines = Vec::new();
-    if accounts(instance.services.pool.as_ref()).await == Some(0) {
+    if instance.addresses.http.is_some() {
         lines.push(
-            "\nThere are no accounts yet. Add the value of the `sso` cookie of a signed-in grok.com session:"
-                .into(),
+            "  console   not in this version; accounts and parameters are managed by the command line".into(),
         );
-        lines.push(format!("  {} accounts add <token>", program(settings)));
-        lines.push("It is used at once; this process need not be restarted.".into());
     }
-    if instance.services.runtime.current().config.api_key.is_empty() {
+    if roles.has(Role::TokenPool) {
+        lines.extend(no_accounts(instance.services.pool.as_ref(), settings).await);
+    }
+    if roles.has(Role::Gateway) && instance.services.runtime.current().config.api_key.is_empty() {
         lines.push(
             "\nWARNING: no api_key is set: whoever reaches the port may use the accounts. To set one:".into(),
         );
         lines.push(format!("  {} parameters set api_key <key>", program(settings)));
     }
-    lines
+    lines.push(ready(&instance.addresses));
+    lines.join("\n")
+}
+
+/// Where a person on this machine reaches a listener on all addresses.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let local = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    if address.ip().is_unspecified() { SocketAddr::new(local, address.port()) } else { address }
+}
+
+async fn no_accounts(pool: &dyn TokenPool, settings: &Settings) -> Vec<String> {
+    if accounts(pool).await != Some(0) {
+        return Vec::new();
+    }
+    vec![
+        "\nThere are no accounts yet. Add the value of the `sso` cookie of a signed-in grok.com session:"
+            .into(),
+        format!("  {} accounts add <token>", program(settings)),
+        "It is used at once; this process need not be restarted.".into(),
+    ]
 }
 
 /// The command line that works on the same data.

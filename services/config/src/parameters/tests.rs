@@ -109,8 +109,8 @@ fn reference(table: &Table) -> String {
     let mut page = String::from(
         "<!-- Generated from services/config/parameters.toml by the tests of grok2api-config (UPDATE_DOCS=1). -->\n\n\
          # Runtime parameters\n\n\
-         Changed in the console or by `POST /api/settings`; applied by every replica without a restart. `null` sets a\n\
-         default again. What is read once at start stands in `services/shared/kit/defaults.toml`.\n",
+         Changed by `grok2api parameters set NAME VALUE`, back to the default by `grok2api parameters reset NAME`; applied by\n\
+         every replica without a restart. What is read once at start stands in [settings](settings.md).\n",
     );
     for scope in [Scope::Global, Scope::Grok] {
         let name = scope.name();

@@ -20,7 +20,7 @@ pub(crate) enum Command {
     Set {
         /// Name, as `list` shows it.
         name: String,
-        /// The new value.
+        /// The new value; `-` reads it from standard input, which keeps a secret out of the shell's history.
         #[arg(allow_hyphen_values = true)]
         value: String,
     },
@@ -43,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
     let done = match command {
         Command::List => list(&service).await,
         Command::Set { name, value } => set(&service, name, value).await,
-        Command::Reset { name } => change(&service, name, "null".to_owned()).await,
+        Command::Reset { name } => change(&service, name, "null".to_owned(), "is back at its default").await,
     };
     super::finish(&tasks).await;
     store.sqlite.close().await;
@@ -66,28 +66,32 @@ async fn list(service: &Arc<dyn Config>) -> Result<(), Failure> {
 }
 
 async fn set(service: &Arc<dyn Config>, name: String, text: String) -> Result<(), Failure> {
+    let text = if text == "-" { std::io::read_to_string(std::io::stdin()).unwrap_or_default() } else { text };
+    let text = text.trim_end_matches(['\r', '\n']).to_owned();
     let known = service.list_parameters(ListParametersRequest {}).await?.parameters;
     let value = known
         .iter()
         .find(|parameter| parameter.name == name)
         .map_or_else(|| json_text(&text), |parameter| of_kind(parameter, &text));
-    change(service, name, value).await
+    change(service, name, value, "is set").await
 }
 
-/// Text for a string parameter needs no quotes on the command line.
+/// Text for a string parameter needs no quotes on the command line; what is no JSON is refused by the parameter's own
+/// rule.
 fn of_kind(parameter: &Parameter, text: &str) -> String {
-    if parameter.kind == "string" { json_text(text) } else { text.to_owned() }
+    let json = parameter.kind != "string" && serde_json::from_str::<Value>(text).is_ok();
+    if json { text.to_owned() } else { json_text(text) }
 }
 
 fn json_text(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-async fn change(service: &Arc<dyn Config>, name: String, value: String) -> Result<(), Failure> {
+async fn change(service: &Arc<dyn Config>, name: String, value: String, done: &str) -> Result<(), Failure> {
     let changes = [(name.clone(), value)].into();
     let revision = service
         .update(UpdateRequest { changes, expected_revision: None, author: "command line".into() })
         .await?;
-    say(&format!("{name} is set (revision {})", revision.number));
+    say(&format!("{name} {done} (revision {})", revision.number));
     Ok(())
 }

@@ -17,7 +17,7 @@ pub(crate) async fn run(settings: &Settings, args: &Args) -> Result<(), Failure>
     let log_level = telemetry::init(settings.log.format, "INFO");
     let mut signals = Signals::new().map_err(|error| StartError::one("signals", error))?;
     let instance = Instance::start(settings, &args.run, Some(log_level)).await?;
-    say(&start_text::text(&instance, settings).await);
+    say(&start_text::text(&instance, settings, &args.run).await);
     let crashed = tokio::select! {
         () = signals.next() => None,
         name = instance.crashed() => Some(name),

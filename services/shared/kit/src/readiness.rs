@@ -35,7 +35,7 @@ impl Readiness {
     /// What the process waits for; empty when it serves.
     pub fn pending(&self) -> Vec<&'static str> {
         let mut pending = self.pending.lock().clone();
-        if self.shutdown.is_draining() {
+        if self.shutdown.is_draining() && !pending.contains(&"draining") {
             pending.push("draining");
         }
         pending

@@ -84,11 +84,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("g2a.toml");
         std::fs::write(&path, "[http]\nlisen = \"x\"\nmax_body_bytes = \"many\"\n").unwrap();
-        let given = env(&[("G2A_LISTEN", "nowhere"), ("G2A_HTTP__PORT", "1"), ("STORAGE_MODE", "disk")]);
+        let given = env(&[
+            ("G2A_LISTEN", "nowhere"),
+            ("G2A_HTTP__PORT", "1"),
+            ("STORAGE_MODE", "disk"),
+            ("G2A_HTTP_LISTEN", "x"),
+            ("G2A_CHAT_ADDR", "chat"),
+        ]);
         let text: Vec<String> =
             Settings::load(Some(&path), given).unwrap_err().iter().map(ToString::to_string).collect();
         let all = text.join("\n");
-        for part in ["http.lisen", "http.max_body_bytes", "G2A_LISTEN", "G2A_HTTP__PORT", "storage.mode"] {
+        for part in [
+            "http.lisen",
+            "http.max_body_bytes",
+            "G2A_LISTEN",
+            "G2A_HTTP__PORT",
+            "storage.mode",
+            "http.listen",
+            "peers.chat",
+        ] {
             assert!(all.contains(part), "{part} is missing in:\n{all}");
         }
     }

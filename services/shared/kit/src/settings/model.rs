@@ -81,6 +81,17 @@ impl Settings {
                     .push(Mistake(format!("{name}: {url} must be https (plain http is for loopback only)")));
             }
         }
+        let peers = &self.peers;
+        for (name, address) in [
+            ("peers.chat", &peers.chat),
+            ("peers.token_pool", &peers.token_pool),
+            ("peers.media_cache", &peers.media_cache),
+            ("peers.config", &peers.config),
+        ] {
+            if !address.is_empty() && !is_peer(address) {
+                mistakes.push(Mistake(format!("{name}: {address:?} is not of the form http://host:port")));
+            }
+        }
         if self.http.max_body_bytes == 0 {
             mistakes.push(Mistake("http.max_body_bytes: 0 would refuse every request".to_owned()));
         }
@@ -106,6 +117,12 @@ impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.dump())
     }
+}
+
+/// Whether a role can be reached at the address.
+fn is_peer(address: &str) -> bool {
+    Url::parse(address)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.port().is_some())
 }
 
 /// Whether the address stays on this machine.

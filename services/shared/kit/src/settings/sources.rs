@@ -111,13 +111,22 @@ impl Merged {
     /// Tries the value alone over what is there, so that one mistake does not hide the next.
     fn set(&mut self, place: &str, path: &str, value: Value) {
         if self.default_of(path).is_none() {
-            return self.complain(place, format_args!("{path} is not a setting"));
+            return self.complain(place, format_args!("{path} is not a setting{}", self.hint(path)));
         }
         let mut trial = self.table.clone();
         replace(&mut trial, path, value);
         match trial.clone().try_into::<super::Settings>() {
             Ok(_) => self.table = trial,
             Err(error) => self.complain(place, format_args!("{path}: {}", error.message())),
+        }
+    }
+
+    /// `http_listen` was meant to be `http.listen`.
+    fn hint(&self, path: &str) -> String {
+        let dotted = path.replacen('_', ".", 1);
+        match self.default_of(&dotted) {
+            Some(_) => format!("; two underscores stand between section and name: {dotted}"),
+            None => String::new(),
         }
     }
 

@@ -47,10 +47,13 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
     };
     let stream = completion.stream;
     let id = request_id(&parts.headers).to_owned();
-    let turn = Turn { id: id.clone(), request: completion.into_request(id.clone()), presentation, head };
-    let answer = if stream { live::answer(deps, turn).await } else { whole(deps, turn).await };
+    // Clients choose request ids and repeat them; quotas, blame and accounts are kept by an id of ours.
+    let turn_id = format!("turn_{}", Uuid::now_v7().simple());
+    tracing::debug!(request.id = id, turn.id = turn_id, "turn accepted");
+    let turn = Turn { id: id.clone(), request: completion.into_request(turn_id.clone()), presentation, head };
+    let answer = if stream { live::answer(deps, turn).await } else { unless_stopped(deps, turn).await };
     answer.map_err(|error| {
-        tracing::warn!(request.id = id, error.code = %error.code, "turn refused: {error}");
+        tracing::warn!(request.id = id, turn.id = turn_id, error.code = %error.code, "turn refused: {error}");
         error.into()
     })
 }
@@ -81,6 +84,15 @@ fn presentation(deps: &Deps, completion: &Completion, parts: &Parts) -> Presenta
         inline_images: config.image_mode == "base64",
         base_url: base_url::of(config, &parts.uri, &parts.headers),
         late_reasoning: false,
+    }
+}
+
+/// One JSON answer, or the news that the process ends.
+async fn unless_stopped(deps: Deps, turn: Turn) -> Result<Response> {
+    let shutdown = deps.tasks.shutdown().clone();
+    tokio::select! {
+        answer = whole(deps, turn) => answer,
+        () = shutdown.stopped() => Err(stopping()),
     }
 }
 
@@ -119,6 +131,10 @@ fn flatten<T: Send + 'static>(
     opening: impl Future<Output = Result<Stream<T>>> + Send + 'static,
 ) -> Stream<T> {
     stream::once(opening).try_flatten().boxed()
+}
+
+fn stopping() -> Error {
+    Error::new(Kind::Unavailable, "server_stopping", "the server is stopping")
 }
 
 fn incomplete() -> Error {

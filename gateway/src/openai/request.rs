@@ -10,6 +10,7 @@ use grok2api_proto::{
     Error, Kind, Result,
     chat::{ChatRequest, Message},
 };
+use memchr::memchr2;
 use serde_json::Value;
 
 pub use options::documentation;
@@ -18,6 +19,8 @@ use walk::{Node, quoted};
 use super::present::Thinking;
 
 const LONGEST_NAME: usize = 256;
+/// Most values in a body. Their tree takes fifty times the memory of their text; conversations hold far fewer.
+const MOST_VALUES: usize = 200_000;
 
 /// What a client asked for.
 #[derive(Debug, PartialEq)]
@@ -69,9 +72,38 @@ fn json(body: &[u8]) -> Result<Value> {
     if body.is_empty() {
         return Err(invalid("the request body is empty; a JSON object was expected".to_owned()));
     }
+    if values(body) > MOST_VALUES {
+        let message = format!("the request body holds more than {MOST_VALUES} JSON values");
+        return Err(Error::new(Kind::TooLarge, "too_many_values", message));
+    }
     let text = std::str::from_utf8(body)
         .map_err(|error| invalid(format!("the request body is not UTF-8 at byte {}", error.valid_up_to())))?;
     serde_json::from_str(text).map_err(|error| invalid(format!("the request body is not JSON: {error}")))
+}
+
+/// How many values the body holds at the most, told by its commas outside strings, before any memory is spent on them.
+fn values(body: &[u8]) -> usize {
+    let (mut count, mut at) = (1, 0);
+    while let Some(offset) = memchr2(b'"', b',', &body[at..]) {
+        at += offset + 1;
+        if body[at - 1] == b',' {
+            count += 1;
+        } else {
+            at = string_end(body, at);
+        }
+    }
+    count
+}
+
+fn string_end(body: &[u8], mut at: usize) -> usize {
+    while let Some(offset) = body.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += offset + 1;
+        if body[at - 1] == b'"' {
+            return at;
+        }
+        at += 1;
+    }
+    body.len()
 }
 
 /// A model's name; errors and logs repeat it.

@@ -121,6 +121,13 @@ impl Encoder {
     /// Ends the stream with an error instead of a finish reason.
     pub fn fail(&mut self, error: &Error, out: &mut BytesMut) {
         self.done = true;
+        if self.greeted {
+            self.presenter.finish(&mut Frames {
+                prefix: &self.prefix,
+                annotations: &mut self.annotations,
+                out,
+            });
+        }
         out.put_slice(b"data: ");
         json(out, &error::Body::from(error));
         out.put_slice(b"\n\n");

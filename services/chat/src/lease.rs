@@ -1,19 +1,22 @@
 //! Leases held by this replica: kept alive together, settled exactly once each.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use grok2api_kit::lifecycle::Tasks;
 use grok2api_proto::{
-    Result,
+    Error, Kind, Result,
     pool::{LeaseGrant, LeaseRequest, Outcome, RenewRequest, SettleRequest, TokenPool},
 };
 use parking_lot::Mutex;
+use tokio::{sync::oneshot, time::timeout_at};
 use uuid::Uuid;
 
-use crate::{grok::failure::Failure, models::Model};
+use crate::{grok::failure::Failure, turn::Turn};
 
 /// A third of a lease's life.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+const SETTLE_WAITS: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// Takes leases and keeps them alive.
 #[derive(Clone)]
@@ -62,9 +65,11 @@ impl Leases {
         }
     }
 
-    pub(crate) async fn take(&self, request_id: &str, model: &Model, tried: &[String]) -> Result<Lease> {
+    /// Takes the best account; waits no longer than `deadline`. A caller that leaves meanwhile gives it back.
+    pub(crate) async fn take(&self, turn: &Turn, tried: &[String]) -> Result<Lease> {
+        let model = turn.model;
         let request = LeaseRequest {
-            request_id: request_id.to_owned(),
+            request_id: turn.request.request_id.clone(),
             owner: self.owner.clone(),
             class: model.class.clone(),
             rate_limit_name: model.rate_limit_name.clone(),
@@ -72,16 +77,47 @@ impl Leases {
             minimum_tier: grok2api_proto::pool::Tier::from(model.minimum_tier).into(),
             exclude_accounts: tried.to_vec(),
         };
-        let grant = self.pool.lease(request).await?;
-        self.held.lock().insert(grant.lease_id.clone());
-        Ok(Lease { leases: self.clone(), grant: Some(grant), charged: false, units: None })
+        let leases = self.clone();
+        let granted = self.detached("lease", async move {
+            let grant = leases.pool.lease(request).await?;
+            leases.held.lock().insert(grant.lease_id.clone());
+            Ok(Lease { leases, grant: Some(grant), charged: false, units: None })
+        });
+        let late = || Error::new(Kind::Timeout, "pool_timeout", "no account was free in time");
+        timeout_at(turn.deadline, granted).await.map_err(|_| late())?
     }
 
+    /// Runs to its end even when nobody waits for it any more.
+    async fn detached<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.tasks.spawn(name, async move {
+            // What nobody receives is dropped, and a dropped lease settles itself.
+            sender.send(work.await).ok();
+        });
+        receiver.await.unwrap_or_else(|_| {
+            Err(Error::new(Kind::Unavailable, "shutting_down", "the process is stopping"))
+        })
+    }
+
+    /// Settling is idempotent, so a pool that is away for a moment is asked again.
     async fn settle(&self, request: SettleRequest) {
         self.held.lock().remove(&request.lease_id);
-        if let Err(error) = self.pool.settle(request).await {
-            tracing::warn!(%error, "a lease could not be settled and will expire");
+        for wait in SETTLE_WAITS {
+            match self.pool.settle(request.clone()).await {
+                Err(error) if error.kind == Kind::Unavailable => tokio::time::sleep(wait).await,
+                Err(error) => return tracing::warn!(%error, "a lease could not be settled and will expire"),
+                Ok(_) => return,
+            }
         }
+        tracing::warn!("a lease could not be settled and will expire: the pool is away");
+    }
+
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 }
 
@@ -97,7 +133,12 @@ impl Lease {
     /// Settles a failed attempt and waits for it, so that the next lease sees its effect.
     pub(crate) async fn failed(mut self, failure: &Failure) {
         if let Some(request) = self.request(failure.outcome, failure.charged, Some(failure)) {
-            self.leases.settle(request).await;
+            let leases = self.leases.clone();
+            let settled = self.leases.detached("settle", async move {
+                leases.settle(request).await;
+                Ok(())
+            });
+            settled.await.ok();
         }
     }
 
@@ -110,7 +151,8 @@ impl Lease {
     fn settle_later(&mut self, outcome: Outcome, charged: bool, failure: Option<&Failure>) {
         if let Some(request) = self.request(outcome, charged, failure) {
             let leases = self.leases.clone();
-            self.leases.tasks.spawn("settle", async move { leases.settle(request).await });
+            // Also behind the hard stop, which is what drops most leases.
+            self.leases.tasks.spawn_finishing(async move { leases.settle(request).await });
         }
     }
 

@@ -7,15 +7,16 @@ use grok2api_kit::{
     runtime::Runtime,
 };
 use grok2api_proto::{
-    Error, Result, Stream,
-    chat::{Chat, ChatBatch, ChatRequest, ListModelsRequest, ListModelsResponse, part},
+    Error, Kind, Result, Stream,
+    chat::{Chat, ChatBatch, ChatRequest, ListModelsRequest, ListModelsResponse},
     media::MediaCache,
 };
+use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::{
-    grok::upload,
+    grok::{prompt, upload},
     lease::Leases,
-    models,
+    models::{self, Product},
     turn::{self, Turn},
 };
 
@@ -42,25 +43,32 @@ impl Service {
 #[tonic::async_trait]
 impl Chat for Service {
     async fn complete(&self, request: ChatRequest) -> Result<Stream<ChatBatch>> {
+        let begun = Instant::now();
         let model = models::find(&request.model)?;
-        let says_something =
-            request.messages.iter().flat_map(|message| &message.parts).any(|part| match &part.kind {
-                Some(part::Kind::Text(text)) => !text.trim().is_empty(),
-                Some(part::Kind::Attachment(_)) => true,
-                None => false,
-            });
-        if !says_something {
-            return Err(Error::invalid("messages", "the conversation holds no text"));
+        let config = self.runtime.current();
+        let deadline = begun + Duration::from_secs(config.config.stream_total_timeout.into());
+        let prompt = match model.kind {
+            Product::Chat => prompt::conversation(&request.messages, config.config.role_markers),
+            Product::Video => prompt::latest(&request.messages),
+        };
+        let prepared = timeout_at(deadline, upload::prepare(&request.messages, model, &self.fetch)).await;
+        let files = prepared.map_err(|_| {
+            Error::new(Kind::Timeout, "attachments_timeout", "the attachments took too long")
+        })??;
+        if prompt.trim().is_empty() && files.is_empty() {
+            return Err(Error::invalid("messages", "the conversation holds no text for this model"));
         }
-        let files = upload::prepare(&request.messages, model, &self.fetch).await?;
         let turn = Turn {
             leases: self.leases.clone(),
             media: self.media.clone(),
             egress: self.egress.clone(),
-            config: self.runtime.current(),
+            config,
             model,
             files,
+            prompt,
             request,
+            begun,
+            deadline,
         };
         turn::run(turn).await
     }

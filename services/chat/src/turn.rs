@@ -12,12 +12,12 @@ use grok2api_proto::{
     chat::{ChatBatch, ChatRequest},
     media::MediaCache,
 };
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use crate::{
-    grok::{failure::Failure, prompt, upload::File},
+    grok::{failure::Failure, upload::File},
     lease::Leases,
-    models::{Model, Product},
+    models::Model,
 };
 use attempt::Attempt;
 
@@ -29,7 +29,12 @@ pub(crate) struct Turn {
     pub config: Arc<Applied>,
     pub model: &'static Model,
     pub files: Vec<File>,
+    /// The flattened conversation.
+    pub prompt: String,
     pub request: ChatRequest,
+    pub begun: Instant,
+    /// When the turn must be over, whatever it waits for.
+    pub deadline: Instant,
 }
 
 /// Runs the turn up to its commit point.
@@ -37,27 +42,20 @@ pub(crate) struct Turn {
 /// # Errors
 /// The last attempt's, or the pool's refusal.
 pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
-    let begun = Instant::now();
-    let config = &turn.config.config;
-    let deadline = begun + Duration::from_secs(config.stream_total_timeout.into());
-    let prompt = match turn.model.kind {
-        Product::Chat => prompt::conversation(&turn.request.messages, config.role_markers),
-        Product::Video => prompt::latest(&turn.request.messages),
-    };
     let mut tried = Vec::new();
     let mut last: Option<Failure> = None;
-    for number in 1..=config.max_attempts.max(1) {
-        let lease = match turn.leases.take(&turn.request.request_id, turn.model, &tried).await {
+    for number in 1..=turn.config.config.max_attempts.max(1) {
+        let lease = match turn.leases.take(&turn, &tried).await {
             Ok(lease) => lease,
             Err(refusal) => return Err(last.map_or(refusal.clone(), |failure| worse(failure, refusal))),
         };
         tried.push(lease.account().to_owned());
-        match (Attempt { turn: &turn, prompt: &prompt, number, begun, deadline }).open(lease).await {
-            Ok(live) => return Ok(live.into_stream()),
+        match (Attempt { turn: &turn, number }).open(lease).await {
+            Ok(live) => return Ok(live.into_stream(turn.leases.tasks())),
             Err((lease, failure)) => {
                 log(&turn, number, lease.account(), &failure);
                 lease.failed(&failure).await;
-                if !failure.retry || Instant::now() >= deadline {
+                if !failure.retry || Instant::now() >= turn.deadline {
                     return Err(failure.error);
                 }
                 last = Some(failure);

@@ -18,12 +18,16 @@ use grok2api_proto::{
         self, Attachment, Chat, ChatEvent, ChatRequest, Finish, ListModelsRequest, Message, Part, Role,
         attachment, chat_event::Kind as Event, part,
     },
+    config::RuntimeConfig,
     pool::Outcome,
 };
 use grok2api_testkit::{FakeMediaCache, FakePool, Reach, reach, runtime_config};
 use grok2api_upstream_sim::{Sim, SimConfig};
 use rstest::rstest;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 struct World {
     chat: Arc<dyn Chat>,
@@ -35,12 +39,18 @@ struct World {
 
 impl World {
     async fn new(how: Reach) -> Self {
+        Self::with(how, runtime_config(), None).await
+    }
+
+    /// `upstream` takes the simulator's place.
+    async fn with(how: Reach, config: RuntimeConfig, upstream: Option<String>) -> Self {
         let tasks = Tasks::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sim = grok2api_upstream_sim::start(listener, SimConfig::default(), &tasks).await.unwrap();
-        let upstream = ["G2A_UPSTREAM_URL", "G2A_ASSETS_URL"].map(|name| (name.to_owned(), sim.url()));
+        let url = upstream.unwrap_or_else(|| sim.url());
+        let upstream = ["G2A_UPSTREAM_URL", "G2A_ASSETS_URL"].map(|name| (name.to_owned(), url.clone()));
         let settings = Settings::load(None, upstream).unwrap();
-        let runtime = Runtime::fixed(runtime_config());
+        let runtime = Runtime::fixed(config);
         let pool = FakePool::of(&["sim-basic-1", "sim-basic-2", "sim-basic-3", "sim-basic-4"]);
         let media = Arc::new(FakeMediaCache::default());
         let service = grok2api_chat::start(Deps {
@@ -236,4 +246,92 @@ async fn the_models_are_listed(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)
     let models = world.chat.list_models(ListModelsRequest {}).await.unwrap().models;
     assert_eq!(models.len(), 6);
     assert!(models.iter().all(|model| model.created > 0 && !model.upstream_name.is_empty()));
+}
+
+/// An upstream that answers everything with these lines and then neither ends its answer nor closes; it counts those
+/// who left.
+async fn lingering(lines: &'static str, tasks: &Tasks) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tasks.spawn_background("lingering", async move {
+        let mut open = Vec::new();
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            socket.read(&mut head).await.unwrap();
+            let size = lines.len();
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{lines}\r\n");
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            open.push(socket);
+        }
+    });
+    url
+}
+
+const ANSWER: &str = r#"{"result":{"response":{"token":"hello","isThinking":false}}}
+{"result":{"response":{"modelResponse":{"message":"hello"}}}}
+"#;
+const DONE: &str = r#"data: {"result":{"response":{"token":"hello","isThinking":false}}}
+
+data: [DONE]
+
+"#;
+
+#[rstest]
+#[case::finished_message(ANSWER)]
+#[case::done(DONE)]
+#[tokio::test]
+async fn a_whole_answer_is_whole_although_its_connection_lingers(#[case] lines: &'static str) {
+    let tasks = Tasks::new();
+    let config = RuntimeConfig { stream_chunk_timeout: 3600, stream_total_timeout: 3600, ..runtime_config() };
+    let world = World::with(Reach::Direct, config, Some(lingering(lines, &tasks).await)).await;
+    let events = world.events(ask("grok-3-fast", "x")).await.unwrap();
+    assert_eq!(text(&events), "hello");
+    assert!(matches!(events.last().unwrap().kind, Some(Event::End(_))));
+    assert_eq!(world.outcomes(1).await, [(Outcome::Success, true)]);
+    tasks.shutdown().stop();
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_holds_nothing_beyond_the_total_timeout() {
+    let config = RuntimeConfig { stream_total_timeout: 2, ..runtime_config() };
+    let world = World::with(Reach::Direct, config, None).await;
+    let flood = ask("grok-3-fast", "[[sim:tokens=200000]]");
+    let unread = world.chat.complete(flood).await.unwrap();
+    assert_eq!(world.outcomes(1).await, [(Outcome::TransportFailed, true)]);
+    world.sim.wait(|counters| counters.in_flight == 0).await;
+    drop(unread);
+}
+
+#[tokio::test]
+async fn an_upload_has_time_of_its_own() {
+    let config = RuntimeConfig { stream_first_response_timeout: 1, ..runtime_config() };
+    let world = World::with(Reach::Direct, config, None).await;
+    let mut request = ask("grok-3-fast", "[[sim:first_delay_ms=100]]x");
+    let attachment = Attachment {
+        source: Some(attachment::Source::Data(vec![b'x'; 20 << 20].into())),
+        media_type: "text/plain".into(),
+        ..Attachment::default()
+    };
+    request.messages[0].parts.push(Part { kind: Some(part::Kind::Attachment(attachment)) });
+    // In a debug build, 20 MiB of base64 and JSON take longer than the answer may.
+    let events = world.events(request).await.unwrap();
+    assert!(text(&events).contains("1 attachment"), "{}", text(&events));
+}
+
+#[tokio::test]
+async fn media_that_hangs_holds_back_no_text_and_no_turn() {
+    let config = RuntimeConfig { stream_total_timeout: 2, ..runtime_config() };
+    let world = World::with(Reach::Direct, config, None).await;
+    world.media.hang_fetches();
+    let mut stream = world.chat.complete(ask("grok-3-fast", "draw a moon")).await.unwrap();
+    let mut events = Vec::new();
+    let error = loop {
+        match stream.next().await.unwrap() {
+            Ok(batch) => events.extend(batch.events),
+            Err(error) => break error,
+        }
+    };
+    assert!(text(&events).contains("I generated images"), "the text was told before");
+    assert_eq!(error.code, "upstream_total_timeout");
 }

@@ -87,7 +87,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 fn settings(file: Option<&std::path::Path>) -> Result<Settings, Failure> {
-    Settings::load(file, std::env::vars()).map_err(|mistakes| Failure::Configuration(mistakes.into()))
+    // Other programs' variables may be any bytes; ours are text.
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Settings::load(file, variables).map_err(|mistakes| Failure::Configuration(mistakes.into()))
 }
 
 fn indented(error: &StartError) -> String {

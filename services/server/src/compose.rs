@@ -171,7 +171,7 @@ impl Build<'_> {
             peers(self.settings).into_iter().find(|(peer, ..)| *peer == role).map_or("", |(.., at)| at);
         // A role that nobody here calls is given an address that nobody asks.
         let address = if address.is_empty() { "http://127.0.0.1:9" } else { address };
-        let transport = grpc::connect(address, &self.settings.internal.secret);
+        let transport = grpc::connect(address, &self.settings.internal.secret, deadline(role));
         transport.map(client).map_err(|error| StartError(vec![error.message]))
     }
 
@@ -267,6 +267,16 @@ impl Build<'_> {
         };
         chat_service::start(deps).map_err(|error| StartError::one("chat", error))
     }
+}
+
+/// How long a peer may take to begin its answer: config and the pool answer at once (a lease may wait a little), the
+/// media cache after a download, chat when its turn is committed, which has limits of its own.
+fn deadline(role: Role) -> Duration {
+    Duration::from_secs(match role {
+        Role::Config | Role::TokenPool => 10,
+        Role::MediaCache => 15 * 60,
+        Role::Chat | Role::Gateway => 60 * 60,
+    })
 }
 
 /// Repeats a call to a peer that may come up later.

@@ -13,13 +13,13 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use grok2api_proto::{
-    Error, Kind, Result, Stream,
+    Error, Result, Stream,
     chat::{ChatBatch, ChatEvent},
     media::Chunk,
 };
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::{Turn, flatten, image_bytes, incomplete};
+use super::{Turn, flatten, image_bytes, incomplete, stopping};
 use crate::{
     Deps,
     openai::{
@@ -157,8 +157,4 @@ impl Live {
         self.image = None;
         self.batches = stream::empty().boxed();
     }
-}
-
-fn stopping() -> Error {
-    Error::new(Kind::Unavailable, "server_stopping", "the server is stopping")
 }

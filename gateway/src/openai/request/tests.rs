@@ -397,3 +397,19 @@ proptest! {
         prop_assert_eq!(Completion::parse(&bytes).map_err(|error| error.kind), Err(Kind::InvalidRequest));
     }
 }
+
+#[rstest]
+#[case("", 1)]
+#[case("[1,2,3]", 3)]
+#[case(r#"{"a":"x,\\,y\"","b":[1,2]}"#, 3)]
+#[case(r#"{"a":"unclosed, "#, 1)]
+fn values_are_counted_outside_strings(#[case] body: &str, #[case] count: usize) {
+    assert_eq!(super::values(body.as_bytes()), count);
+}
+
+#[test]
+fn a_body_of_countless_values_is_refused_before_it_takes_memory() {
+    let body = format!(r#"{{"model":"grok-3-fast","messages":[{}0]}}"#, "0,".repeat(300_000));
+    let error = Completion::parse(body.as_bytes()).err().unwrap();
+    assert_eq!((error.kind, error.code.as_ref()), (Kind::TooLarge, "too_many_values"));
+}

@@ -113,6 +113,18 @@ fn the_think_block_opens_once_and_is_always_closed(#[case] kinds: Vec<Kind>, #[c
     assert_eq!(joined(&stream, "content"), content);
 }
 
+#[test]
+fn a_think_block_is_closed_before_a_failure_too() {
+    let mut encoder = Encoder::new(&samples::head(false), shown(Thinking::Think, false));
+    let mut out = BytesMut::new();
+    encoder.batch(&ChatBatch { events: events([reasoning("hm")]) }, &mut out);
+    encoder.fail(&Error::internal("gone"), &mut out);
+    let stream = String::from_utf8(out.to_vec()).unwrap();
+    let shown: String = stream.matches("\\n</think>\\n").collect();
+    assert_eq!(shown, "\\n</think>\\n", "{stream}");
+    assert!(stream.find("</think>") < stream.find("\"error\""), "{stream}");
+}
+
 #[rstest]
 #[case(Thinking::ReasoningContent)]
 #[case(Thinking::Think)]

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     failure::Failure,
     frames::{FrameError, Frames},
-    line::{Line, Response},
+    line::{Line, Response, whole_pairs},
     media::{Images, Video},
     search::Search,
     sieve::{Piece, Sieve},
@@ -60,6 +60,8 @@ struct State {
     answer_chars: u64,
     thought_chars: u64,
     soft_ended: bool,
+    /// The finished message has come: nothing of weight follows.
+    over: bool,
     skipped: usize,
     /// Room for tokens with escapes.
     scratch: String,
@@ -92,6 +94,7 @@ impl Decoder {
                 answer_chars: 0,
                 thought_chars: 0,
                 soft_ended: false,
+                over: false,
                 skipped: 0,
                 scratch: String::new(),
             },
@@ -133,11 +136,21 @@ impl Decoder {
             );
         }
         let result = match self.frames.finish() {
-            Ok(()) => self.state.end(),
-            Err(error) => Err(frame_failure(error)),
+            Err(error) if !self.state.over => Err(frame_failure(error)),
+            _ => self.state.end(),
         };
         self.state.out.drain_into(out);
         result
+    }
+
+    /// Whether the upstream has said that this was all.
+    pub fn is_done(&self) -> bool {
+        self.frames.is_done()
+    }
+
+    /// Whether the finished message has come; what follows is decoration, and its loss is no failure.
+    pub fn is_over(&self) -> bool {
+        self.state.over
     }
 
     /// The upstream's id of the conversation; empty until it is known.
@@ -164,19 +177,29 @@ fn frame_failure(error: FrameError) -> Failure {
 
 impl State {
     fn object(&mut self, object: &[u8]) -> Result<(), Failure> {
-        let Ok(line) = serde_json::from_slice::<Line<'_>>(object) else {
-            self.skipped += 1;
-            return Ok(());
-        };
-        if let Some(error) = line.error {
-            return Err(rare::failure(error));
+        if let Ok(line) = serde_json::from_slice(object) {
+            return self.line(&line);
         }
-        let Some(body) = line.result else { return Ok(()) };
+        let repaired = std::str::from_utf8(object).ok().and_then(whole_pairs);
+        match repaired.as_deref().map(serde_json::from_str) {
+            Some(Ok(line)) => self.line(&line),
+            _ => {
+                self.skipped += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> Result<(), Failure> {
+        if let Some(error) = line.error {
+            rare::check(error)?;
+        }
+        let Some(body) = &line.result else { return Ok(()) };
         if let Some(conversation) = body.conversation {
             self.conversation(conversation);
         }
-        match body.response {
-            Some(response) => self.response(&response),
+        match &body.response {
+            Some(response) => self.response(response),
             None => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use grok2api_kit::redact::redact;
 use grok2api_proto::{Error, Kind, pool::Outcome};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// A failed attempt.
@@ -41,6 +42,8 @@ enum Body {
     Any,
     /// JSON or plain text holding one of these, lower-cased.
     Says(&'static [&'static str]),
+    /// The same, and JSON: proxies answer in plain words too.
+    JsonSays(&'static [&'static str]),
     /// HTML or nothing: the edge network, not the application.
     Edge,
 }
@@ -93,7 +96,7 @@ const fn rule(
 const RULES: &[Rule] = &[
     //   where                 body               to the pool                retry  to the client
     rule(Place::Status(401),   Body::Edge,        Outcome::EgressRefused,    true,  Kind::Upstream,         "anti_bot_rejected",         EDGE_HINT),
-    rule(Place::Status(401),   Body::Says(DEAD),  Outcome::Unauthenticated,  true,  Kind::Upstream,         "upstream_unauthorized",     "the upstream does not know the account any more"),
+    rule(Place::Status(401),   Body::JsonSays(DEAD), Outcome::Unauthenticated,  true,  Kind::Upstream,         "upstream_unauthorized",     "the upstream does not know the account any more"),
     rule(Place::Status(401),   Body::Any,         Outcome::Unknown,          true,  Kind::Upstream,         "upstream_unauthorized",     "the upstream refused the account"),
     rule(Place::Status(403),   Body::Edge,        Outcome::EgressRefused,    true,  Kind::Upstream,         "anti_bot_rejected",         EDGE_HINT),
     rule(Place::Status(403),   Body::Says(BANNED),    Outcome::Banned,       true,  Kind::Upstream,         "upstream_account_blocked",  "the upstream has blocked the account"),
@@ -159,6 +162,10 @@ impl Failure {
                     Body::Any => true,
                     Body::Edge => edge,
                     Body::Says(words) => !edge && words.iter().any(|word| body.contains(word)),
+                    Body::JsonSays(words) => {
+                        serde_json::from_str::<IgnoredAny>(body).is_ok()
+                            && words.iter().any(|word| body.contains(word))
+                    }
                 }
         };
         let Some(rule) = RULES.iter().find(matches) else {
@@ -260,6 +267,7 @@ mod tests {
         "upstream_unauthorized"
     )]
     #[case(401, "text/html", "<html>", Outcome::EgressRefused, true, "anti_bot_rejected")]
+    #[case(401, "text/plain", "Unauthorized", Outcome::Unknown, true, "upstream_unauthorized")]
     #[case(
         401,
         "application/json",

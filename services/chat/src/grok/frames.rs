@@ -5,10 +5,12 @@
 //! `[DONE]`, blank lines and text that is no JSON need no case of their own. It keeps its place between reads: no
 //! byte is looked at twice, wherever the network cut.
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr3, memmem};
 
 /// Longest object taken, in bytes.
 pub const MAX_OBJECT: usize = 8 * 1024 * 1024;
+/// What an SSE-framed stream says at its end.
+const DONE: &[u8] = b"[DONE]";
 
 /// Finds the objects in a stream of reads.
 #[derive(Debug, Default)]
@@ -23,6 +25,11 @@ pub struct Frames {
     /// Last byte outside strings that is not white space: tells whether a value may begin here.
     previous: u8,
     broken: usize,
+    /// The last object was given up, and no whole one has come since.
+    cut: bool,
+    done: bool,
+    /// Bytes at the end that may begin [`DONE`].
+    tail: usize,
 }
 
 /// Why the stream of objects cannot go on.
@@ -37,6 +44,7 @@ pub enum FrameError {
 impl Frames {
     /// Takes what one read brought.
     pub fn push(&mut self, read: &[u8]) {
+        self.at -= std::mem::take(&mut self.tail);
         let done = if self.depth == 0 { self.at } else { self.start };
         if done > 0 {
             self.buffer.drain(..done);
@@ -64,6 +72,7 @@ impl Frames {
                 self.scan_structure()
             };
             if let Some(end) = end {
+                self.cut = false;
                 return Ok(Some(&self.buffer[self.start..end]));
             }
         }
@@ -78,7 +87,12 @@ impl Frames {
     /// # Errors
     /// [`FrameError::Truncated`] inside an object.
     pub fn finish(&self) -> Result<(), FrameError> {
-        if self.depth > 0 { Err(FrameError::Truncated) } else { Ok(()) }
+        if self.depth > 0 || self.cut { Err(FrameError::Truncated) } else { Ok(()) }
+    }
+
+    /// Whether the stream has said `[DONE]`.
+    pub fn is_done(&self) -> bool {
+        self.done
     }
 
     /// How many objects were given up because they were cut and another began.
@@ -87,9 +101,16 @@ impl Frames {
     }
 
     fn find_start(&mut self) {
-        match memchr(b'{', &self.buffer[self.at..]) {
-            Some(offset) => self.begin(self.at + offset),
-            None => self.at = self.buffer.len(),
+        let start = memchr(b'{', &self.buffer[self.at..]).map(|offset| self.at + offset);
+        let between = &self.buffer[self.at..start.unwrap_or(self.buffer.len())];
+        self.done |= memmem::find(between, DONE).is_some();
+        match start {
+            Some(start) => self.begin(start),
+            // The word may be cut: its beginning is kept.
+            None => {
+                self.tail = between.len().min(DONE.len() - 1);
+                self.at = self.buffer.len();
+            }
         }
     }
 
@@ -163,6 +184,7 @@ impl Frames {
 
     fn abandon(&mut self) {
         self.broken += 1;
+        self.cut = true;
         self.depth = 0;
         self.in_string = false;
     }
@@ -222,6 +244,29 @@ mod tests {
             frames.next_object().err()
         });
         assert_eq!(refused, Some(FrameError::TooLong));
+    }
+
+    #[rstest]
+    #[case::in_a_string("{\"a\":1}\n{\"b\":\"x\n")]
+    #[case::in_structure("{\"a\":1}\n{\"b\":1\n")]
+    fn a_cut_line_at_the_end_is_a_cut_stream(#[case] text: &str) {
+        assert_eq!(objects(&[text.as_bytes()]).1, Err(FrameError::Truncated));
+        assert_eq!(objects(&[text.as_bytes(), b"{\"c\":2}\n"]).1, Ok(()), "unless a whole object follows");
+    }
+
+    #[rstest]
+    #[case(&["{\"a\":1}\ndata: [DONE]\n\n"], true)]
+    #[case(&["{\"a\":1}\ndata: [DO", "NE]\n\n"], true)]
+    #[case(&["{\"a\":1}\n", "[", "D", "O", "N", "E", "]"], true)]
+    #[case(&["{\"a\":\"[DONE]\"}\n"], false)]
+    #[case(&["[DO", "{\"a\":1}", "NE]"], false)]
+    fn the_end_is_recognised_wherever_it_is_cut(#[case] reads: &[&str], #[case] done: bool) {
+        let mut frames = Frames::default();
+        for read in reads {
+            frames.push(read.as_bytes());
+            while frames.next_object().unwrap().is_some() {}
+        }
+        assert_eq!(frames.is_done(), done);
     }
 
     proptest! {

@@ -39,8 +39,8 @@ pub(crate) struct Response<'a> {
     pub is_soft_stop: Flag,
     #[serde(borrow, default)]
     pub message_tag: Text<'a>,
-    #[serde(default)]
-    pub message_step_id: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    pub message_step_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub rollout_id: Text<'a>,
     #[serde(borrow, default)]
@@ -95,7 +95,40 @@ impl std::ops::Deref for Text<'_> {
 
 /// Reads a raw part as `T`, or not at all.
 pub(crate) fn read<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
+    lenient(raw?.get())
+}
+
+/// Reads text whose strings may hold half a surrogate pair: a preview that was cut inside an emoji.
+pub(crate) fn lenient<T: DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_str(json).ok().or_else(|| serde_json::from_str(&whole_pairs(json)?).ok())
+}
+
+/// The same JSON with U+FFFD for every surrogate escape without its other half; nothing when it has none.
+pub(crate) fn whole_pairs(json: &str) -> Option<String> {
+    const PAIR: usize = "\\ud83c\\udf15".len();
+    let unit = |at: usize| u32::from_str_radix(json.get(at + 2..at + 6)?, 16).ok();
+    let mut repaired = String::new();
+    let (mut copied, mut at) = (0, 0);
+    while let Some(offset) = memchr::memchr(b'\\', &json.as_bytes()[at..]) {
+        at += offset;
+        let code = if json.as_bytes().get(at + 1) == Some(&b'u') { unit(at) } else { None };
+        let low = |at: usize| json[at..].starts_with("\\u") && matches!(unit(at), Some(0xdc00..0xe000));
+        match code {
+            Some(0xd800..0xdc00) if json.is_char_boundary(at + 6) && low(at + 6) => at += PAIR,
+            Some(0xd800..0xe000) => {
+                repaired.push_str(&json[copied..at]);
+                repaired.push('\u{fffd}');
+                at += 6;
+                copied = at;
+            }
+            _ => at += 2,
+        }
+    }
+    if copied == 0 {
+        return None;
+    }
+    repaired.push_str(&json[copied..]);
+    Some(repaired)
 }
 
 struct Lenient<T>(std::marker::PhantomData<T>);
@@ -190,6 +223,21 @@ mod tests {
         let line: Line<'_> =
             serde_json::from_str(r#"{"result":{"response":{"messageTag":"a\n\u00e9"}}}"#).unwrap();
         assert_eq!(&*line.result.unwrap().response.unwrap().message_tag, "a\né");
+    }
+
+    #[rstest::rstest]
+    #[case(r#"{"a":"x \ud83c"}"#, Some("{\"a\":\"x \u{fffd}\"}"))]
+    #[case(
+        r#"{"a":"\udf15 \ud83c\udf15 \ud83c\ud83c\udf15"}"#,
+        Some("{\"a\":\"\u{fffd} \\ud83c\\udf15 \u{fffd}\\ud83c\\udf15\"}")
+    )]
+    #[case(r#"{"a":"\\ud83c \u00e9 é"}"#, None)]
+    #[case(r#"{"a":"\ud8"#, None)]
+    fn halves_of_pairs_are_replaced(#[case] json: &str, #[case] expected: Option<&str>) {
+        assert_eq!(whole_pairs(json).as_deref(), expected);
+        if let Some(expected) = expected {
+            assert_eq!(lenient::<serde_json::Value>(json), serde_json::from_str(expected).ok());
+        }
     }
 
     #[test]

@@ -9,8 +9,11 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(crate) struct Images {
     delivered: HashSet<String>,
+    /// Paths, and ids as they stand in paths.
     moderated: HashSet<String>,
+    withheld: bool,
     previewed: bool,
+    limited: bool,
 }
 
 /// What the stream said of the turn's video so far.
@@ -34,7 +37,10 @@ impl Images {
         let location = text(value, &["imageUrl", "url", "image_url"]);
         let percent = number(value, "progress");
         if flag(value, "moderated") {
-            self.moderated.insert(identity(location));
+            let ids = ["imageId", "imageUuid", "assetId"].map(|name| text(value, &[name]).to_owned());
+            self.moderated
+                .extend([identity(location)].into_iter().chain(ids).filter(|known| !known.is_empty()));
+            self.withheld = true;
             return None;
         }
         let last = flag(value, "isFinal") || percent.is_some_and(|percent| percent >= 100);
@@ -53,7 +59,9 @@ impl Images {
 
     fn ready(&mut self, location: &str) -> Option<Step> {
         let identity = identity(location);
-        if self.moderated.contains(&identity) || !self.delivered.insert(identity) {
+        let withheld =
+            identity.split('/').chain([identity.as_str()]).any(|part| self.moderated.contains(part));
+        if withheld || !self.delivered.insert(identity) {
             return None;
         }
         Some(Step::Ready(location.to_owned()))
@@ -64,12 +72,22 @@ impl Images {
     }
 
     pub(crate) fn moderated(&self) -> bool {
-        !self.moderated.is_empty()
+        self.withheld
+    }
+
+    /// The upstream says that the account may draw no more.
+    pub(crate) fn limited(&mut self) {
+        self.limited = true;
+    }
+
+    /// Nothing was drawn for that reason.
+    pub(crate) fn hit_limit(&self) -> bool {
+        self.limited && self.delivered.is_empty()
     }
 
     /// Previews came, but no image was ever final.
     pub(crate) fn unfinished(&self) -> bool {
-        self.previewed && self.delivered.is_empty() && self.moderated.is_empty()
+        self.previewed && self.delivered.is_empty() && !self.withheld
     }
 }
 
@@ -184,6 +202,15 @@ mod tests {
         );
         assert_eq!(images.listed("/users/u/generated/i/image.jpg"), None);
         assert!(images.moderated() && images.delivered() == 0);
+    }
+
+    #[test]
+    fn a_moderated_image_is_known_by_its_id_alone() {
+        let mut images = Images::default();
+        images.streamed(&json!({"imageId": "i77", "progress": 100, "moderated": true}));
+        assert_eq!(images.listed("users/u/generated/i77/image.jpg"), None);
+        assert!(images.moderated());
+        assert!(images.listed("users/u/generated/i78/image.jpg").is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use url::Url;
 
-use super::line::{Response, read};
+use super::line::{Response, lenient, read};
 
 const MAX_SOURCES: usize = 50;
 const MAX_CITED: usize = 256;
@@ -88,7 +88,7 @@ impl Search {
     /// Remembers a card: `{"jsonData":"{…}"}`, `{"jsonData":{…}}` or the card itself. Gives its content.
     pub(crate) fn card(&mut self, value: &Value) -> Option<Value> {
         let content = match value.get("jsonData") {
-            Some(Value::String(text)) => serde_json::from_str(text).ok()?,
+            Some(Value::String(text)) => lenient(text)?,
             Some(object) => object.clone(),
             None => value.clone(),
         };

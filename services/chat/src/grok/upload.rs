@@ -13,7 +13,6 @@ use grok2api_proto::{
 use http::Method;
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
 use crate::models::{Model, Product};
@@ -60,27 +59,15 @@ struct Uploaded {
     terminal_error: Option<serde_json::Value>,
 }
 
-/// Fetches, checks and de-duplicates what a request attaches.
+/// Fetches and checks what a request attaches, each thing once.
 ///
 /// # Errors
 /// Names the parameter that holds the attachment.
 pub(crate) async fn prepare(messages: &[Message], model: &Model, fetch: &PublicFetch) -> Result<Vec<File>> {
-    let attachments = attached(messages, model);
-    let limit = if model.kind == Product::Video { 1 } else { MAX_FILES };
-    if let Some(beyond) = attachments.get(limit) {
-        let message =
-            format!("{} takes at most {limit} attachment{}", model.id, if limit == 1 { "" } else { "s" });
-        return Err(Error::invalid(&beyond.param, message));
-    }
-    let mut files: Vec<File> = Vec::with_capacity(attachments.len());
-    let mut seen = Vec::new();
-    for attachment in attachments {
+    let mut files: Vec<File> = Vec::new();
+    for attachment in chosen(messages, model)? {
         let file = load(attachment, fetch).await.map_err(|error| error.at(&attachment.param))?;
-        let digest = Sha256::digest(&file.data);
-        if !seen.contains(&digest) {
-            seen.push(digest);
-            files.push(file);
-        }
+        files.push(file);
         if files.iter().map(|file| file.data.len()).sum::<usize>() > MAX_TOTAL_BYTES {
             let message = format!("the attachments are larger than {} MiB together", MAX_TOTAL_BYTES >> 20);
             return Err(Error::new(Kind::TooLarge, "attachments_too_large", message).at(&attachment.param));
@@ -89,18 +76,41 @@ pub(crate) async fn prepare(messages: &[Message], model: &Model, fetch: &PublicF
     Ok(files)
 }
 
-/// All attachments; for a video those of the latest user turn.
-fn attached<'a>(messages: &'a [Message], model: &Model) -> Vec<&'a Attachment> {
-    let from = match model.kind {
-        Product::Video => messages.iter().rposition(|message| message.role() == Role::User).unwrap_or(0),
-        Product::Chat => 0,
-    };
-    let parts = messages.iter().skip(from).flat_map(|message| &message.parts);
-    let found = parts.filter_map(|part| match &part.kind {
+/// What is to be uploaded, each thing once. The latest user turn may hold only so much; of what earlier turns showed,
+/// the latest that still fit are shown again. A video is made from the latest turn alone.
+fn chosen<'a>(messages: &'a [Message], model: &Model) -> Result<Vec<&'a Attachment>> {
+    let limit = if model.kind == Product::Video { 1 } else { MAX_FILES };
+    let latest = messages.iter().rposition(|message| message.role() == Role::User).unwrap_or(0);
+    let mut chosen: Vec<&Attachment> = Vec::new();
+    for (index, message) in messages.iter().enumerate().rev() {
+        let known = |attachment: &&Attachment| chosen.iter().any(|other| other.source == attachment.source);
+        let mut new: Vec<&Attachment> =
+            attachments(message).filter(|attachment| !known(attachment)).collect();
+        let mut seen = Vec::new();
+        new.retain(|attachment| {
+            !seen.contains(&&attachment.source) && {
+                seen.push(&attachment.source);
+                true
+            }
+        });
+        if index < latest && (model.kind == Product::Video || chosen.len() + new.len() > limit) {
+            break;
+        }
+        if let Some(beyond) = new.get(limit) {
+            let message =
+                format!("{} takes at most {limit} attachment{}", model.id, if limit == 1 { "" } else { "s" });
+            return Err(Error::invalid(&beyond.param, message));
+        }
+        chosen.splice(0..0, new);
+    }
+    Ok(chosen)
+}
+
+fn attachments(message: &Message) -> impl Iterator<Item = &Attachment> {
+    message.parts.iter().filter_map(|part| match &part.kind {
         Some(part::Kind::Attachment(attachment)) => Some(attachment),
         _ => None,
-    });
-    found.collect()
+    })
 }
 
 async fn load(attachment: &Attachment, fetch: &PublicFetch) -> Result<File> {
@@ -225,6 +235,34 @@ mod tests {
     ) {
         let found = media_type(data, declared).map_err(|error| error.code.into_owned());
         assert_eq!(found.as_deref().map_err(String::as_str), expected);
+    }
+
+    fn message(role: Role, names: &[&str]) -> Message {
+        let part = |name: &&str| {
+            let source = attachment::Source::Url((*name).to_owned());
+            let attachment =
+                Attachment { source: Some(source), param: (*name).to_owned(), ..Attachment::default() };
+            grok2api_proto::chat::Part { kind: Some(part::Kind::Attachment(attachment)) }
+        };
+        Message { role: role.into(), parts: names.iter().map(part).collect(), ..Message::default() }
+    }
+
+    fn names(messages: &[Message], model: &str) -> Result<Vec<String>> {
+        let chosen = chosen(messages, crate::models::find(model).unwrap())?;
+        Ok(chosen.into_iter().map(|attachment| attachment.param.clone()).collect())
+    }
+
+    #[test]
+    fn a_long_conversation_keeps_its_latest_attachments_each_once() {
+        let turn = |names: &[&str]| message(Role::User, names);
+        let same: Vec<Message> = (0..20).map(|_| turn(&["a"])).collect();
+        assert_eq!(names(&same, "grok-3-fast").unwrap(), ["a"]);
+        let many = [turn(&["1", "2"]), turn(&["3", "4", "5"]), turn(&["6", "7", "8", "9", "7"])];
+        assert_eq!(names(&many, "grok-3-fast").unwrap(), ["3", "4", "5", "6", "7", "8", "9"]);
+        let over = [turn(&["0"]), turn(&["1", "2", "3", "4", "5", "6", "7", "8", "9"])];
+        assert_eq!(names(&over, "grok-3-fast").unwrap_err().param.as_deref(), Some("9"));
+        assert_eq!(names(&[turn(&["a"]), turn(&["b"])], "grok-imagine-0.9").unwrap(), ["b"]);
+        assert_eq!(names(&[turn(&["a", "b"])], "grok-imagine-0.9").unwrap_err().param.as_deref(), Some("b"));
     }
 
     #[rstest]

@@ -1,7 +1,7 @@
 //! One account's try: upload, open the stream, read to the commit point.
 
 use http::Method;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::{Turn, limits::Limits, live::Live};
 use crate::{
@@ -19,19 +19,15 @@ use crate::{
 /// What one try works with.
 pub(super) struct Attempt<'a> {
     pub turn: &'a Turn,
-    pub prompt: &'a str,
     /// Counts from one.
     pub number: u32,
-    pub begun: Instant,
-    pub deadline: Instant,
 }
 
 impl Attempt<'_> {
     /// The committed stream, or the lease back with what went wrong.
     pub(super) async fn open(&self, mut lease: Lease) -> Result<Live, (Lease, Failure)> {
-        let limits = Limits::new(&self.turn.config.config, self.deadline);
-        let opened = match self.respond(&mut lease, &limits).await {
-            Ok(response) => Live::begin(self, lease, limits, response).commit().await,
+        let opened = match self.respond(&mut lease).await {
+            Ok((response, limits)) => Live::begin(self, lease, limits, response).commit().await,
             Err(failure) => Err((lease, failure)),
         };
         opened.map_err(|(lease, failure)| (lease, self.guarded(failure)))
@@ -43,13 +39,16 @@ impl Attempt<'_> {
     }
 
     /// Sends the turn; gives the response once its headers say 200.
-    async fn respond(&self, lease: &mut Lease, limits: &Limits) -> Result<reqwest::Response, Failure> {
+    async fn respond(&self, lease: &mut Lease) -> Result<(reqwest::Response, Limits), Failure> {
         let egress = self.turn.egress.current().map_err(Failure::own)?;
-        let attachments = upload::upload(&self.turn.files, &egress, lease.token()).await?;
         let config = &self.turn.config.config;
+        let upload = upload::upload(&self.turn.files, &egress, lease.token());
+        let attachments = timeout_at(self.turn.deadline, upload)
+            .await
+            .unwrap_or_else(|_| Err(Limits::new(config, self.turn.deadline).exceeded()))?;
         let body = payload::Turn {
             model: self.turn.model,
-            message: self.prompt,
+            message: &self.turn.prompt,
             attachments: &attachments,
             temporary: self.turn.request.temporary.unwrap_or(config.temporary),
             disable_memory: config.disable_memory,
@@ -58,6 +57,8 @@ impl Attempt<'_> {
             .api(Method::POST, payload::PATH, "/", lease.token())
             .map_err(Failure::own)?
             .json(&Payload::from(&body));
+        // Only now is the upstream asked for an answer.
+        let limits = Limits::new(config, self.turn.deadline);
         let (until, limit) = limits.next();
         let sent = timeout_at(until, request.send()).await.map_err(|_| limits.passed(limit))?;
         let response = sent.map_err(|error| grok::transport(&error))?;
@@ -65,7 +66,7 @@ impl Attempt<'_> {
             return Err(grok::refusal(response).await);
         }
         lease.charged = true;
-        Ok(response)
+        Ok((response, limits))
     }
 
     pub(super) fn decoder(&self) -> Decoder {
@@ -74,7 +75,7 @@ impl Attempt<'_> {
         Decoder::new(&Options {
             filtered_tags: tags.map(str::to_owned).collect(),
             video: self.turn.model.kind == Product::Video,
-            prompt_chars: self.prompt.chars().count() as u64,
+            prompt_chars: self.turn.prompt.chars().count() as u64,
         })
     }
 }

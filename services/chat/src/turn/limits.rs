@@ -5,6 +5,9 @@ use tokio::time::{Duration, Instant};
 
 use crate::grok::failure::Failure;
 
+/// After the finished message only decoration comes.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// The timeouts of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -45,6 +48,22 @@ impl Limits {
         if until < self.total { (until, limit) } else { (self.total, Limit::Total) }
     }
 
+    /// When the turn must be over.
+    pub(super) fn deadline(&self) -> Instant {
+        self.total
+    }
+
+    /// The turn has not been over by then.
+    pub(super) fn exceeded(&self) -> Failure {
+        self.passed(Limit::Total)
+    }
+
+    /// How long a connection may stay open behind its last word.
+    pub(super) fn lingering(&self) -> (Instant, Limit) {
+        let until = Instant::now() + LINGER;
+        if until < self.total { (until, Limit::Gap) } else { (self.total, Limit::Total) }
+    }
+
     /// The upstream gave a sign of life.
     pub(super) fn alive(&mut self) {
         self.first = None;
@@ -74,4 +93,42 @@ impl Limits {
 
 fn seconds(count: u32) -> Duration {
     Duration::from_secs(count.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(total: u32) -> Limits {
+        let config = RuntimeConfig {
+            stream_first_response_timeout: 30,
+            stream_chunk_timeout: 120,
+            stream_total_timeout: total,
+            ..RuntimeConfig::default()
+        };
+        Limits::new(&config, Instant::now() + seconds(total))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_byte_ends_the_first_limit_and_every_byte_begins_the_gap_anew() {
+        let mut limits = limits(600);
+        let begun = Instant::now();
+        assert_eq!(limits.next(), (begun + seconds(30), Limit::First));
+        tokio::time::advance(seconds(20)).await;
+        assert_eq!(limits.next(), (begun + seconds(30), Limit::First), "waiting does not move it");
+        limits.alive();
+        assert_eq!(limits.next(), (Instant::now() + seconds(120), Limit::Gap));
+        tokio::time::advance(seconds(100)).await;
+        assert_eq!(limits.next(), (Instant::now() + seconds(120), Limit::Gap));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_total_limit_is_the_last_word_and_nobody_else_is_tried_after_it() {
+        let mut limits = limits(50);
+        limits.alive();
+        assert_eq!(limits.next(), (limits.deadline(), Limit::Total));
+        let failure = limits.exceeded();
+        assert_eq!((failure.error.code.as_ref(), failure.retry), ("upstream_total_timeout", false));
+        assert!(limits.passed(Limit::Gap).retry && limits.passed(Limit::First).retry);
+    }
 }

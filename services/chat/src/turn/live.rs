@@ -1,18 +1,24 @@
 //! A stream that is being read: upstream reads in, batches of events out.
 //!
-//! Nothing is read ahead: a slow client slows the upstream, and dropping the stream drops the upstream's.
+//! From the commit point on a task drives it and hands batches through a small channel. A slow client slows the
+//! upstream; one that does not read at all is cut off by the total timeout; one that leaves stops everything at once.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, future::join_all, stream};
+use futures_util::{StreamExt as _, future::join_all};
+use grok2api_kit::lifecycle::Tasks;
 use grok2api_proto::{
     Result, Stream,
     chat::{ChatBatch, ChatEvent, Media, Started, chat_event::Kind as Event},
     media::{self, MediaCache},
     pool::Outcome,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::{attempt::Attempt, limits::Limits};
 use crate::{
@@ -25,6 +31,9 @@ use crate::{
     models::Model,
 };
 
+/// Batches that may wait for a slow client.
+const WAITING: usize = 2;
+
 pub(super) struct Live {
     response: reqwest::Response,
     decoder: Decoder,
@@ -35,12 +44,14 @@ pub(super) struct Live {
     attempts: u32,
     begun: Instant,
     limits: Limits,
-    outputs: Vec<Output>,
+    /// Decoded, not yet told.
+    outputs: VecDeque<Output>,
+    /// Room for the decoder.
+    decoded: Vec<Output>,
     /// Events that wait for the commit point.
     held: Vec<ChatEvent>,
-    /// What went wrong behind the events just given.
-    broken: Option<Failure>,
-    ended: bool,
+    /// How the upstream ended, once it has; told behind the outputs.
+    end: Option<Result<(), Failure>>,
 }
 
 impl Live {
@@ -58,12 +69,12 @@ impl Live {
             request_id: attempt.turn.request.request_id.clone(),
             model: attempt.turn.model,
             attempts: attempt.number,
-            begun: attempt.begun,
+            begun: attempt.turn.begun,
             limits,
-            outputs: Vec::new(),
+            outputs: VecDeque::new(),
+            decoded: Vec::new(),
             held: Vec::new(),
-            broken: None,
-            ended: false,
+            end: None,
         }
     }
 
@@ -71,99 +82,146 @@ impl Live {
     pub(super) async fn commit(mut self) -> Result<Self, (Lease, Failure)> {
         loop {
             match self.events().await {
-                Ok(events) => {
+                Ok(Some(events)) => {
                     let committed = events.iter().any(commits);
                     self.held.extend(events);
                     if committed {
                         return Ok(self);
                     }
                 }
+                // An end without output is a failure of the decoder's, so this is never reached.
+                Ok(None) => return Ok(self),
                 Err(failure) => return Err((self.lease, failure)),
             }
         }
     }
 
     /// The batches from the commit point on.
-    pub(super) fn into_stream(mut self) -> Stream<ChatBatch> {
+    pub(super) fn into_stream(mut self, tasks: &Tasks) -> Stream<ChatBatch> {
         let started =
             Started { conversation_id: self.decoder.conversation_id().to_owned(), attempts: self.attempts };
         let mut events = vec![ChatEvent::from(Event::Started(started))];
         events.append(&mut self.held);
-        let first = stream::iter([Ok(ChatBatch { events })]);
-        first.chain(stream::unfold(Some(self), Self::step)).boxed()
-    }
-
-    async fn step(live: Option<Self>) -> Option<(Result<ChatBatch>, Option<Self>)> {
-        let mut live = live?;
-        if live.ended && live.broken.is_none() {
-            return None;
-        }
-        match live.events().await {
-            Ok(events) => Some((Ok(ChatBatch { events }), Some(live))),
-            Err(failure) => {
-                let error = failure.error.clone();
-                live.fail(&failure);
-                Some((Err(error), None))
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tasks.spawn("turn", async move {
+            tokio::select! {
+                biased;
+                // The client left: dropping the rest drops the upstream's connection and settles the lease.
+                () = sender.closed() => {}
+                () = self.drive(events, &sender) => {}
             }
+        });
+        ReceiverStream::new(receiver).boxed()
+    }
+
+    async fn drive(mut self, first: Vec<ChatEvent>, sender: &mpsc::Sender<Result<ChatBatch>>) {
+        let mut next = Ok(Some(first));
+        loop {
+            let batch = match next {
+                Ok(Some(events)) => Ok(ChatBatch { events }),
+                Ok(None) => return,
+                Err(failure) => return self.fail(failure, sender).await,
+            };
+            if self.is_complete() {
+                self.succeed();
+            }
+            let sent = timeout_at(self.limits.deadline(), sender.send(batch)).await;
+            next = match sent {
+                Ok(Ok(())) => self.events().await,
+                Ok(Err(_)) => return,
+                Err(_) => Err(self.limits.exceeded()),
+            };
         }
     }
 
-    /// What the next read brings that is worth telling; never empty.
-    async fn events(&mut self) -> Result<Vec<ChatEvent>, Failure> {
+    /// What is next to tell, never empty; nothing at the end.
+    async fn events(&mut self) -> Result<Option<Vec<ChatEvent>>, Failure> {
         loop {
-            if let Some(failure) = self.broken.take() {
-                return Err(failure);
+            if !self.outputs.is_empty() {
+                return self.deliver().await.map(Some);
+            }
+            if let Some(end) = self.end.take() {
+                self.end = Some(Ok(()));
+                return end.map(|()| None);
             }
             let decoded = match self.read().await? {
-                Some(bytes) => self.decoder.feed(&bytes, &mut self.outputs),
-                None => {
-                    self.ended = true;
-                    self.decoder.finish(&mut self.outputs)
-                }
+                Some(bytes) => self.decoder.feed(&bytes, &mut self.decoded),
+                None => self.finish(),
             };
+            if decoded.is_ok() && self.decoder.is_done() && self.end.is_none() {
+                self.end = Some(self.finish());
+            }
+            if let Err(failure) = decoded {
+                self.end = Some(Err(failure));
+            }
+            self.outputs.extend(self.decoded.drain(..));
             if self.decoder.drew_images() {
                 self.lease.units = Some(self.model.image_cost);
             }
-            let (events, lost) = self.deliver().await;
-            self.broken = lost.or(decoded.err());
-            if self.ended && self.broken.is_none() {
-                self.succeed();
-            }
-            if !events.is_empty() {
-                return Ok(events);
-            }
         }
     }
 
-    async fn read(&mut self) -> Result<Option<Bytes>, Failure> {
-        let (until, limit) = self.limits.next();
-        let Ok(read) = timeout_at(until, self.response.chunk()).await else {
-            return Err(self.limits.passed(limit));
-        };
-        self.limits.alive();
-        read.map_err(|error| grok::transport(&error))
+    fn finish(&mut self) -> Result<(), Failure> {
+        let end = self.decoder.finish(&mut self.decoded);
+        if end.is_ok() {
+            self.end = Some(Ok(()));
+        }
+        end
     }
 
-    /// Fetches the media among the outputs, all at once, and keeps the order.
-    async fn deliver(&mut self) -> (Vec<ChatEvent>, Option<Failure>) {
-        let plain = self.outputs.iter().all(|output| matches!(output, Output::Event(_)));
-        if plain {
-            let events = self.outputs.drain(..).filter_map(|output| match output {
+    /// Nothing is left to tell, and it ended well.
+    fn is_complete(&self) -> bool {
+        self.outputs.is_empty() && matches!(self.end, Some(Ok(())))
+    }
+
+    /// The next bytes; nothing at the end. Once the finished message has come, a connection that lingers or breaks
+    /// is an end too.
+    async fn read(&mut self) -> Result<Option<Bytes>, Failure> {
+        let over = self.decoder.is_over();
+        let (until, limit) = if over { self.limits.lingering() } else { self.limits.next() };
+        if Instant::now() >= self.limits.deadline() {
+            return if over { Ok(None) } else { Err(self.limits.exceeded()) };
+        }
+        match timeout_at(until, self.response.chunk()).await {
+            Ok(Ok(read)) => {
+                self.limits.alive();
+                Ok(read)
+            }
+            _ if over => Ok(None),
+            Ok(Err(error)) => Err(grok::transport(&error)),
+            Err(_) => Err(self.limits.passed(limit)),
+        }
+    }
+
+    /// Tells the events up to the first asset; or fetches the assets that are next, all at once.
+    async fn deliver(&mut self) -> Result<Vec<ChatEvent>, Failure> {
+        let plain = self.outputs.iter().take_while(|output| matches!(output, Output::Event(_))).count();
+        if plain > 0 {
+            let events = self.outputs.drain(..plain).filter_map(|output| match output {
                 Output::Event(event) => Some(event),
                 Output::Image(_) | Output::Video(_) => None,
             });
-            return (events.collect(), None);
+            return Ok(events.collect());
         }
-        let outputs = std::mem::take(&mut self.outputs);
-        let fetched = join_all(outputs.into_iter().map(|output| self.resolve(output))).await;
-        let mut lost = None;
-        let events =
-            fetched.into_iter().filter_map(|found| found.map_err(|failure| lost = Some(failure)).ok());
-        (events.collect(), lost)
+        let assets = self.outputs.iter().take_while(|output| !matches!(output, Output::Event(_))).count();
+        let assets: Vec<Output> = self.outputs.drain(..assets).collect();
+        let fetches = join_all(assets.into_iter().map(|asset| self.fetch(asset)));
+        let fetched =
+            timeout_at(self.limits.deadline(), fetches).await.map_err(|_| self.limits.exceeded())?;
+        let (found, lost): (Vec<_>, Vec<_>) = fetched.into_iter().partition(Result::is_ok);
+        if let Some(Err(failure)) = lost.into_iter().next() {
+            // What was decoded behind it would end the answer as if it were whole.
+            self.outputs.clear();
+            self.end = Some(Err(failure.clone()));
+            if found.is_empty() {
+                return Err(failure);
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
     }
 
-    async fn resolve(&self, output: Output) -> Result<ChatEvent, Failure> {
-        let (kind, location) = match output {
+    async fn fetch(&self, asset: Output) -> Result<ChatEvent, Failure> {
+        let (kind, location) = match asset {
             Output::Event(event) => return Ok(event),
             Output::Image(location) => (media::Kind::Image, location),
             Output::Video(location) => (media::Kind::Video, location),
@@ -175,11 +233,8 @@ impl Live {
             token: self.lease.token().to_owned(),
         };
         // The upstream has done its work: only the download failed, so nothing is asked for again.
-        let item = self
-            .media
-            .fetch(request)
-            .await
-            .map_err(|error| Failure { charged: true, ..Failure::own(error) })?;
+        let item = self.media.fetch(request).await;
+        let item = item.map_err(|error| Failure { charged: true, ..Failure::own(error) })?;
         let item = Media { name: item.name, content_type: item.content_type, size: item.size };
         Ok(ChatEvent::from(if kind == media::Kind::Image { Event::Image(item) } else { Event::Video(item) }))
     }
@@ -195,7 +250,7 @@ impl Live {
         self.lease.settle(Outcome::Success, None);
     }
 
-    fn fail(&mut self, failure: &Failure) {
+    async fn fail(mut self, failure: Failure, sender: &mpsc::Sender<Result<ChatBatch>>) {
         tracing::warn!(
             request.id = self.request_id,
             model = self.model.id,
@@ -205,11 +260,15 @@ impl Live {
             "turn failed after output: {}",
             failure.error
         );
-        self.lease.settle(failure.outcome, Some(failure));
+        self.lease.settle(failure.outcome, Some(&failure));
+        // The upstream's connection is not kept for a client that may never read this.
+        drop(self.response);
+        sender.send(Err(failure.error)).await.ok();
     }
 }
 
-/// Whether an event is output: after it no other account is tried.
+/// Whether an event is output: after it no other account is tried. Drawing in progress counts, since it has been
+/// paid for.
 fn commits(event: &ChatEvent) -> bool {
     match &event.kind {
         Some(Event::Text(_) | Event::Image(_) | Event::Video(_)) => true,

@@ -16,7 +16,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(settings: &Settings, args: &Args) -> Result<(), Failure> {
     let log_level = telemetry::init(settings.log.format, "INFO");
     let mut signals = Signals::new().map_err(|error| StartError::one("signals", error))?;
-    let instance = Instance::start(settings, &args.run, Some(log_level)).await?;
+    let instance = tokio::select! {
+        started = Instance::start(settings, &args.run, Some(log_level)) => started?,
+        () = signals.next() => {
+            tracing::info!("stopped before the start was complete");
+            return Ok(());
+        }
+    };
     say(&start_text::text(&instance, settings, &args.run).await);
     let crashed = tokio::select! {
         () = signals.next() => None,

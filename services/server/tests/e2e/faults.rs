@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt as _, stream};
 use grok2api_proto::pool::{Account, Status};
 use grok2api_upstream_sim::{AccountPatch, FaultRule};
+use rstest::rstest;
 
 use crate::support::{Product, Shape, Streamed};
 
@@ -112,22 +113,32 @@ fn every_fault_of_the_simulator_has_a_case() {
     assert_eq!(covered, all);
 }
 
+/// How the product is laid out, and whether the client streams.
+#[derive(Clone, Copy)]
+struct Way {
+    shape: Shape,
+    streamed: bool,
+}
+
+#[rstest]
+#[case::streamed_in_one_process(Way { shape: Shape::Whole, streamed: true })]
+#[case::whole_and_split(Way { shape: Shape::Split, streamed: false })]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_whole_matrix() {
-    let failures: Vec<String> =
-        stream::iter(CASES).map(run).buffer_unordered(6).filter_map(async |failure| failure).collect().await;
+async fn the_whole_matrix(#[case] way: Way) {
+    let runs = stream::iter(CASES).map(|case| run(case, way)).buffer_unordered(6);
+    let failures: Vec<String> = runs.filter_map(async |failure| failure).collect().await;
     assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), CASES.len(), failures.join("\n"));
 }
 
 /// Runs a case on a product of its own; gives what did not hold.
-async fn run(case: &Case) -> Option<String> {
-    let product = Product::with(Shape::Whole, &TOKENS).await;
-    let wrong = checks(&product, case).await.err();
+async fn run(case: &Case, way: Way) -> Option<String> {
+    let product = Product::with(way.shape, &TOKENS).await;
+    let wrong = checks(&product, case, way.streamed).await.err();
     product.stop().await;
     wrong.map(|wrong| format!("{}: {wrong}", case.fault))
 }
 
-async fn checks(product: &Product, case: &Case) -> Result<(), String> {
+async fn checks(product: &Product, case: &Case, streamed: bool) -> Result<(), String> {
     product
         .patience(match case.fault {
             "stall-mid" => 2,
@@ -135,7 +146,7 @@ async fn checks(product: &Product, case: &Case) -> Result<(), String> {
             _ => 60,
         })
         .await;
-    let seen = send(product, case).await;
+    let seen = send(product, case, streamed).await;
     check_client(case, &seen)?;
     let turns = |product: &Product| {
         let requests = product.sim.requests();
@@ -158,12 +169,16 @@ async fn checks(product: &Product, case: &Case) -> Result<(), String> {
 }
 
 /// The client's request: an upload fault needs an attachment, all others a marker in the prompt.
-async fn send(product: &Product, case: &Case) -> Result<Streamed, (u16, String)> {
+async fn send(product: &Product, case: &Case, streamed: bool) -> Result<Streamed, (u16, String)> {
     let model = if case.prompt == VIDEO { "grok-imagine-0.9" } else { "grok-3-fast" };
     let refused = |answer: crate::support::Answer| (answer.status, answer.code());
     if !case.fault.starts_with("upload") {
         let prompt = format!("[[sim:fault={}]]{}", case.fault, case.prompt);
-        return product.stream(model, &prompt).await.map_err(refused);
+        if streamed {
+            return product.stream(model, &prompt).await.map_err(refused);
+        }
+        let answer = product.ask(model, &prompt).await;
+        return if answer.status == 200 { Ok(Streamed::whole(&answer.json())) } else { Err(refused(answer)) };
     }
     for token in TOKENS {
         let fault = FaultRule::new(case.fault.parse().unwrap());
@@ -182,6 +197,8 @@ fn check_client(case: &Case, seen: &Result<Streamed, (u16, String)>) -> Result<(
         (Sees::Refused(status, code), Err(refused)) => {
             return expect("refusal", refused.clone(), (status, code.to_owned()));
         }
+        // A whole answer that breaks off is no answer: the failure has a status of its own.
+        (Sees::Cut(code), Err((_, refused))) => return expect("code", refused.as_str(), code),
         (_, Err(refused)) => return Err(format!("refused: {refused:?}")),
         (Sees::Refused(..), Ok(streamed)) => return Err(format!("not refused: {streamed:?}")),
         (_, Ok(streamed)) => streamed,

@@ -254,6 +254,20 @@ impl Streamed {
         self.chunks.push(chunk);
     }
 
+    /// A whole answer, as if it had been streamed.
+    pub fn whole(answer: &Value) -> Self {
+        let choice = &answer["choices"][0];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Self {
+            content: text(&choice["message"]["content"]),
+            reasoning: text(&choice["message"]["reasoning_content"]),
+            finish: vec![text(&choice["finish_reason"])],
+            usage: Some(answer["usage"].clone()),
+            done: true,
+            ..Self::default()
+        }
+    }
+
     pub fn error_code(&self) -> &str {
         self.error.as_ref().and_then(|error| error["code"].as_str()).unwrap_or_default()
     }

@@ -69,17 +69,19 @@ impl Services {
     }
 }
 
-/// A transport to `address` (`http://host:port`), connected when first used and again whenever it breaks.
+/// A transport to `address` (`http://host:port`), connected when first used and again whenever it breaks. A call whose
+/// answer has not begun within `deadline` fails.
 ///
 /// # Errors
 /// `invalid_peer` when the address cannot be read.
-pub fn connect(address: &str, internal_secret: &str) -> Result<Transport> {
+pub fn connect(address: &str, internal_secret: &str, deadline: Duration) -> Result<Transport> {
     let invalid = |reason: &dyn std::fmt::Display| {
         Error::new(Kind::InvalidRequest, "invalid_peer", format!("peer address {address:?}: {reason}"))
     };
     let channel = Endpoint::from_shared(address.to_owned())
         .map_err(|error| invalid(&error))?
         .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(deadline)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_while_idle(true)

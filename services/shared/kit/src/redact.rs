@@ -15,7 +15,7 @@ pub fn redact(text: &str) -> String {
             shown.push(' ');
         }
         let hidden = after_bearer || is_secret(word);
-        after_bearer = word.eq_ignore_ascii_case("bearer");
+        after_bearer = word.to_ascii_lowercase().ends_with("bearer");
         shown.push_str(if hidden { "[redacted]" } else { word });
         if shown.chars().count() > LIMIT {
             shown = shown.chars().take(LIMIT).collect();
@@ -58,6 +58,7 @@ mod tests {
             assert_eq!(shown, "before [redacted] after", "{secret}");
         }
         assert_eq!(redact("Authorization: Bearer abc"), "Authorization: Bearer [redacted]");
+        assert_eq!(redact(r#"{"authorization":"Bearer abc"}"#), "[redacted] [redacted]");
         assert_eq!(redact("Request rejected by anti-bot rules."), "Request rejected by anti-bot rules.");
     }
 

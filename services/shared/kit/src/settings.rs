@@ -108,6 +108,29 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_file_is_told_by_its_line_and_shows_nothing_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("g2a.toml");
+        std::fs::write(&path, "[internal]\n\nsecret = my-very-secret-word\n").unwrap();
+        let mistakes = Settings::load(Some(&path), []).unwrap_err();
+        assert!(
+            mistakes[0].0.contains("line 3") && !mistakes[0].0.contains("very-secret"),
+            "{}",
+            mistakes[0]
+        );
+    }
+
+    #[test]
+    fn variables_that_kubernetes_adds_for_services_are_passed_over() {
+        let given = env(&[
+            ("G2A_CHAT_PORT", "tcp://10.0.0.1:50051"),
+            ("G2A_CHAT_SERVICE_HOST", "10.0.0.1"),
+            ("G2A_CHAT_PORT_50051_TCP", "x"),
+        ]);
+        assert!(Settings::load(None, given).is_ok());
+    }
+
+    #[test]
     fn a_secret_may_come_from_a_file_and_is_masked_in_the_dump() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");

@@ -1,6 +1,9 @@
 //! A media cache in memory.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -22,6 +25,7 @@ pub struct FakeMediaCache {
     items: Mutex<HashMap<(Kind, String), (Item, Bytes)>>,
     fetches: Mutex<Vec<FetchRequest>>,
     failing: Mutex<Option<Error>>,
+    hanging: AtomicBool,
 }
 
 impl FakeMediaCache {
@@ -45,6 +49,11 @@ impl FakeMediaCache {
         *self.failing.lock() = error;
     }
 
+    /// Lets every later fetch take for ever.
+    pub fn hang_fetches(&self) {
+        self.hanging.store(true, Ordering::SeqCst);
+    }
+
     /// What was fetched so far.
     pub fn fetches(&self) -> Vec<FetchRequest> {
         self.fetches.lock().clone()
@@ -63,6 +72,9 @@ impl MediaCache for FakeMediaCache {
     /// Any location is there: its bytes are its own text, its name the path with `/` replaced by `-`.
     async fn fetch(&self, request: FetchRequest) -> Result<Item> {
         self.fetches.lock().push(request.clone());
+        if self.hanging.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if let Some(error) = self.failing.lock().clone() {
             return Err(error);
         }

@@ -1,6 +1,6 @@
 //! Every contract suite runs three ways, so that a feature that works in one process works split as well.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use grok2api_kit::{
     grpc::{self, Services},
@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tonic::{body::Body, server::NamedService};
 use tower::Service;
 
+const DEADLINE: Duration = Duration::from_secs(60);
 const SECRET: &str = "the-secret-of-the-tests";
 
 /// How a test reaches the service under test.
@@ -52,7 +53,7 @@ where
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             let address = listener.local_addr().expect("a bound address");
             Services::default().with(server(service)).serve(listener, SECRET, tasks);
-            client(grpc::connect(&format!("http://{address}"), SECRET).expect("a valid address"))
+            client(grpc::connect(&format!("http://{address}"), SECRET, DEADLINE).expect("a valid address"))
         }
     }
 }

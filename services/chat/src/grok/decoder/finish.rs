@@ -2,6 +2,8 @@
 
 use grok2api_proto::chat::{End, Finish, Usage, chat_event::Kind as Event};
 
+use serde_json::json;
+
 use super::{super::failure::Failure, State};
 
 /// Characters a token stands for; the upstream reports no counts.
@@ -33,6 +35,9 @@ impl State {
             () if moderated => Err(Failure::moderated("the upstream held the generated media back")),
             () if self.video.unfinished() || (self.expects_video && !self.video.delivered()) => {
                 Err(Failure::upstream("upstream_video_missing", "the upstream ended without a video"))
+            }
+            () if self.images.hit_limit() => {
+                Err(Failure::from_stream(&json!({"message": "the account's image usage limit"})))
             }
             () if self.images.unfinished() => Err(Failure::upstream(
                 "upstream_image_incomplete",

@@ -27,11 +27,6 @@ const TOOLS: [(&str, &str, &[&str]); 9] = [
     ("codeExecution", "code_execution", &["code"]),
 ];
 
-/// The failure an error value stands for.
-pub(super) fn failure(raw: &RawValue) -> Failure {
-    Failure::from_stream(&read::<Value>(Some(raw)).unwrap_or_default())
-}
-
 /// Empty strings, objects and arrays are no errors; the first entry of an array counts.
 pub(super) fn check(raw: &RawValue) -> Result<(), Failure> {
     match read::<Value>(Some(raw)).as_ref().and_then(first_error) {
@@ -70,7 +65,10 @@ impl State {
         }
         let found = self.search.sources(response);
         if !found.is_empty() {
-            self.out.event(Event::Sources(Sources { items: found, in_reasoning: response.is_thinking.0 }));
+            self.out.event(Event::Sources(Sources {
+                items: found,
+                in_reasoning: response.is_thinking.0 && !self.phase.answering(),
+            }));
         }
         if let Some(card) = read::<Value>(response.tool_usage_card) {
             self.tool(response, &card);
@@ -100,6 +98,13 @@ impl State {
             .or_else(|| content.get("imageChunk"))
             .filter(|chunk| chunk.is_object());
         if let Some(chunk) = chunk {
+            if chunk
+                .get("systemErrCode")
+                .and_then(Value::as_str)
+                .is_some_and(|code| code.contains("rate_limit"))
+            {
+                self.images.limited();
+            }
             let step = self.images.streamed(chunk);
             self.image(step);
         }
@@ -112,14 +117,17 @@ impl State {
         let Some((call, name, arguments)) = known else { return };
         let id = [card.get("toolUsageCardId").and_then(Value::as_str), Some(&*response.tool_usage_card_id)];
         let id = id.into_iter().flatten().find(|id| !id.is_empty()).unwrap_or_default().to_owned();
-        let key = format!("{}|{}|{id}|{name}", &*response.rollout_id, &*response.response_id);
+        let step = response.message_step_id.map(RawValue::get).unwrap_or_default();
+        let given = call.get("args").unwrap_or(call);
+        let argument =
+            arguments.iter().find_map(|name| given.get(*name)?.as_str()).unwrap_or_default().to_owned();
+        // Without an id, another query is another call.
+        let which = if id.is_empty() { &argument } else { &id };
+        let key = format!("{}|{}|{which}|{step}|{name}", &*response.rollout_id, &*response.response_id);
         if self.tools.contains(&key) {
             return;
         }
         self.tools.push(key);
-        let given = call.get("args").unwrap_or(call);
-        let argument =
-            arguments.iter().find_map(|name| given.get(*name)?.as_str()).unwrap_or_default().to_owned();
         self.out.event(Event::ToolCall(ToolCall { id, name: name.to_owned(), argument }));
     }
 
@@ -158,6 +166,7 @@ impl State {
 
     /// `modelResponse`: its errors, what was not streamed, its images and video (`grok-web-protocol.md` section 3.9).
     fn message(&mut self, message: &Value) -> Result<(), Failure> {
+        self.over = true;
         for errors in ["error", "streamErrors"] {
             if let Some(error) = message.get(errors).and_then(first_error) {
                 return Err(Failure::from_stream(error));

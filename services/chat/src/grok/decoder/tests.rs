@@ -298,3 +298,59 @@ fn adjacent_text_of_one_read_is_one_event() {
     Decoder::new(&options(&FILTERED, false)).feed(lines.as_bytes(), &mut outputs).unwrap();
     assert_eq!(outputs.len(), 1);
 }
+
+#[test]
+fn half_an_emoji_in_a_preview_costs_nothing_else() {
+    let hit = r#"{"url":"https://example.com","title":"T","preview":"cut \ud83c"}"#;
+    let lines = format!(
+        "{{\"result\":{{\"response\":{{\"isThinking\":true,\"webSearchResults\":{{\"results\":[{hit}]}}}}}}}}\n\
+         {{\"result\":{{\"response\":{{\"modelResponse\":{{\"message\":\"the answer\",\"webSearchResults\":[{hit}]}}}}}}}}\n\
+         {{\"result\":{{\"response\":{{\"messageTag\":\"\\ud83c\",\"token\":\"x\"}}}}}}\n"
+    );
+    let told = decode(&[lines.as_bytes()], &options(&FILTERED, false));
+    assert!(
+        told.contains("https://example.com") && told.contains("the answer") && told.contains("End("),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_image_limit_on_a_card_alone_is_a_limit() {
+    let card = serde_json::json!({"cardAttachment": {"jsonData": "{\"id\":\"x\",\"image_chunk\":{\"progress\":100,\"systemErrCode\":\"rate_limit\"}}"}});
+    let told = decode(&[line(&card).as_bytes()], &options(&FILTERED, false));
+    assert!(told.contains("upstream_rate_limited") && told.contains("RateLimited"), "{told}");
+}
+
+#[test]
+fn sources_found_after_the_answer_began_are_no_part_of_the_reasoning() {
+    let found = serde_json::json!({"isThinking": true, "webSearchResults": {"results": [{"url": "https://example.com"}]}});
+    let told = decode(&[token("a").as_bytes(), line(&found).as_bytes()], &options(&FILTERED, false));
+    assert!(told.contains("in_reasoning: false"), "{told}");
+}
+
+#[test]
+fn an_empty_error_is_none_and_searches_without_ids_are_told_apart() {
+    let search =
+        |query: &str| line(&serde_json::json!({"toolUsageCard": {"webSearch": {"args": {"query": query}}}}));
+    let lines = [search("one"), search("one"), search("two"), "{\"error\":{}}\n".to_owned(), token("a")];
+    let told = decode(&[lines.concat().as_bytes()], &options(&FILTERED, false));
+    assert_eq!(told.matches("ToolCall").count(), 4, "two calls, each told with its type twice: {told}");
+    assert!(told.contains("End("), "{told}");
+}
+
+#[test]
+fn the_stream_says_when_it_is_over() {
+    let mut decoder = Decoder::new(&options(&FILTERED, false));
+    let mut outputs = Vec::new();
+    decoder.feed(token("a").as_bytes(), &mut outputs).unwrap();
+    assert!(!decoder.is_over() && !decoder.is_done());
+    decoder
+        .feed(line(&serde_json::json!({"modelResponse": {"message": "a"}})).as_bytes(), &mut outputs)
+        .unwrap();
+    assert!(decoder.is_over() && !decoder.is_done());
+    decoder.feed(b"data: [DO", &mut outputs).unwrap();
+    decoder.feed(b"NE]\n\n", &mut outputs).unwrap();
+    assert!(decoder.is_done());
+    decoder.feed(b"{\"result\":{\"ti", &mut outputs).unwrap();
+    decoder.finish(&mut outputs).unwrap();
+}

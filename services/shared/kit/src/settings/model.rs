@@ -92,6 +92,10 @@ impl Settings {
                 mistakes.push(Mistake(format!("{name}: {address:?} is not of the form http://host:port")));
             }
         }
+        if self.http.max_body_bytes > grok2api_proto::MAX_MESSAGE_BYTES {
+            let most = grok2api_proto::MAX_MESSAGE_BYTES;
+            mistakes.push(Mistake(format!("http.max_body_bytes: at most {most}, what the services pass on")));
+        }
         if self.http.max_body_bytes == 0 {
             mistakes.push(Mistake("http.max_body_bytes: 0 would refuse every request".to_owned()));
         }

@@ -54,7 +54,13 @@ impl Merged {
         };
         match text.parse::<Table>() {
             Ok(table) => self.sections(&place, table),
-            Err(error) => self.complain(&place, error.to_string().trim_end()),
+            // The parser's own text shows the line, and with it perhaps a secret.
+            Err(error) => {
+                let line = error
+                    .span()
+                    .map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+                self.complain(&place, format_args!("line {line}: {}", error.message()));
+            }
         }
     }
 
@@ -73,7 +79,7 @@ impl Merged {
     pub(super) fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
         let short: HashMap<_, _> = SHORT_NAMES.into_iter().collect();
         for (name, value) in variables {
-            if NOT_SETTINGS.contains(&name.as_str()) {
+            if NOT_SETTINGS.contains(&name.as_str()) || is_kubernetes(&name) {
                 continue;
             }
             let (path, value) = if let Some(path) = short.get(name.as_str()) {
@@ -150,4 +156,10 @@ fn replace(table: &mut Table, path: &str, value: Value) {
     {
         section.insert(key.to_owned(), value);
     }
+}
+
+/// What Kubernetes puts into every container for a Service whose name begins with `g2a-`.
+fn is_kubernetes(name: &str) -> bool {
+    let service = name.starts_with("G2A_") && !name.contains("__");
+    service && (name.ends_with("_PORT") || name.contains("_PORT_") || name.contains("_SERVICE_"))
 }

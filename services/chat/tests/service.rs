@@ -257,7 +257,7 @@ async fn lingering(lines: &'static str, tasks: &Tasks) -> String {
         let mut open = Vec::new();
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut head = [0; 4096];
-            socket.read(&mut head).await.unwrap();
+            assert!(socket.read(&mut head).await.unwrap() > 0);
             let size = lines.len();
             let answer =
                 format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{lines}\r\n");

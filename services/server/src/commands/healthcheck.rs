@@ -1,6 +1,9 @@
 //! `grok2api healthcheck`: for container images that hold no shell.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use grok2api_kit::settings::Settings;
 use tokio::{
@@ -20,20 +23,28 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> {
-    let port = args.port.unwrap_or(settings.ops.listen.port());
-    match tokio::time::timeout(TIME, ask(port)).await {
+    let mut address = settings.ops.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    address.set_port(args.port.unwrap_or(address.port()));
+    match tokio::time::timeout(TIME, ask(address)).await {
         Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200") => {
             say("ready");
             Ok(())
         }
         Ok(Ok(answer)) => Err(Failure::Code(1, answer.lines().last().unwrap_or("not ready").to_owned())),
-        Ok(Err(error)) => Err(Failure::Code(1, format!("127.0.0.1:{port}: {error}"))),
-        Err(_) => Err(Failure::Code(1, format!("127.0.0.1:{port}: no answer within {} s", TIME.as_secs()))),
+        Ok(Err(error)) => Err(Failure::Code(1, format!("{address}: {error}"))),
+        Err(_) => Err(Failure::Code(1, format!("{address}: no answer within {} s", TIME.as_secs()))),
     }
 }
 
-async fn ask(port: u16) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+async fn ask(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
     stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

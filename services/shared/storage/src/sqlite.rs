@@ -4,7 +4,10 @@ mod accounts;
 mod media;
 mod settings;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     SqlitePool,
@@ -22,6 +25,7 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCKED_WAIT: Duration = Duration::from_millis(20);
 
 /// An open database; clones share its connections.
 #[derive(Clone, Debug)]
@@ -44,6 +48,19 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
+        let until = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            match Self::connect(options.clone()).await {
+                // Changing the journal mode does not wait for other processes that start at the same moment.
+                Err(Error::Store(error)) if is_locked(&error) && Instant::now() < until => {
+                    tokio::time::sleep(LOCKED_WAIT).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn connect(options: SqliteConnectOptions) -> Result<Self> {
         let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await?;
         migrate(&pool).await?;
         Ok(Self { pool })
@@ -53,6 +70,12 @@ impl Sqlite {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// SQLITE_BUSY, with any extension.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// Runs under the write lock, since two processes may start at once.

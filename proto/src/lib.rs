@@ -116,5 +116,17 @@ pub mod pool {
         unary list_accounts(ListAccountsRequest) -> ListAccountsResponse;
         /// Clears blocking states by hand.
         unary clear_accounts(ClearAccountsRequest) -> ClearAccountsResponse;
+        /// Changes what the operator says of accounts.
+        unary change_accounts(ChangeAccountsRequest) -> ChangeAccountsResponse;
+        /// Adds the accounts of a text, with progress.
+        stream import_accounts(ImportAccountsRequest) -> ImportProgress as ImportAccountsStream;
+        /// Gives full tokens away; logged.
+        stream export_accounts(ExportAccountsRequest) -> ExportBatch as ExportAccountsStream;
+        /// Reads true quotas now, with progress.
+        stream refresh_accounts(RefreshAccountsRequest) -> RefreshProgress as RefreshAccountsStream;
+        /// Who would serve a request now, and why not the others.
+        unary explain(ExplainRequest) -> ExplainResponse;
+        /// What happens in the pool from now on.
+        stream watch(WatchRequest) -> PoolEvent as WatchStream;
     }
 }

@@ -35,17 +35,43 @@ impl Debug for pool::NewAccount {
     }
 }
 
-impl Debug for pool::RemoveAccountsRequest {
+impl Debug for pool::ExportedAccount {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_list().entries(self.accounts.iter().map(|account| mask(account))).finish()
+        f.debug_struct("ExportedAccount")
+            .field("token", &mask(&self.token))
+            .field("tier", &self.tier)
+            .finish_non_exhaustive()
     }
 }
 
-impl Debug for pool::ClearAccountsRequest {
+impl Debug for pool::ImportAccountsRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_list().entries(self.accounts.iter().map(|account| mask(account))).finish()
+        f.debug_struct("ImportAccountsRequest")
+            .field("text_bytes", &self.text.len())
+            .field("format", &self.format)
+            .field("tier", &self.tier)
+            .finish_non_exhaustive()
     }
 }
+
+/// Requests that name accounts by id or by token.
+macro_rules! naming_accounts {
+    ($($Request:ident),*) => { $(
+        impl Debug for pool::$Request {
+            fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+                f.debug_list().entries(self.accounts.iter().map(|account| mask(account))).finish()
+            }
+        }
+    )* };
+}
+
+naming_accounts!(
+    RemoveAccountsRequest,
+    ClearAccountsRequest,
+    ChangeAccountsRequest,
+    ExportAccountsRequest,
+    RefreshAccountsRequest
+);
 
 impl Debug for media::FetchRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -90,5 +116,10 @@ mod tests {
         assert!(!format!("{grant:?}").contains("secret-secret"));
         let fetch = media::FetchRequest { token: "secret-secret-secret".into(), ..Default::default() };
         assert!(!format!("{fetch:?}").contains("secret-secret"));
+        let exported = pool::ExportedAccount { token: "secret-secret-secret".into(), ..Default::default() };
+        assert!(!format!("{exported:?}").contains("secret-secret"));
+        let import =
+            pool::ImportAccountsRequest { text: "secret-secret-secret".into(), ..Default::default() };
+        assert!(!format!("{import:?}").contains("secret-secret"));
     }
 }

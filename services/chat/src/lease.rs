@@ -65,7 +65,7 @@ impl Leases {
         }
     }
 
-    /// Takes the best account; waits no longer than `deadline`. A caller that leaves meanwhile gives it back.
+    /// Takes an account that was not tried yet, if possible the conversation's; waits no longer than `deadline`. A caller that leaves meanwhile gives it back.
     pub(crate) async fn take(&self, turn: &Turn, tried: &[String]) -> Result<Lease> {
         let model = turn.model;
         let request = LeaseRequest {
@@ -76,6 +76,9 @@ impl Leases {
             cost: model.cost,
             minimum_tier: grok2api_proto::pool::Tier::from(model.minimum_tier).into(),
             exclude_accounts: tried.to_vec(),
+            affinity: turn.conversation.key.clone(),
+            affinity_begins: turn.conversation.begins,
+            tags: Vec::new(),
         };
         let leases = self.clone();
         let granted = self.detached("lease", async move {

@@ -12,6 +12,7 @@
 //! - 2026-11-23: the usual end is the connection's end, not `isSoftStop`: images and the finished message come
 //!   after it.
 
+mod conversation;
 pub mod grok;
 mod lease;
 pub mod models;

@@ -14,6 +14,7 @@ use grok2api_proto::{
 use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::{
+    conversation::Conversation,
     grok::{prompt, upload},
     lease::Leases,
     models::{self, Product},
@@ -66,6 +67,7 @@ impl Chat for Service {
             model,
             files,
             prompt,
+            conversation: Conversation::of(&request.messages),
             request,
             begun,
             deadline,

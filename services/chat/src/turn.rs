@@ -15,6 +15,7 @@ use grok2api_proto::{
 use tokio::time::Instant;
 
 use crate::{
+    conversation::Conversation,
     grok::{failure::Failure, upload::File},
     lease::Leases,
     models::Model,
@@ -31,6 +32,7 @@ pub(crate) struct Turn {
     pub files: Vec<File>,
     /// The flattened conversation.
     pub prompt: String,
+    pub conversation: Conversation,
     pub request: ChatRequest,
     pub begun: Instant,
     /// When the turn must be over, whatever it waits for.

@@ -335,3 +335,17 @@ async fn media_that_hangs_holds_back_no_text_and_no_turn() {
     assert!(text(&events).contains("I generated images"), "the text was told before");
     assert_eq!(error.code, "upstream_total_timeout");
 }
+
+#[tokio::test]
+async fn the_turns_of_one_conversation_ask_for_one_account() {
+    let world = World::new(Reach::Direct).await;
+    let mut request = ask("grok-3-fast", "hello");
+    world.events(request.clone()).await.unwrap();
+    let answer = Message { role: Role::Assistant.into(), ..request.messages[0].clone() };
+    request.messages.extend([answer, request.messages[0].clone()]);
+    world.events(request).await.unwrap();
+    let asked: Vec<_> =
+        world.pool.leases().into_iter().map(|lease| (lease.affinity, lease.affinity_begins)).collect();
+    assert_eq!(asked[0].0, asked[1].0);
+    assert_eq!((asked[0].1, asked[1].1, asked[0].0.is_empty()), (true, false, false));
+}

@@ -1,10 +1,11 @@
 //! One account in the pool: what is kept of it, and what is hot. Pure: the time is an argument.
 
-use grok2api_storage::accounts::{Status, StoredAccount, StoredWindow};
+use grok2api_proto::pool::Outcome;
+use grok2api_storage::accounts::{Status, StoredAccount, StoredFailure, StoredWindow};
 
 use crate::{
     classes::{ClassId, Classes},
-    policy::Effect,
+    policy::{Effect, HISTORY, IDLE_MS},
     window::Window,
 };
 
@@ -17,8 +18,12 @@ pub(crate) struct Account {
     pub(crate) last_used_at: Option<i64>,
     pub(crate) in_flight: u32,
     windows: Vec<Window>,
+    /// Newest last.
+    pub(crate) failures: Vec<StoredFailure>,
+    /// What its last rest is for.
+    rests_for: Option<Outcome>,
     /// Failures in a row that were counted.
-    failures: u32,
+    in_a_row: u32,
     /// When the last strike fell.
     struck_at: Option<i64>,
     /// When it was last blamed: leases older than that are part of the same incident.
@@ -28,6 +33,7 @@ pub(crate) struct Account {
 /// What an account is blamed for.
 #[derive(Clone, Debug)]
 pub(crate) struct Blame {
+    pub(crate) outcome: Outcome,
     pub(crate) effect: Effect,
     pub(crate) class: ClassId,
     /// When the attempt began.
@@ -43,15 +49,38 @@ impl Account {
             last_used_at: stored.last_used_at,
             in_flight: 0,
             windows: Vec::new(),
-            failures: 0,
+            failures: stored.failures.clone(),
+            rests_for: None,
+            in_a_row: 0,
             struck_at: None,
             blamed_at: 0,
             stored,
         };
         for (name, window) in account.stored.windows.clone() {
-            account.window_mut(classes.intern(&name)).adopt(&window);
+            let live = account.window_mut(classes.intern(&name));
+            live.adopt(&window);
+            // Whoever wrote it may have died before its last units were written, or with units in flight.
+            if window.remaining != window.total {
+                live.doubt();
+            }
         }
+        account.rests_for = account.last_penalty();
         account
+    }
+
+    /// Whether nobody has used it for so long that it is not read of our own accord.
+    pub(crate) fn is_idle(&self, now: i64) -> bool {
+        self.last_used_at.unwrap_or_default().max(self.stored.created_at) + IDLE_MS <= now
+    }
+
+    /// What it rests for, while it does.
+    pub(crate) fn resting_for(&self) -> Option<Outcome> {
+        self.rests_for.filter(|_| matches!(self.status, Status::Cooling { .. }))
+    }
+
+    /// Whether the upstream has refused the credential for good.
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(self.status, Status::Invalid { .. } | Status::Banned { .. })
     }
 
     /// The window of a class; an unknown one when nothing was ever heard of it.
@@ -99,11 +128,11 @@ impl Account {
                 return true;
             }
             Effect::Cool { first_ms, longest_ms } if new_incident => {
-                let graded = first_ms.saturating_mul(1 << self.failures.min(20)).min(longest_ms);
-                (self.failures, self.blamed_at) = (self.failures + 1, now);
-                self.cool(now + blame.retry_after_ms.unwrap_or(graded).min(longest_ms), &blame.cause);
+                let graded = first_ms.saturating_mul(1 << self.in_a_row.min(20)).min(longest_ms);
+                (self.in_a_row, self.blamed_at) = (self.in_a_row + 1, now);
+                self.cool(now + blame.retry_after_ms.unwrap_or(graded).min(longest_ms), blame);
             }
-            Effect::Pause { ms } => self.cool(now + ms, &blame.cause),
+            Effect::Pause { ms } => self.cool(now + ms, blame),
             Effect::Strike { within_ms } if new_incident => return self.strike(within_ms, &blame.cause, now),
             Effect::Ban => {
                 self.blamed_at = now;
@@ -116,7 +145,14 @@ impl Account {
 
     /// Forgets strikes and failures.
     pub(crate) fn absolve(&mut self) {
-        (self.failures, self.struck_at) = (0, None);
+        (self.in_a_row, self.struck_at) = (0, None);
+    }
+
+    /// Remembers a failure for the operator.
+    pub(crate) fn record(&mut self, failure: StoredFailure) {
+        self.failures.push(failure);
+        let surplus = self.failures.len().saturating_sub(HISTORY);
+        self.failures.drain(..surplus);
     }
 
     /// Ends every blocking state by hand. Returns whether there was one.
@@ -140,11 +176,14 @@ impl Account {
     }
 
     /// A rest never shortens another one and never softens "invalid" or "banned".
-    fn cool(&mut self, until: i64, cause: &str) {
+    fn cool(&mut self, until: i64, blame: &Blame) {
         match &self.status {
             Status::Invalid { .. } | Status::Banned { .. } => {}
             Status::Cooling { until: later, .. } if *later >= until => {}
-            _ => self.status = Status::Cooling { until, cause: cause.to_owned() },
+            _ => {
+                self.status = Status::Cooling { until, cause: blame.cause.clone() };
+                self.rests_for = Some(blame.outcome);
+            }
         }
     }
 
@@ -168,6 +207,7 @@ impl Account {
         StoredAccount {
             status: self.status.clone(),
             last_used_at: self.last_used_at,
+            failures: self.failures.clone(),
             windows,
             ..self.stored.clone()
         }
@@ -186,6 +226,18 @@ impl Account {
             }
         }
         self.last_used_at = self.last_used_at.max(row.last_used_at);
+        if row.failures != self.stored.failures {
+            let news = row.failures.iter().filter(|failure| !self.failures.contains(failure)).cloned();
+            let news: Vec<StoredFailure> = news.collect();
+            news.into_iter().for_each(|failure| self.record(failure));
+            self.failures.sort_by_key(|failure| failure.at);
+            self.rests_for = self.last_penalty();
+        }
         self.stored = row;
+    }
+
+    fn last_penalty(&self) -> Option<Outcome> {
+        let last = self.failures.iter().rev().find(|failure| failure.penalised)?;
+        Outcome::from_str_name(&last.outcome)
     }
 }

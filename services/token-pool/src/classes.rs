@@ -52,6 +52,11 @@ impl Classes {
         })
     }
 
+    /// The class of a name; of an unknown one, a class that no account has a window of.
+    pub(crate) fn find(&self, name: &str) -> ClassId {
+        ClassId(self.0.iter().position(|class| class.name == name).unwrap_or(self.0.len()))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

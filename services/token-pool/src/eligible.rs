@@ -11,6 +11,8 @@ pub(crate) struct Request<'a> {
     pub(crate) class: ClassId,
     pub(crate) cost: u32,
     pub(crate) minimum_tier: Tier,
+    /// When given, the account must have one of them.
+    pub(crate) tags: &'a [String],
     /// Tried already.
     pub(crate) exclude: &'a [Uuid],
     /// Leases an account may hold at once.
@@ -21,6 +23,7 @@ pub(crate) struct Request<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     TierTooLow,
+    TagMissing,
     Disabled,
     Banned,
     Invalid,
@@ -43,6 +46,9 @@ pub(crate) type Verdict = Result<(), Reason>;
 pub(crate) fn eligible(account: &Account, request: &Request<'_>, now: i64) -> Verdict {
     if account.stored.tier < request.minimum_tier {
         return Err(Reason::TierTooLow);
+    }
+    if !request.tags.is_empty() && !request.tags.iter().any(|tag| account.stored.tags.contains(tag)) {
+        return Err(Reason::TagMissing);
     }
     if !account.stored.enabled {
         return Err(Reason::Disabled);
@@ -89,12 +95,19 @@ mod tests {
         let stored = StoredAccount::new(Uuid::from_u128(1), Token::new("token-0001"), Tier::Basic, NOW);
         let mut account = Account::load(stored, &mut Classes::default());
         let window = account.window_mut(ClassId::new(0));
-        window.observe(Reading { total: 8, remaining: 4, length_ms: 500 }, window.mark(), NOW);
+        window.observe(Reading { total: 8, remaining: 4, length_ms: 500 }, window.mark(), NOW).unwrap();
         account
     }
 
     fn request(cost: u32) -> Request<'static> {
-        Request { class: ClassId::new(0), cost, minimum_tier: Tier::Basic, exclude: &[], concurrency: 2 }
+        Request {
+            class: ClassId::new(0),
+            cost,
+            minimum_tier: Tier::Basic,
+            tags: &[],
+            exclude: &[],
+            concurrency: 2,
+        }
     }
 
     #[rstest]
@@ -120,6 +133,8 @@ mod tests {
         let tried = [account.stored.id];
         let verdict = |request: Request<'_>| eligible(&account, &request, NOW);
         assert_eq!(verdict(Request { minimum_tier: Tier::Super, ..request(1) }), Err(Reason::TierTooLow));
+        let tags = ["team".to_owned()];
+        assert_eq!(verdict(Request { tags: &tags, ..request(1) }), Err(Reason::TagMissing));
         assert_eq!(verdict(Request { exclude: &tried, ..request(1) }), Err(Reason::Excluded));
         assert_eq!(verdict(request(5)), Err(Reason::Exhausted { until: Some(NOW + 500) }));
         assert_eq!(

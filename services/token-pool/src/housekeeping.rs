@@ -9,9 +9,13 @@ use crate::{pool::Pool, shared::Shared};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// In periods.
+const PURGE_EVERY: u32 = 3600;
+
 pub(crate) fn spawn(shared: Arc<Shared>, tasks: &Tasks) {
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_critical("pool-housekeeping", async move {
+        let mut ticks_to_purge = 0;
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -22,9 +26,22 @@ pub(crate) fn spawn(shared: Arc<Shared>, tasks: &Tasks) {
             if shared.with(Pool::advance) {
                 shared.freed.notify_waiters();
             }
+            if ticks_to_purge == 0 {
+                ticks_to_purge = PURGE_EVERY;
+                purge(&shared).await;
+            }
+            ticks_to_purge -= 1;
             if let Err(error) = shared.sync().await {
                 tracing::warn!(%error, "other processes' changes to the accounts could not be read");
             }
         }
     });
+}
+
+async fn purge(shared: &Shared) {
+    match shared.purge().await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!("{count} accounts removed a day ago are forgotten"),
+        Err(error) => tracing::warn!(%error, "removed accounts could not be forgotten"),
+    }
 }

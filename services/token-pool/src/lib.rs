@@ -45,9 +45,12 @@
 //!   pays for that.
 
 mod account;
+#[doc(hidden)]
+pub mod bench;
 mod classes;
 mod eligible;
 mod housekeeping;
+mod import;
 mod order;
 mod policy;
 mod pool;

@@ -12,6 +12,8 @@ use crate::{account::Account, classes::ClassId};
 pub(crate) struct Key {
     /// The cheapest tier that may serve comes first.
     pub(crate) tier: Tier,
+    /// What the operator prefers.
+    pub(crate) priority: Reverse<i32>,
     /// An unknown quota is tried first, as in the seed.
     pub(crate) known: bool,
     /// Most units left.
@@ -27,6 +29,7 @@ pub(crate) fn key(account: &Account, class: ClassId) -> Key {
     let available = account.window(class).available();
     Key {
         tier: account.stored.tier,
+        priority: Reverse(account.stored.priority),
         known: available.is_some(),
         available: Reverse(available.unwrap_or(u32::MAX)),
         in_flight: account.in_flight,
@@ -36,10 +39,11 @@ pub(crate) fn key(account: &Account, class: ClassId) -> Key {
 }
 
 impl Key {
-    /// Before every key of a tier.
-    pub(crate) fn first(tier: Tier) -> Self {
+    /// Before every key of a tier that has this priority or a lower one.
+    pub(crate) fn first(tier: Tier, priority: i32) -> Self {
         Self {
             tier,
+            priority: Reverse(priority),
             known: false,
             available: Reverse(u32::MAX),
             in_flight: 0,

@@ -58,10 +58,19 @@ const HOUR: i64 = 60 * MINUTE;
 pub(crate) const PENALISED_PER_REQUEST: usize = 2;
 /// … within this time.
 pub(crate) const REQUEST_REMEMBERED_MS: i64 = 10 * MINUTE;
+/// At most so many of a hundred accounts (but always as many as one request may penalise) rest at once for the same
+/// kind of failure: beyond that it is the upstream that fails, not they.
+pub(crate) const RESTING_PERCENT: usize = 50;
+/// Failures remembered of an account, for the operator.
+pub(crate) const HISTORY: usize = 20;
+/// An account that nobody has used for so long is not read of our own accord, only once it is used.
+pub(crate) const IDLE_MS: i64 = 24 * HOUR;
 /// How long a window stays shut after a 429 when the upstream reports units left and named no time.
 pub(crate) const BURST_PAUSE_MS: i64 = MINUTE;
 /// The upstream does not say when a window resets, so a nearly empty one is read again this often.
 pub(crate) const RECHECK_MS: i64 = 15 * MINUTE;
+/// A window whose total is reported to be smaller than this part of what it was is not believed at first.
+pub(crate) const IMPLAUSIBLE_SHRINK: u32 = 4;
 /// Fewer units do not pay for the dearest ordinary request.
 pub(crate) const LOW_UNITS: u32 = 4;
 
@@ -79,6 +88,14 @@ pub(crate) static TABLE: [Rule; 10] = [
     Rule { outcome: Outcome::Unauthenticated, scope: Scope::Account, effect: Effect::Strike { within_ms: 10 * MINUTE } },
     Rule { outcome: Outcome::Banned,          scope: Scope::Account, effect: Effect::Ban },
 ];
+
+/// Whether an outcome goes into the account's history.
+pub(crate) fn is_failure(outcome: Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::Unspecified | Outcome::Success | Outcome::ClientCancelled | Outcome::RequestRefused
+    )
+}
 
 /// The row of an outcome; one without a row counts as unknown, which hurts nobody.
 pub(crate) fn rule(outcome: Outcome) -> &'static Rule {

@@ -1,27 +1,33 @@
 //! The hot state: accounts, windows and leases in memory. Pure: the time and the ids are arguments.
 
+mod affinity;
+mod events;
+mod explain;
 mod firewall;
 mod index;
+mod ledger;
 mod readings;
 mod reads;
 mod refusal;
+mod rows;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use grok2api_proto::pool::Outcome;
-use grok2api_storage::accounts::{StoredAccount, Tier};
+use grok2api_proto::pool::{Outcome, PoolEvent};
+use grok2api_storage::accounts::Tier;
 use uuid::Uuid;
 
-pub(crate) use readings::{ReadEnd, ReadJob};
+pub(crate) use explain::Explanation;
+pub(crate) use readings::{Asked, ReadEnd, ReadJob};
 pub(crate) use reads::{Target, Urgency};
 pub(crate) use refusal::Refusal;
 
 use crate::{
-    account::{Account, Blame},
+    account::Account,
     classes::{ClassId, Classes},
-    eligible::{Request, eligible},
-    policy::{self, Effect},
+    eligible::{Reason, Request, eligible},
 };
+use affinity::Affinity;
 use firewall::Firewall;
 use index::{Index, Place};
 use reads::Reads;
@@ -39,8 +45,16 @@ pub(crate) struct Pool {
     leases: HashMap<Uuid, Lease>,
     expiries: BTreeSet<(i64, Uuid)>,
     firewall: Firewall,
+    affinity: Affinity,
     reads: Reads,
+    /// Counts the readings that have begun.
+    readings: u64,
     unwritten: BTreeSet<Uuid>,
+    /// Accounts that were another's user, and whose; newest last.
+    merged_into: VecDeque<(Uuid, Uuid)>,
+    /// What happened since they were last taken; kept only while somebody watches.
+    events: Vec<PoolEvent>,
+    watched: bool,
     concurrency: u32,
     /// How many classes every account has a place in.
     placed: usize,
@@ -60,6 +74,7 @@ struct Lease {
     owner: String,
     request_id: String,
     minimum_tier: Tier,
+    tags: Vec<String>,
     began_at: i64,
     expires_at: i64,
 }
@@ -73,7 +88,24 @@ pub(crate) struct Wanted {
     pub(crate) rate_limit_name: String,
     pub(crate) cost: u32,
     pub(crate) minimum_tier: Tier,
+    pub(crate) tags: Vec<String>,
     pub(crate) exclude: Vec<Uuid>,
+    /// The conversation's key.
+    pub(crate) affinity: Option<String>,
+    /// It begins with this turn.
+    pub(crate) begins: bool,
+}
+
+/// Where the conversation of a request stands.
+enum Bound {
+    /// Bound to an account that may serve.
+    To(Uuid),
+    /// Bound to an account that lacks nothing but a free slot.
+    Busy,
+    /// Bound to an account that cannot serve this request; it stays bound.
+    Passed,
+    /// Bound to nobody, or to an account that is lost for it.
+    Nowhere,
 }
 
 /// What a lease took from its window.
@@ -105,70 +137,48 @@ impl Pool {
         }
     }
 
-    /// Takes in an account, or what another process has made of a known one.
-    pub(crate) fn merge(&mut self, row: StoredAccount, now: i64) {
-        let id = row.id;
-        if row.deleted_at.is_some() {
-            return self.remove(id);
-        }
-        if let Some(slot) = self.slots.get(&id) {
-            if row.version > slot.account.stored.version {
-                self.change(id, now, |account, classes| account.merge(row, classes));
-            }
-            return;
-        }
-        self.by_token.insert(row.token.digest(), id);
-        let account = Account::load(row, &mut self.classes);
-        let place = self.index.place(&account, &self.classes, self.concurrency, now);
-        self.slots.insert(id, Slot { account, place });
-        self.want_unknown(id, Urgency::Idle, now);
-    }
-
-    /// Drops an account; its leases end with it.
-    pub(crate) fn remove(&mut self, id: Uuid) {
-        let Some(slot) = self.slots.remove(&id) else { return };
-        self.index.remove(id, &slot.place);
-        self.by_token.remove(&slot.account.stored.token.digest());
-        self.unwritten.remove(&id);
-        self.classes.ids().for_each(|class| self.reads.forget((id, class)));
-        self.leases.retain(|_, lease| lease.account != id);
-        let leases = &self.leases;
-        self.expiries.retain(|(_, lease)| leases.contains_key(lease));
-    }
-
     /// Lets time pass: dead leases end, rests end, windows refill. Returns whether anybody may have become free.
     pub(crate) fn advance(&mut self, now: i64) -> bool {
         let mut changed = false;
         while let Some(&(_, id)) = self.expiries.first().filter(|(at, _)| *at <= now) {
             // Whoever held it is gone and may well have used it: the units stay spent.
-            self.end(id, Some(Spent::Reserved), now);
+            if let Some(lease) = self.end(id, Some(Spent::Reserved), now) {
+                self.settled(lease.account, lease.class, Outcome::Unspecified, now);
+            }
             changed = true;
         }
         while let Some(id) = self.index.next_changed(now) {
             let due = self.change(id, now, |account, _| account.roll(now)).unwrap_or_default();
+            let due = self.unless_idle(id, due, now);
             due.into_iter().for_each(|class| self.reads.want((id, class), Urgency::Reset, now));
             changed = true;
         }
         changed
     }
 
-    /// Reserves the units of a request on the best account.
+    /// Reserves the units of a request on the account its conversation is bound to, else on the best. A `patient`
+    /// caller rather waits for the bound account than borrows another.
     pub(crate) fn lease(
         &mut self,
         wanted: &Wanted,
         lease: Uuid,
+        patient: bool,
         now: i64,
     ) -> Result<(&Account, i64), Refusal> {
         self.advance(now);
         let class = self.class(&wanted.class, now);
-        let request = Request {
-            class,
-            cost: wanted.cost,
-            minimum_tier: wanted.minimum_tier,
-            exclude: &wanted.exclude,
-            concurrency: self.concurrency,
+        let request = self.request(wanted, class);
+        let (id, bind) = match self.bound(wanted, &request, now) {
+            Bound::To(id) => (id, true),
+            Bound::Busy if patient => return Err(Refusal::busy()),
+            other => match self.choose(&request, now) {
+                Some(id) => (id, matches!(other, Bound::Nowhere)),
+                None => return Err(self.refusal(&request, now)),
+            },
         };
-        let Some(id) = self.choose(&request, now) else { return Err(self.refusal(&request, now)) };
+        if let Some(key) = wanted.affinity.as_deref().filter(|_| bind) {
+            self.affinity.bind(key, id, now);
+        }
         self.change(id, now, |account, _| {
             account.in_flight += 1;
             account.last_used_at = Some(now);
@@ -188,34 +198,13 @@ impl Pool {
                 owner: wanted.owner.clone(),
                 request_id: wanted.request_id.clone(),
                 minimum_tier: wanted.minimum_tier,
+                tags: wanted.tags.clone(),
                 began_at: now,
                 expires_at,
             },
         );
+        self.leased(id, class, now);
         Ok((&self.slots[&id].account, expires_at))
-    }
-
-    /// Ends a lease and applies its outcome. Returns whose it was, unless it had ended before.
-    pub(crate) fn settle(&mut self, lease: Uuid, settlement: &Settlement, now: i64) -> Option<Uuid> {
-        self.advance(now);
-        let spent = settlement.charged.then_some(settlement.units.map_or(Spent::Reserved, Spent::Known));
-        let lease = self.end(lease, spent, now)?;
-        let effect = policy::rule(settlement.outcome).effect;
-        let blame = Blame {
-            effect,
-            class: lease.class,
-            began_at: lease.began_at,
-            retry_after_ms: settlement.retry_after_ms,
-            cause: settlement.cause.clone(),
-        };
-        if effect == Effect::Absolve {
-            self.absolve(lease.account);
-        } else if effect.is_penalty() && self.may_penalise(&lease, effect, now) {
-            self.blame(lease.account, &blame, now);
-        } else if settlement.outcome == Outcome::RateLimited {
-            self.reads.want((lease.account, lease.class), Urgency::Used, now);
-        }
-        Some(lease.account)
     }
 
     /// Keeps an owner's leases alive. Returns those that are gone.
@@ -247,18 +236,6 @@ impl Pool {
         cleared
     }
 
-    /// Changes what the operator says of an account.
-    pub(crate) fn amend(&mut self, id: Uuid, tier: Option<Tier>, note: &str, now: i64) {
-        let Some(stored) = self.slots.get(&id).map(|slot| &slot.account.stored) else { return };
-        let tier = tier.unwrap_or(stored.tier);
-        let note = if note.is_empty() { stored.note.clone() } else { note.to_owned() };
-        if (tier, &note) != (stored.tier, &stored.note) {
-            self.change(id, now, |account, _| (account.stored.tier, account.stored.note) = (tier, note));
-            self.unwritten.insert(id);
-            self.want_unknown(id, Urgency::Idle, now);
-        }
-    }
-
     /// The account of an id or of a token.
     pub(crate) fn find(&self, id: Option<Uuid>, token: Option<[u8; 32]>) -> Option<&Account> {
         let by_token = token.and_then(|digest| self.by_token.get(&digest).copied());
@@ -273,101 +250,42 @@ impl Pool {
         &self.classes
     }
 
-    /// Whether something waits to be written.
-    pub(crate) fn is_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
-    }
-
-    /// The rows to write; they count as written until [`Pool::not_written`] says otherwise.
-    pub(crate) fn take_unwritten(&mut self) -> Vec<StoredAccount> {
-        let ids = std::mem::take(&mut self.unwritten);
-        ids.into_iter().filter_map(|id| self.row(id)).collect()
-    }
-
-    /// An account as it would be written now.
-    pub(crate) fn row(&self, id: Uuid) -> Option<StoredAccount> {
-        self.slots.get(&id).map(|slot| slot.account.row(&self.classes))
-    }
-
-    /// A row was written and has this version now. What the operator says may be newer already, and stays.
-    pub(crate) fn written(&mut self, row: StoredAccount, version: u64) {
-        if let Some(slot) = self.slots.get_mut(&row.id) {
-            let stored = &mut slot.account.stored;
-            stored.version = version;
-            (stored.status, stored.windows, stored.last_used_at) =
-                (row.status, row.windows, row.last_used_at);
+    fn request<'a>(&self, wanted: &'a Wanted, class: ClassId) -> Request<'a> {
+        Request {
+            class,
+            cost: wanted.cost,
+            minimum_tier: wanted.minimum_tier,
+            tags: &wanted.tags,
+            exclude: &wanted.exclude,
+            concurrency: self.concurrency,
         }
     }
 
-    /// A row could not be written.
-    pub(crate) fn not_written(&mut self, id: Uuid) {
-        if self.slots.contains_key(&id) {
-            self.unwritten.insert(id);
+    /// Where the conversation of a request stands. What passes by itself, or lies in this request only, does not
+    /// end a binding.
+    fn bound(&self, wanted: &Wanted, request: &Request<'_>, now: i64) -> Bound {
+        let key = wanted.affinity.as_deref().filter(|_| !wanted.begins);
+        let slot = key.and_then(|key| self.affinity.of(key, now)).and_then(|id| self.slots.get(&id));
+        let Some(slot) = slot else { return Bound::Nowhere };
+        match eligible(&slot.account, request, now) {
+            Ok(()) => Bound::To(slot.account.stored.id),
+            Err(Reason::Saturated) => Bound::Busy,
+            Err(Reason::TierTooLow | Reason::TagMissing | Reason::Excluded | Reason::Cooling { .. }) => {
+                Bound::Passed
+            }
+            Err(Reason::Exhausted { .. } | Reason::Disabled | Reason::Banned | Reason::Invalid) => {
+                Bound::Nowhere
+            }
         }
     }
 
-    /// Walks the candidates tier by tier. Within a tier the units left only fall, so the first known account that
-    /// cannot pay ends it; what is skipped before that was tried by this very request.
     fn choose(&self, request: &Request<'_>, now: i64) -> Option<Uuid> {
-        Tier::ALL.into_iter().filter(|tier| *tier >= request.minimum_tier).find_map(|tier| {
-            let payers = self
-                .index
-                .candidates(request.class, tier)
-                .take_while(|key| !key.known || key.available.0 >= request.cost);
-            payers.map(|key| key.id).find(|id| eligible(&self.slots[id].account, request, now).is_ok())
-        })
+        self.index.best(request, |id| eligible(&self.slots[&id].account, request, now).is_ok())
     }
 
     /// Asks every account why not; only a refusal pays for that.
     fn refusal(&self, request: &Request<'_>, now: i64) -> Refusal {
-        let mut refusal = Refusal::default();
-        let reasons = self.accounts().filter_map(|account| eligible(account, request, now).err());
-        reasons.for_each(|reason| refusal.count(reason));
-        refusal
-    }
-
-    /// Takes a lease away and its units with it: spent or given back.
-    fn end(&mut self, id: Uuid, spent: Option<Spent>, now: i64) -> Option<Lease> {
-        let lease = self.leases.remove(&id)?;
-        self.expiries.remove(&(lease.expires_at, id));
-        let wants_reading = self.change(lease.account, now, |account, _| {
-            account.in_flight = account.in_flight.saturating_sub(1);
-            let window = account.window_mut(lease.class);
-            window.refund(lease.cost);
-            match spent {
-                Some(Spent::Reserved) => window.spend(lease.cost, now),
-                Some(Spent::Known(units)) => window.spend(units, now),
-                None => {}
-            }
-            window.wants_reading()
-        });
-        self.unwritten.insert(lease.account);
-        if wants_reading == Some(true) {
-            self.reads.want((lease.account, lease.class), Urgency::Used, now);
-        }
-        Some(lease)
-    }
-
-    /// No part of an account's place depends on its strikes and failures.
-    fn absolve(&mut self, id: Uuid) {
-        if let Some(slot) = self.slots.get_mut(&id) {
-            slot.account.absolve();
-        }
-    }
-
-    fn may_penalise(&mut self, lease: &Lease, effect: Effect, now: i64) -> bool {
-        if effect.is_soft() && self.index.usable(lease.class, lease.minimum_tier) <= 1 {
-            return false;
-        }
-        self.firewall.admit(&lease.request_id, lease.account, now)
-    }
-
-    fn blame(&mut self, id: Uuid, blame: &Blame, now: i64) {
-        let probe = self.change(id, now, |account, _| account.blame(blame, now));
-        self.unwritten.insert(id);
-        if probe == Some(true) {
-            self.reads.want((id, blame.class), Urgency::Used, now);
-        }
+        Refusal::of(self.accounts().filter_map(|account| eligible(account, request, now).err()))
     }
 
     /// The class of a name; a new one gives every account a place in it.
@@ -387,9 +305,14 @@ impl Pool {
         change: impl FnOnce(&mut Account, &mut Classes) -> R,
     ) -> Option<R> {
         let slot = self.slots.get_mut(&id)?;
-        self.index.remove(id, &slot.place);
+        self.index.remove(&slot.account, &slot.place);
         let result = change(&mut slot.account, &mut self.classes);
-        slot.place = self.index.place(&slot.account, &self.classes, self.concurrency, now);
+        let place = self.index.place(&slot.account, &self.classes, self.concurrency, now);
+        if self.watched {
+            let turns = slot.place.turns(&place);
+            self.events.extend(turns.map(|turn| events::turn(turn, &slot.account, &self.classes, now)));
+        }
+        slot.place = place;
         Some(result)
     }
 

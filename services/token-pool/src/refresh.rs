@@ -27,11 +27,11 @@ pub(crate) fn spawn(shared: Arc<Shared>, egress: Gateway, tasks: &Tasks) {
             while running.len() < AT_ONCE
                 && let Some(job) = shared.with(Pool::next_read)
             {
-                running.push(read(&egress, job));
+                running.push(read(&shared, &egress, job));
             }
             tokio::select! {
                 () = shutdown.draining() => return Ok::<(), Infallible>(()),
-                Some((job, end)) = running.next() => shared.update(|pool, now| pool.read_done(&job, end, now)),
+                Some(()) = running.next() => {}
                 () = shared.wanted.notified() => {}
                 _ = ticks.tick() => {}
             }
@@ -39,9 +39,22 @@ pub(crate) fn spawn(shared: Arc<Shared>, egress: Gateway, tasks: &Tasks) {
     });
 }
 
-async fn read(egress: &Gateway, job: ReadJob) -> (ReadJob, ReadEnd) {
+/// One reading with all that comes of it.
+async fn read(shared: &Arc<Shared>, egress: &Gateway, job: ReadJob) {
+    let end = ask(egress, &job).await;
+    let taken = matches!(end, ReadEnd::Reading(_));
+    // At once: whatever is spent in between would count twice.
+    shared.update(|pool, now| pool.read_done(&job, end, now));
+    if taken && job.anonymous {
+        identify(shared, egress, &job).await;
+    }
+    shared.with(|pool, _| pool.read_told(&job));
+    shared.read.notify_waiters();
+}
+
+async fn ask(egress: &Gateway, job: &ReadJob) -> ReadEnd {
     let (account, name) = (job.target.0, &job.rate_limit_name);
-    let end = match upstream::read(egress, &job).await {
+    match upstream::read(egress, job).await {
         Ok(end) => {
             if let ReadEnd::Refused(outcome, cause) = &end {
                 let outcome = outcome.as_str_name();
@@ -56,8 +69,19 @@ async fn read(egress: &Gateway, job: ReadJob) -> (ReadJob, ReadEnd) {
                 %reason,
                 "the quota of account {account} could not be read, what is known stays: {reason}"
             );
-            ReadEnd::Nothing
+            ReadEnd::Failed(reason)
         }
+    }
+}
+
+/// Learns whose account it is; the next reading tries again when that fails.
+async fn identify(shared: &Arc<Shared>, egress: &Gateway, job: &ReadJob) {
+    let account = job.target.0;
+    let identified = match upstream::user(egress, job).await {
+        Ok(user) => shared.identify(account, &user).await.map_err(|error| error.to_string()),
+        Err(reason) => Err(reason),
     };
-    (job, end)
+    if let Err(reason) = identified {
+        tracing::debug!(account.id = %account, %reason, "the user of account {account} is not known yet: {reason}");
+    }
 }

@@ -1,17 +1,24 @@
 //! The service: validate, ask the pool, map.
 
+mod add;
 mod admin;
+mod explain;
+mod refresh;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::stream;
 use grok2api_kit::redact::redact;
 use grok2api_proto::{
-    Error, Result,
+    Error, Result, Stream,
     pool::{
-        AddAccountsRequest, AddAccountsResponse, ClearAccountsRequest, ClearAccountsResponse, LeaseGrant,
-        LeaseRequest, ListAccountsRequest, ListAccountsResponse, Outcome, RemoveAccountsRequest,
-        RemoveAccountsResponse, RenewRequest, RenewResponse, SettleRequest, SettleResponse, Tier as WireTier,
-        TokenPool,
+        AddAccountsRequest, AddAccountsResponse, ChangeAccountsRequest, ChangeAccountsResponse,
+        ClearAccountsRequest, ClearAccountsResponse, ExplainRequest, ExplainResponse, ExportAccountsRequest,
+        ExportBatch, ImportAccountsRequest, ImportProgress, LeaseGrant, LeaseRequest, ListAccountsRequest,
+        ListAccountsResponse, Outcome, PoolEvent, RefreshAccountsRequest, RefreshProgress,
+        RemoveAccountsRequest, RemoveAccountsResponse, RenewRequest, RenewResponse, SettleRequest,
+        SettleResponse, Tier as WireTier, TokenPool, WatchRequest,
     },
 };
 use grok2api_storage::accounts::Tier;
@@ -27,6 +34,10 @@ use crate::{
 
 /// How long a lease waits for a free slot before it is refused.
 const CAPACITY_WAIT: Duration = Duration::from_millis(500);
+/// How long of that it waits for the account its conversation is bound to.
+const AFFINITY_WAIT: Duration = Duration::from_millis(100);
+/// Longer is no key of a conversation.
+const AFFINITY_BYTES: usize = 256;
 
 /// The pool as a service.
 pub(crate) struct Service(pub(crate) Arc<Shared>);
@@ -35,17 +46,22 @@ pub(crate) struct Service(pub(crate) Arc<Shared>);
 impl TokenPool for Service {
     async fn lease(&self, request: LeaseRequest) -> Result<LeaseGrant> {
         let wanted = wanted(request)?;
-        let deadline = Instant::now() + CAPACITY_WAIT;
+        let begun = Instant::now();
         loop {
+            let patient = wanted.affinity.is_some() && begun.elapsed() < AFFINITY_WAIT;
             let freed = self.0.freed.notified();
             tokio::pin!(freed);
             // Before the attempt: a slot freed right after it must not be missed.
             freed.as_mut().enable();
-            let refused = match self.0.with(|pool, now| try_lease(pool, &wanted, now)) {
+            let refused = match self.0.with(|pool, now| try_lease(pool, &wanted, patient, now)) {
                 Ok(grant) => return Ok(grant),
                 Err(refused) => refused,
             };
-            if !refused.busy || timeout_at(deadline, freed).await.is_err() {
+            if !refused.busy {
+                return Err(refused.error);
+            }
+            let wait = if patient { AFFINITY_WAIT } else { CAPACITY_WAIT };
+            if timeout_at(begun + wait, freed).await.is_err() && !patient {
                 return Err(refused.error);
             }
         }
@@ -72,7 +88,7 @@ impl TokenPool for Service {
 
     async fn add_accounts(&self, request: AddAccountsRequest) -> Result<AddAccountsResponse> {
         let shared = self.0.clone();
-        self.0.finish(admin::add(shared, request.accounts)).await
+        self.0.finish(add::add(shared, request.accounts)).await
     }
 
     async fn remove_accounts(&self, request: RemoveAccountsRequest) -> Result<RemoveAccountsResponse> {
@@ -94,6 +110,47 @@ impl TokenPool for Service {
         let shared = self.0.clone();
         self.0.finish(admin::clear(shared, request.accounts)).await
     }
+
+    async fn change_accounts(&self, request: ChangeAccountsRequest) -> Result<ChangeAccountsResponse> {
+        let shared = self.0.clone();
+        self.0.finish(admin::change(shared, request)).await
+    }
+
+    async fn import_accounts(&self, request: ImportAccountsRequest) -> Result<Stream<ImportProgress>> {
+        add::import(&self.0, request)
+    }
+
+    async fn export_accounts(&self, request: ExportAccountsRequest) -> Result<Stream<ExportBatch>> {
+        let batches = admin::export(&self.0, &request.accounts)?;
+        let count: usize = batches.iter().map(|batch| batch.accounts.len()).sum();
+        let by = if request.requested_by.is_empty() { "somebody" } else { &request.requested_by };
+        tracing::warn!(accounts.exported = count, by, "{by} exported the tokens of {count} accounts");
+        Ok(Box::pin(stream::iter(batches.into_iter().map(Ok))))
+    }
+
+    async fn refresh_accounts(&self, request: RefreshAccountsRequest) -> Result<Stream<RefreshProgress>> {
+        refresh::refresh(self.0.clone(), &request.accounts)
+    }
+
+    async fn explain(&self, request: ExplainRequest) -> Result<ExplainResponse> {
+        let limit = request.limit;
+        let wanted = wanted(LeaseRequest {
+            request_id: "explain".into(),
+            owner: "explain".into(),
+            class: request.class,
+            cost: request.cost.max(1),
+            minimum_tier: request.minimum_tier,
+            exclude_accounts: request.exclude_accounts,
+            affinity: request.affinity,
+            tags: request.tags,
+            ..LeaseRequest::default()
+        })?;
+        Ok(explain::explain(&self.0, &wanted, limit))
+    }
+
+    async fn watch(&self, _: WatchRequest) -> Result<Stream<PoolEvent>> {
+        Ok(watch::watch(self.0.clone()))
+    }
 }
 
 /// A refusal, and whether waiting for a free slot may help.
@@ -102,9 +159,9 @@ struct Refused {
     busy: bool,
 }
 
-fn try_lease(pool: &mut Pool, wanted: &Wanted, now: i64) -> Result<LeaseGrant, Refused> {
+fn try_lease(pool: &mut Pool, wanted: &Wanted, patient: bool, now: i64) -> Result<LeaseGrant, Refused> {
     let lease = Uuid::now_v7();
-    let leased = pool.lease(wanted, lease, now);
+    let leased = pool.lease(wanted, lease, patient, now);
     let (account, expires_at) =
         leased.map_err(|refusal| Refused { error: refusal.error(now), busy: refusal.is_saturated() })?;
     Ok(LeaseGrant {
@@ -137,6 +194,9 @@ fn wanted(request: LeaseRequest) -> Result<Wanted> {
     if request.cost == 0 {
         return Err(Error::invalid("cost", "cost must be at least 1"));
     }
+    if request.affinity.len() > AFFINITY_BYTES {
+        return Err(Error::invalid("affinity", format!("affinity has at most {AFFINITY_BYTES} bytes")));
+    }
     let minimum_tier = tier(request.minimum_tier).map_err(|text| Error::invalid("minimum_tier", text))?;
     Ok(Wanted {
         minimum_tier: minimum_tier.unwrap_or(Tier::Basic),
@@ -151,6 +211,9 @@ fn wanted(request: LeaseRequest) -> Result<Wanted> {
         class: request.class,
         rate_limit_name: request.rate_limit_name,
         cost: request.cost,
+        tags: request.tags,
+        affinity: Some(request.affinity).filter(|key| !key.is_empty()),
+        begins: request.affinity_begins,
     })
 }
 

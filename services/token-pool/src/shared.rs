@@ -9,21 +9,26 @@ use std::{
 };
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime};
-use grok2api_proto::{Error, Result};
+use grok2api_proto::{Error, Result, pool::PoolEvent};
 use grok2api_storage::{
     Error as StoreError,
     accounts::{Accounts, Inserted, StoredAccount},
 };
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 use uuid::Uuid;
 
 use crate::{Deps, pool::Pool};
 
 /// How long changes gather before they are written.
 const GATHER: Duration = Duration::from_millis(200);
+/// How long a removed account can come back with its history.
+const REMOVED_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long a store that fails is left alone.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// Events kept for a watcher that is slow.
+const EVENTS: usize = 4096;
 
 /// Everything the service and its tasks share.
 pub(crate) struct Shared {
@@ -39,6 +44,12 @@ pub(crate) struct Shared {
     pub(crate) freed: Notify,
     /// A reading may have become due.
     pub(crate) wanted: Notify,
+    /// A reading has ended.
+    pub(crate) read: Notify,
+    /// What happens, to those who watch.
+    pub(crate) events: broadcast::Sender<PoolEvent>,
+    /// Whether there is a way to the upstream to read quotas from.
+    pub(crate) reads: bool,
 }
 
 impl Shared {
@@ -54,6 +65,9 @@ impl Shared {
             writing: AtomicBool::new(false),
             freed: Notify::new(),
             wanted: Notify::new(),
+            read: Notify::new(),
+            events: broadcast::channel(EVENTS).0,
+            reads: deps.egress.is_some(),
         });
         shared.sync().await?;
         Ok(shared)
@@ -65,7 +79,10 @@ impl Shared {
         let concurrency = self.runtime.current().config.account_concurrency.max(1);
         let mut pool = self.pool.lock();
         pool.set_concurrency(concurrency, now);
+        pool.watch(self.events.receiver_count() > 0);
         let result = act(&mut pool, now);
+        // Under the lock, so that they are told in the order they happened. Nobody may be left to be told.
+        pool.take_events().into_iter().for_each(|event| drop(self.events.send(event)));
         let unwritten = pool.is_unwritten();
         drop(pool);
         if unwritten && !self.writing.swap(true, Ordering::AcqRel) {
@@ -117,11 +134,72 @@ impl Shared {
         Ok(inserted)
     }
 
+    /// Changes what is said of an account, in the store first; what changes by use is not `change`'s to touch.
+    /// Returns whether the account is there.
+    pub(crate) async fn change(
+        self: &Arc<Self>,
+        id: Uuid,
+        change: impl Fn(&mut StoredAccount) + Send + Sync,
+    ) -> Result<bool> {
+        let _store = self.store.lock().await;
+        let mut known = self.pool.lock().stored(id).cloned();
+        while let Some(before) = known {
+            let mut row = before.clone();
+            change(&mut row);
+            if row == before {
+                return Ok(true);
+            }
+            match self.accounts.update(&row).await {
+                Ok(version) => {
+                    row.version = version;
+                    self.update(|pool, now| pool.merge(row, now));
+                    return Ok(true);
+                }
+                // Another process was first: the change is made to what that has written.
+                Err(StoreError::Conflict { .. }) => {
+                    known = self.accounts.get(id).await?.filter(|row| row.deleted_at.is_none());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Notes whose account it is. Of two accounts of one user, one is kept and takes over what is said of the other.
+    pub(crate) async fn identify(self: &Arc<Self>, id: Uuid, user: &str) -> Result<()> {
+        self.change(id, |row| row.user_id = Some(user.to_owned())).await?;
+        while let Some((keep, drop)) = self.with(|pool, _| pool.twins(id)) {
+            let Some(gone) = self.pool.lock().stored(drop).cloned() else { break };
+            let inherit = |row: &mut StoredAccount| {
+                row.tags.extend(gone.tags.iter().cloned());
+                row.priority = row.priority.max(gone.priority);
+                row.tier = row.tier.max(gone.tier);
+                if row.note.is_empty() {
+                    row.note.clone_from(&gone.note);
+                }
+            };
+            self.change(keep, inherit).await?;
+            self.remove(drop).await?;
+            tracing::warn!(
+                account.id = %keep,
+                account.merged = %drop,
+                "accounts {keep} and {drop} are one user of the upstream: {drop} was merged into {keep}"
+            );
+            self.update(|pool, now| pool.merged(drop, keep, now));
+        }
+        Ok(())
+    }
+
+    /// Forgets for good what was removed a day ago.
+    pub(crate) async fn purge(&self) -> Result<u64> {
+        Ok(self.accounts.purge(self.now() - REMOVED_KEPT_MS).await?)
+    }
+
     /// Removes an account from the store and the pool.
     pub(crate) async fn remove(self: &Arc<Self>, id: Uuid) -> Result<bool> {
         let _store = self.store.lock().await;
         let removed = self.accounts.remove(id, self.clock.now_ms()).await?;
-        self.update(|pool, _| pool.remove(id));
+        self.update(|pool, now| pool.remove(id, now));
         Ok(removed)
     }
 
@@ -129,6 +207,16 @@ impl Shared {
     pub(crate) async fn write_through(self: &Arc<Self>) -> Result<()> {
         let _store = self.store.lock().await;
         self.write_rows().await.map_err(Error::from)
+    }
+
+    /// Runs work whose caller may leave.
+    pub(crate) fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(name, work);
+    }
+
+    /// Resolves when the process is to end.
+    pub(crate) async fn draining(&self) {
+        self.tasks.shutdown().draining().await;
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -187,7 +275,7 @@ impl Shared {
             let mut pool = self.pool.lock();
             match theirs {
                 Some(theirs) => pool.merge(theirs, self.clock.now_ms()),
-                None => pool.remove(id),
+                None => pool.remove(id, self.clock.now_ms()),
             }
             match pool.row(id) {
                 Some(again) => row = again,

@@ -1,7 +1,7 @@
 //! What people see of an account: no secret, and every window as it may be used now.
 
 use grok2api_proto::pool;
-use grok2api_storage::accounts::{Status, Tier, WindowSource};
+use grok2api_storage::accounts::{Status, StoredFailure, Tier, WindowSource};
 
 use crate::{account::Account, classes::Classes, window::Window};
 
@@ -27,6 +27,20 @@ pub(crate) fn account(account: &Account, classes: &Classes, now: i64) -> pool::A
         note: stored.note.clone(),
         created_at: stored.created_at,
         last_used_at: account.last_used_at.unwrap_or_default(),
+        tags: stored.tags.iter().cloned().collect(),
+        priority: stored.priority,
+        disabled: !stored.enabled,
+        user_id: stored.user_id.clone().unwrap_or_default(),
+        failures: account.failures.iter().rev().map(failure).collect(),
+    }
+}
+
+fn failure(failure: &StoredFailure) -> pool::Failure {
+    pool::Failure {
+        at: failure.at,
+        outcome: pool::Outcome::from_str_name(&failure.outcome).unwrap_or_default().into(),
+        cause: failure.cause.clone(),
+        penalised: failure.penalised,
     }
 }
 
@@ -56,5 +70,6 @@ fn window(class: &str, window: &Window, now: i64) -> pool::Window {
         reset_at: if closed { window.closed_until } else { window.reset_at },
         source: source.into(),
         observed_at: window.observed_at,
+        read_error: window.read_error.as_deref().unwrap_or_default().to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use grok2api_storage::accounts::{StoredWindow, WindowSource};
 
-use crate::policy::{BURST_PAUSE_MS, LOW_UNITS, RECHECK_MS};
+use crate::policy::{BURST_PAUSE_MS, IMPLAUSIBLE_SHRINK, LOW_UNITS, RECHECK_MS};
 
 /// One window of one account. Times are epoch milliseconds, 0 for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,12 @@ pub(crate) struct Window {
     doubtful: bool,
     /// When to look whether it has refilled meanwhile.
     recheck_at: i64,
+    /// Number of the last reading among all of the pool; 0 for none.
+    pub(crate) read_number: u64,
+    /// Why that was not taken over, if it was not.
+    pub(crate) read_error: Option<Box<str>>,
+    /// The total of a reading that was not believed: it is when it is repeated.
+    suspect: Option<u32>,
     /// Every unit spent since the start: tells what was spent during a reading.
     spent: u64,
 }
@@ -134,8 +140,18 @@ impl Window {
         Mark(self.spent)
     }
 
-    /// Adopts a plausible reading that began at `mark`.
-    pub(crate) fn observe(&mut self, reading: Reading, mark: Mark, now: i64) {
+    /// Adopts a reading that began at `mark`. A window that has shrunk beyond belief is believed the second time.
+    ///
+    /// # Errors
+    /// What cannot be believed; nothing is changed then.
+    pub(crate) fn observe(&mut self, reading: Reading, mark: Mark, now: i64) -> Result<(), String> {
+        let known = self.total.unwrap_or_default();
+        if reading.total < known / IMPLAUSIBLE_SHRINK
+            && self.suspect.replace(reading.total) != Some(reading.total)
+        {
+            return Err(format!("implausible: {} units in all, {known} before", reading.total));
+        }
+        self.suspect = None;
         let meanwhile = u32::try_from(self.spent.saturating_sub(mark.0)).unwrap_or(u32::MAX);
         let remaining = reading.remaining.saturating_sub(meanwhile);
         let latest_reset = now + reading.length_ms;
@@ -156,6 +172,12 @@ impl Window {
         self.observed_at = now;
         self.doubtful = meanwhile > 0 || self.reserved > 0;
         self.recheck_at = if self.is_low() { now + RECHECK_MS } else { 0 };
+        Ok(())
+    }
+
+    /// Its numbers are taken for granted for now: to be read once it is used.
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
     }
 
     /// As it is kept: reserved units count as spent, so a crash can lose units but never invent them.

@@ -64,6 +64,7 @@ const CASES: &[Case] = &[
     case("403-html",                   TEXT,  Sees::Refused(502, "anti_bot_rejected"),               3, Pool::Blameless),
     case("403-empty",                  TEXT,  Sees::Refused(502, "anti_bot_rejected"),               3, Pool::Blameless),
     case("403-moderation",             TEXT,  Sees::Refused(403, "content_moderated"),               1, Pool::Blameless),
+    case("403-unknown",                TEXT,  Sees::Refused(502, "upstream_forbidden"),              3, Pool::Blameless),
     case("429",                        TEXT,  Sees::Refused(429, "upstream_rate_limited"),           3, Pool::Shut(2)),
     case("429+Retry-After",            TEXT,  Sees::Refused(429, "upstream_rate_limited"),           3, Pool::Shut(2)),
     case("500",                        TEXT,  Sees::Refused(502, "upstream_error"),                  3, Pool::Cooling(2)),

@@ -8,6 +8,7 @@
 )]
 #![expect(unreachable_pub, reason = "the support module is shared by all modules of this binary")]
 
+mod accounts;
 mod chat;
 mod cli;
 mod egress;

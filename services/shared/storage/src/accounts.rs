@@ -1,6 +1,9 @@
 //! Accounts in domain terms, and the trait every store of them implements.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -35,6 +38,9 @@ pub trait Accounts: Send + Sync + 'static {
     /// Removes an account, softly: it is no longer loaded, but its token is still recognised. Returns whether it
     /// was there.
     async fn remove(&self, id: Uuid, now_ms: i64) -> Result<bool>;
+
+    /// Forgets the accounts that were removed before that time for good. Returns how many.
+    async fn purge(&self, removed_before_ms: i64) -> Result<u64>;
 
     /// All accounts that are not removed.
     async fn load_all(&self) -> Result<Vec<StoredAccount>> {
@@ -71,11 +77,16 @@ pub struct StoredAccount {
     pub tier: Tier,
     pub status: Status,
     pub note: String,
+    pub tags: BTreeSet<String>,
+    /// Higher is tried first among accounts of one tier.
+    pub priority: i32,
     pub enabled: bool,
     /// The upstream's user, once known: two tokens may belong to one.
     pub user_id: Option<String>,
     /// Quota windows by class, e.g. `normal`, `heavy`.
     pub windows: BTreeMap<String, StoredWindow>,
+    /// The last failures, newest last; its writer keeps it short.
+    pub failures: Vec<StoredFailure>,
     pub created_at: i64,
     pub last_used_at: Option<i64>,
     pub deleted_at: Option<i64>,
@@ -126,6 +137,20 @@ pub struct StoredWindow {
     pub observed_at: i64,
 }
 
+/// One failed turn or reading, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredFailure {
+    /// Epoch milliseconds.
+    pub at: i64,
+    /// Stable name of the outcome, e.g. `OUTCOME_UPSTREAM_FAILED`.
+    pub outcome: String,
+    /// One line; redacted.
+    pub cause: String,
+    /// Whether it cost the account something.
+    pub penalised: bool,
+}
+
 /// Where a window's numbers come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,9 +177,12 @@ impl StoredAccount {
             tier,
             status: Status::Active,
             note: String::new(),
+            tags: BTreeSet::new(),
+            priority: 0,
             enabled: true,
             user_id: None,
             windows: BTreeMap::new(),
+            failures: Vec::new(),
             created_at: now_ms,
             last_used_at: None,
             deleted_at: None,

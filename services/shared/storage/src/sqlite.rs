@@ -18,10 +18,11 @@ use sqlx::{
 use crate::{Error, Result};
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
+    (4, "accounts_pool", include_str!("../migrations/sqlite/0004_accounts_pool.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

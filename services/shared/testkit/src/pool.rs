@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use grok2api_proto::{
-    Error, Kind, Result,
+    Error, Kind, Result, Stream,
     pool::{
-        AddAccountsRequest, AddAccountsResponse, ClearAccountsRequest, ClearAccountsResponse, LeaseGrant,
-        LeaseRequest, ListAccountsRequest, ListAccountsResponse, RemoveAccountsRequest,
+        AddAccountsRequest, AddAccountsResponse, ChangeAccountsRequest, ChangeAccountsResponse,
+        ClearAccountsRequest, ClearAccountsResponse, ExplainRequest, ExplainResponse, ExportAccountsRequest,
+        ExportBatch, ImportAccountsRequest, ImportProgress, LeaseGrant, LeaseRequest, ListAccountsRequest,
+        ListAccountsResponse, PoolEvent, RefreshAccountsRequest, RefreshProgress, RemoveAccountsRequest,
         RemoveAccountsResponse, RenewRequest, RenewResponse, SettleRequest, SettleResponse, TokenPool,
+        WatchRequest,
     },
 };
 use parking_lot::Mutex;
@@ -67,11 +71,11 @@ impl TokenPool for FakePool {
     }
 
     async fn add_accounts(&self, _: AddAccountsRequest) -> Result<AddAccountsResponse> {
-        Err(Error::internal("this pool never changes"))
+        fixed()
     }
 
     async fn remove_accounts(&self, _: RemoveAccountsRequest) -> Result<RemoveAccountsResponse> {
-        Err(Error::internal("this pool never changes"))
+        fixed()
     }
 
     async fn list_accounts(&self, _: ListAccountsRequest) -> Result<ListAccountsResponse> {
@@ -79,6 +83,34 @@ impl TokenPool for FakePool {
     }
 
     async fn clear_accounts(&self, _: ClearAccountsRequest) -> Result<ClearAccountsResponse> {
-        Err(Error::internal("this pool never changes"))
+        fixed()
     }
+
+    async fn change_accounts(&self, _: ChangeAccountsRequest) -> Result<ChangeAccountsResponse> {
+        fixed()
+    }
+
+    async fn import_accounts(&self, _: ImportAccountsRequest) -> Result<Stream<ImportProgress>> {
+        fixed()
+    }
+
+    async fn export_accounts(&self, _: ExportAccountsRequest) -> Result<Stream<ExportBatch>> {
+        Ok(stream::empty().boxed())
+    }
+
+    async fn refresh_accounts(&self, _: RefreshAccountsRequest) -> Result<Stream<RefreshProgress>> {
+        fixed()
+    }
+
+    async fn explain(&self, _: ExplainRequest) -> Result<ExplainResponse> {
+        Ok(ExplainResponse::default())
+    }
+
+    async fn watch(&self, _: WatchRequest) -> Result<Stream<PoolEvent>> {
+        Ok(stream::pending().boxed())
+    }
+}
+
+fn fixed<T>() -> Result<T> {
+    Err(Error::internal("this pool never changes"))
 }

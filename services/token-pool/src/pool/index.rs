@@ -1,11 +1,16 @@
 //! Finds the best account without looking at all of them.
 //!
-//! Per class, an ordered set of the accounts that could serve a request of one unit now, and a count of those that
-//! could but for a free slot. Whatever changes by itself with time is in `timers`, so nothing is ever stale.
+//! Per class, and again per tag, an ordered set of the accounts that could serve a request of one unit now, and a
+//! count of those that could but for a free slot. Whatever changes by itself with time is in `timers`, so nothing
+//! is ever stale.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::ControlFlow,
+};
 
-use grok2api_storage::accounts::Tier;
+use grok2api_proto::pool::Outcome;
+use grok2api_storage::accounts::{Status, Tier};
 use uuid::Uuid;
 
 use crate::{
@@ -20,10 +25,17 @@ use crate::{
 pub(crate) struct Index {
     classes: Vec<Class>,
     timers: BTreeSet<(i64, Uuid)>,
+    resting: HashMap<Outcome, usize>,
 }
 
 #[derive(Debug, Default)]
 struct Class {
+    all: Set,
+    tagged: HashMap<String, Set>,
+}
+
+#[derive(Debug, Default)]
+struct Set {
     queue: BTreeSet<Key>,
     /// Per tier, accounts that lack at most a free slot.
     usable: [usize; Tier::ALL.len()],
@@ -34,12 +46,27 @@ struct Class {
 pub(crate) struct Place {
     classes: Vec<Spot>,
     timer: Option<i64>,
+    resting: Option<Outcome>,
+    blocked: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Spot {
     key: Option<Key>,
     usable: Option<Tier>,
+}
+
+/// What has become of an account between two places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It may no longer serve.
+    Blocked,
+    /// It may serve again.
+    Freed,
+    /// A window has nothing to give any more.
+    Emptied(ClassId),
+    /// A window has something to give again.
+    Filled(ClassId),
 }
 
 impl Index {
@@ -51,26 +78,31 @@ impl Index {
         concurrency: u32,
         now: i64,
     ) -> Place {
+        if self.classes.len() < classes.len() {
+            self.classes.resize_with(classes.len(), Class::default);
+        }
         let spots = classes.ids().map(|class| self.enter(account, class, concurrency, now)).collect();
         let timer = account.next_change();
         if let Some(at) = timer {
             self.timers.insert((at, account.stored.id));
         }
-        Place { classes: spots, timer }
+        let resting = account.resting_for();
+        if let Some(outcome) = resting {
+            *self.resting.entry(outcome).or_default() += 1;
+        }
+        Place { classes: spots, timer, resting, blocked: account.status != Status::Active }
     }
 
     /// Takes it out again.
-    pub(crate) fn remove(&mut self, id: Uuid, place: &Place) {
+    pub(crate) fn remove(&mut self, account: &Account, place: &Place) {
         for (class, spot) in self.classes.iter_mut().zip(&place.classes) {
-            if let Some(key) = &spot.key {
-                class.queue.remove(key);
-            }
-            if let Some(tier) = spot.usable {
-                class.usable[tier as usize] -= 1;
-            }
+            class.each_set(account, |set| set.leave(*spot));
         }
         if let Some(at) = place.timer {
-            self.timers.remove(&(at, id));
+            self.timers.remove(&(at, account.stored.id));
+        }
+        if let Some(count) = place.resting.and_then(|outcome| self.resting.get_mut(&outcome)) {
+            *count -= 1;
         }
     }
 
@@ -79,30 +111,120 @@ impl Index {
         self.timers.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
     }
 
-    /// Accounts of a class, from a tier upwards, that lack at most a free slot.
-    pub(crate) fn usable(&self, class: ClassId, minimum: Tier) -> usize {
-        self.classes.get(class.index()).map_or(0, |class| class.usable[minimum as usize..].iter().sum())
+    /// Accounts of a class, from a tier upwards, that lack at most a free slot. Of several tags the one that has
+    /// most counts.
+    pub(crate) fn usable(&self, class: ClassId, minimum: Tier, tags: &[String]) -> usize {
+        let count = |set: &Set| set.usable[minimum as usize..].iter().sum();
+        self.selected(class, tags).map(count).max().unwrap_or_default()
     }
 
-    /// Candidates of one tier, best first. They may lack units for the request, and may have been tried.
-    pub(crate) fn candidates(&self, class: ClassId, tier: Tier) -> impl Iterator<Item = &Key> {
-        let queue = self.classes.get(class.index()).map(|class| class.queue.range(Key::first(tier)..));
-        queue.into_iter().flatten().take_while(move |key| key.tier == tier)
+    /// How many accounts rest for this kind of failure.
+    pub(crate) fn resting(&self, outcome: Outcome) -> usize {
+        self.resting.get(&outcome).copied().unwrap_or_default()
+    }
+
+    /// The first candidate in order that can pay and is accepted.
+    pub(crate) fn best(&self, request: &Request<'_>, accept: impl Fn(Uuid) -> bool) -> Option<Uuid> {
+        Tier::ALL.into_iter().filter(|tier| *tier >= request.minimum_tier).find_map(|tier| {
+            let sets = self.selected(request.class, request.tags);
+            sets.filter_map(|set| set.best(tier, request.cost, &accept)).min().map(|key| key.id)
+        })
+    }
+
+    fn selected<'a>(&'a self, class: ClassId, tags: &'a [String]) -> impl Iterator<Item = &'a Set> {
+        let class = self.classes.get(class.index());
+        let all = class.filter(|_| tags.is_empty()).map(|class| &class.all);
+        let tagged = tags.iter().filter_map(move |tag| class?.tagged.get(tag));
+        all.into_iter().chain(tagged)
     }
 
     fn enter(&mut self, account: &Account, class: ClassId, concurrency: u32, now: i64) -> Spot {
-        if self.classes.len() <= class.index() {
-            self.classes.resize_with(class.index() + 1, Class::default);
-        }
-        let sets = &mut self.classes[class.index()];
-        let request = Request { class, cost: 1, minimum_tier: Tier::Basic, exclude: &[], concurrency };
+        let request =
+            Request { class, cost: 1, minimum_tier: Tier::Basic, tags: &[], exclude: &[], concurrency };
         let verdict = eligible(account, &request, now);
         let usable = matches!(verdict, Ok(()) | Err(Reason::Saturated)).then_some(account.stored.tier);
-        if let Some(tier) = usable {
-            sets.usable[tier as usize] += 1;
+        let spot = Spot { key: verdict.is_ok().then(|| order::key(account, class)), usable };
+        let class = &mut self.classes[class.index()];
+        for tag in &account.stored.tags {
+            if !class.tagged.contains_key(tag) {
+                class.tagged.insert(tag.clone(), Set::default());
+            }
         }
-        let key = verdict.is_ok().then(|| order::key(account, class));
-        sets.queue.extend(key);
-        Spot { key, usable }
+        class.each_set(account, |set| set.enter(spot));
+        spot
+    }
+}
+
+impl Class {
+    /// Acts on the sets an account belongs to.
+    fn each_set(&mut self, account: &Account, act: impl Fn(&mut Set)) {
+        act(&mut self.all);
+        for tag in &account.stored.tags {
+            if let Some(set) = self.tagged.get_mut(tag) {
+                act(set);
+            }
+        }
+    }
+}
+
+impl Set {
+    fn enter(&mut self, spot: Spot) {
+        self.queue.extend(spot.key);
+        if let Some(tier) = spot.usable {
+            self.usable[tier as usize] += 1;
+        }
+    }
+
+    fn leave(&mut self, spot: Spot) {
+        if let Some(key) = &spot.key {
+            self.queue.remove(key);
+        }
+        if let Some(tier) = spot.usable {
+            self.usable[tier as usize] -= 1;
+        }
+    }
+
+    /// Within a tier and a priority the units left only fall, so the first known account that cannot pay ends that
+    /// priority; what is skipped before that was tried by this very request.
+    fn best(&self, tier: Tier, cost: u32, accept: impl Fn(Uuid) -> bool) -> Option<Key> {
+        let mut priority = i32::MAX;
+        loop {
+            let mut keys = self.queue.range(Key::first(tier, priority)..).take_while(|key| key.tier == tier);
+            let ended = keys.try_for_each(|key| {
+                if key.known && key.available.0 < cost {
+                    ControlFlow::Break(Err(key.priority.0))
+                } else if accept(key.id) {
+                    ControlFlow::Break(Ok(*key))
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            match ended {
+                ControlFlow::Continue(()) => return None,
+                ControlFlow::Break(Ok(key)) => return Some(key),
+                ControlFlow::Break(Err(poor)) => priority = poor.checked_sub(1)?,
+            }
+        }
+    }
+}
+
+impl Place {
+    /// What has changed from this place to the next.
+    pub(crate) fn turns(&self, next: &Place) -> impl Iterator<Item = Turn> {
+        let status = match (self.blocked, next.blocked) {
+            (false, true) => Some(Turn::Blocked),
+            (true, false) => Some(Turn::Freed),
+            _ => None,
+        };
+        let open = !self.blocked && !next.blocked;
+        let spots = self.classes.iter().zip(&next.classes).enumerate();
+        let windows = spots.filter(move |_| open).filter_map(|(index, (before, after))| {
+            match (before.usable.is_some(), after.usable.is_some()) {
+                (true, false) => Some(Turn::Emptied(ClassId::new(index))),
+                (false, true) => Some(Turn::Filled(ClassId::new(index))),
+                _ => None,
+            }
+        });
+        status.into_iter().chain(windows)
     }
 }

@@ -18,6 +18,8 @@ pub(crate) type Target = (Uuid, ClassId);
 /// What is served first when the budget is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Urgency {
+    /// The operator waits for it.
+    Asked,
     /// A request has just met it: unknown after use, a 429, a strike.
     Used,
     /// Its reset came due.
@@ -44,10 +46,11 @@ struct Entry {
 }
 
 impl Reads {
-    /// Asks for a reading; a more urgent wish replaces a lesser one, and back-off holds for all.
+    /// Asks for a reading; a more urgent wish replaces a lesser one, and back-off holds for all but the operator.
     pub(crate) fn want(&mut self, target: Target, urgency: Urgency, now: i64) {
         let entry = self.entries.entry(target).or_default();
-        let place = (urgency, now.max(entry.not_before));
+        let due = if urgency == Urgency::Asked { now } else { now.max(entry.not_before) };
+        let place = (urgency, due);
         if entry.queued.is_some_and(|queued| queued <= place) {
             return;
         }
@@ -58,7 +61,7 @@ impl Reads {
     }
 
     /// The next reading to begin, if one is due and the budget allows it.
-    pub(crate) fn take(&mut self, now: i64) -> Option<Target> {
+    pub(crate) fn take(&mut self, now: i64) -> Option<(Target, Urgency)> {
         while self.begun.pop_front_if(|at| *at + MINUTE_MS <= now).is_some() {}
         if self.begun.len() >= BUDGET {
             return None;
@@ -68,7 +71,7 @@ impl Reads {
         let entry = self.entries.entry(target).or_default();
         (entry.queued, entry.running) = (None, true);
         self.begun.push_back(now);
-        Some(target)
+        Some((target, urgency))
     }
 
     /// Ends a reading; a failed one is tried again later.
@@ -98,7 +101,7 @@ impl Reads {
     }
 
     fn first_due(&self, now: i64) -> Option<(Urgency, i64, Target)> {
-        [Urgency::Used, Urgency::Reset, Urgency::Idle].into_iter().find_map(|urgency| {
+        [Urgency::Asked, Urgency::Used, Urgency::Reset, Urgency::Idle].into_iter().find_map(|urgency| {
             let from = (urgency, i64::MIN, (Uuid::nil(), ClassId::new(0)));
             let until = (urgency, now, (Uuid::max(), ClassId::new(usize::MAX)));
             self.queue.range(from..=until).find(|(_, _, target)| !self.is_running(*target)).copied()
@@ -118,6 +121,10 @@ mod tests {
         (Uuid::from_u128(number), ClassId::new(0))
     }
 
+    fn take(reads: &mut Reads, now: i64) -> Option<Target> {
+        reads.take(now).map(|(target, _)| target)
+    }
+
     #[test]
     fn the_urgent_come_first_and_one_window_is_read_once_at_a_time() {
         let mut reads = Reads::default();
@@ -125,13 +132,13 @@ mod tests {
         reads.want(target(2), Urgency::Reset, 0);
         reads.want(target(3), Urgency::Used, 0);
         reads.want(target(1), Urgency::Used, 1);
-        assert_eq!(reads.take(1), Some(target(3)));
-        assert_eq!(reads.take(1), Some(target(1)), "a more urgent wish moves it");
+        assert_eq!(take(&mut reads, 1), Some(target(3)));
+        assert_eq!(take(&mut reads, 1), Some(target(1)), "a more urgent wish moves it");
         reads.want(target(1), Urgency::Used, 2);
-        assert_eq!(reads.take(2), Some(target(2)), "target 1 is being read");
-        assert_eq!(reads.take(2), None);
+        assert_eq!(take(&mut reads, 2), Some(target(2)), "target 1 is being read");
+        assert_eq!(take(&mut reads, 2), None);
         reads.done(target(1), true, 3);
-        assert_eq!(reads.take(3), Some(target(1)), "it was wanted again meanwhile");
+        assert_eq!(take(&mut reads, 3), Some(target(1)), "it was wanted again meanwhile");
     }
 
     #[test]
@@ -140,16 +147,19 @@ mod tests {
         let mut now = 0;
         for wait in [30, 60, 120, 240, 480, 960, 1920, 3600, 3600] {
             reads.want(target(1), Urgency::Used, now);
-            assert_eq!(reads.take(now), Some(target(1)));
+            assert_eq!(take(&mut reads, now), Some(target(1)));
             reads.done(target(1), false, now);
             reads.want(target(1), Urgency::Used, now);
-            assert_eq!(reads.take(now + wait * 1000 - 1), None, "after {wait} s");
+            assert_eq!(take(&mut reads, now + wait * 1000 - 1), None, "after {wait} s");
             now += wait * 1000;
         }
-        assert_eq!(reads.take(now), Some(target(1)));
+        assert_eq!(take(&mut reads, now), Some(target(1)));
         reads.done(target(1), true, now);
         reads.want(target(1), Urgency::Used, now);
-        assert_eq!(reads.take(now), Some(target(1)), "success ends the back-off");
+        assert_eq!(take(&mut reads, now), Some(target(1)), "success ends the back-off");
+        reads.done(target(1), false, now);
+        reads.want(target(1), Urgency::Asked, now);
+        assert_eq!(reads.take(now), Some((target(1), Urgency::Asked)), "the operator need not wait");
     }
 
     #[test]
@@ -169,8 +179,8 @@ mod tests {
         let mut reads = Reads::default();
         reads.want(target(1), Urgency::Used, 0);
         reads.forget(target(1));
-        assert_eq!(reads.take(0), None);
+        assert_eq!(take(&mut reads, 0), None);
         reads.done(target(1), false, 0);
-        assert_eq!(reads.take(i64::MAX / 2), None, "a reading that ends afterwards changes nothing");
+        assert_eq!(take(&mut reads, i64::MAX / 2), None, "a reading that ends afterwards changes nothing");
     }
 }

@@ -13,6 +13,7 @@ const BUSY_RETRY: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refusal {
     tier_too_low: usize,
+    tag_missing: usize,
     disabled: usize,
     invalid: usize,
     banned: usize,
@@ -31,9 +32,16 @@ enum Recovering {
 }
 
 impl Refusal {
-    pub(crate) fn count(&mut self, reason: Reason) {
+    pub(crate) fn of(reasons: impl Iterator<Item = Reason>) -> Self {
+        let mut refusal = Self::default();
+        reasons.for_each(|reason| refusal.count(reason));
+        refusal
+    }
+
+    fn count(&mut self, reason: Reason) {
         match reason {
             Reason::TierTooLow => self.tier_too_low += 1,
+            Reason::TagMissing => self.tag_missing += 1,
             Reason::Disabled => self.disabled += 1,
             Reason::Invalid => self.invalid += 1,
             Reason::Banned => self.banned += 1,
@@ -50,6 +58,11 @@ impl Refusal {
                 }
             }
         }
+    }
+
+    /// The one account that was asked for lacks nothing but a free slot.
+    pub(crate) fn busy() -> Self {
+        Self { saturated: 1, ..Self::default() }
     }
 
     /// Whether a freed slot would help.
@@ -77,6 +90,10 @@ impl Refusal {
         if unusable == 0 && self.tier_too_low > 0 {
             let text = "no account of the pool has the tier this model needs";
             return Error::new(Kind::Unavailable, "no_account_for_tier", text);
+        }
+        if unusable == 0 && self.tag_missing > 0 {
+            let text = "no account of the pool has a tag that was asked for";
+            return Error::new(Kind::Unavailable, "no_account_for_tags", text);
         }
         let text = if unusable == 0 {
             "the pool holds no accounts; add one with `grok2api accounts add`".to_owned()
@@ -132,6 +149,7 @@ mod tests {
     #[case(&[], "no_accounts", Kind::Unavailable, None)]
     #[case(&[Reason::Invalid, Reason::Banned, Reason::TierTooLow], "no_accounts", Kind::Unavailable, None)]
     #[case(&[Reason::TierTooLow], "no_account_for_tier", Kind::Unavailable, None)]
+    #[case(&[Reason::TagMissing, Reason::TagMissing], "no_account_for_tags", Kind::Unavailable, None)]
     #[case(&[Reason::Excluded, Reason::Disabled], "no_account_left", Kind::Unavailable, None)]
     #[case(&[Reason::Excluded, EXHAUSTED], "pool_exhausted", Kind::RateLimited, Some(60))]
     #[case(&[NEVER, Reason::Invalid], "pool_exhausted", Kind::RateLimited, None)]
@@ -144,9 +162,7 @@ mod tests {
         #[case] kind: Kind,
         #[case] seconds: Option<u64>,
     ) {
-        let mut refusal = Refusal::default();
-        reasons.iter().for_each(|reason| refusal.count(*reason));
-        let error = refusal.error(NOW);
+        let error = Refusal::of(reasons.iter().copied()).error(NOW);
         assert_eq!((error.code.as_ref(), error.kind), (code, kind));
         assert_eq!(error.retry_after, seconds.map(Duration::from_secs));
     }

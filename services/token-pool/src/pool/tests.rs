@@ -1,8 +1,10 @@
+mod choice;
 mod fixture;
+mod operator;
 mod properties;
 
 use grok2api_proto::pool::Outcome;
-use grok2api_storage::accounts::{Status, StoredWindow, Tier};
+use grok2api_storage::accounts::{Status, StoredAccount, StoredWindow, Tier};
 use rstest::rstest;
 
 use super::*;

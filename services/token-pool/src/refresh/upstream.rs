@@ -1,4 +1,5 @@
-//! `POST /rest/rate-limits` and what its answer means. Source: `grok-web-protocol.md` sections 4.1 and 5.1.
+//! `POST /rest/rate-limits` and `GET /api/auth/session`, and what their answers mean. Source:
+//! `grok-web-protocol.md` sections 1.5, 4.1 and 5.1.
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::{
 };
 
 const PATH: &str = "/rest/rate-limits";
+const SESSION_PATH: &str = "/api/auth/session";
 const TIMEOUT: Duration = Duration::from_secs(15);
 const BASIC_WINDOW_MS: i64 = 72_000_000;
 const PAID_WINDOW_MS: i64 = 7_200_000;
@@ -37,6 +39,52 @@ struct Limits {
     total_queries: Option<i64>,
     remaining_tokens: Option<i64>,
     total_tokens: Option<i64>,
+}
+
+/// The fields of a session that tell whose it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Session {
+    status: Option<String>,
+    session: Option<User>,
+    user: Option<User>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct User {
+    #[serde(rename = "userId")]
+    user_id: Option<String>,
+    id: Option<String>,
+    sub: Option<String>,
+}
+
+/// The upstream's user of a credential that it has just taken. An error is why nothing was learned.
+pub(super) async fn user(egress: &Gateway, job: &ReadJob) -> Result<String, String> {
+    let egress = egress.current().map_err(|error| error.to_string())?;
+    let request = egress.api(Method::GET, SESSION_PATH, "/", job.token.expose());
+    let request = request.map_err(|error| error.to_string())?;
+    let answer = request.timeout(TIMEOUT).send().await.map_err(|error| transport(&error))?;
+    let status = answer.status();
+    if !status.is_success() {
+        return Err(format!("status {}", status.as_u16()));
+    }
+    let body = answer.bytes().await.map_err(|error| transport(&error))?;
+    session_user(&body)
+}
+
+fn session_user(body: &[u8]) -> Result<String, String> {
+    let session: Session =
+        serde_json::from_slice(body).map_err(|error| format!("not the expected JSON: {error}"))?;
+    // The status is judged before the identity.
+    if let Some(status) = session.status.filter(|status| status != "authenticated") {
+        return Err(format!("the session is {}", redact(&status)));
+    }
+    let id = session.session.and_then(|user| user.user_id).or_else(|| {
+        let user = session.user?;
+        user.id.or(user.user_id).or(user.sub)
+    });
+    id.filter(|id| !id.is_empty()).ok_or_else(|| "the session names no user".to_owned())
 }
 
 /// Asks the upstream once. An error is why nothing was learned, safe to be logged.
@@ -141,6 +189,18 @@ mod tests {
     #[case::text(r#"{"remainingTokens":"many"}"#)]
     fn implausible_answers_are_not_adopted(#[case] body: &str) {
         assert!(ok(body, Counter::Tokens, Tier::Basic).is_err());
+    }
+
+    #[rstest]
+    #[case(r#"{"status":"authenticated","session":{"userId":"u1","email":"e"}}"#, Ok("u1"))]
+    #[case(r#"{"user":{"id":"u2","email":"e"}}"#, Ok("u2"))]
+    #[case(r#"{"user":{"sub":"u3"}}"#, Ok("u3"))]
+    #[case(r#"{"status":"blocked","session":{"userId":"u1"}}"#, Err("the session is blocked"))]
+    #[case(r#"{"status":"unauthenticated"}"#, Err("the session is unauthenticated"))]
+    #[case(r#"{"user":{"name":"anonymous"}}"#, Err("the session names no user"))]
+    fn a_session_tells_whose_it_is(#[case] body: &str, #[case] expected: Result<&str, &str>) {
+        let user = session_user(body.as_bytes());
+        assert_eq!(user.as_deref().map_err(String::as_str), expected);
     }
 
     #[test]

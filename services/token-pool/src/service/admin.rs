@@ -3,42 +3,20 @@
 use std::sync::Arc;
 
 use grok2api_proto::{
-    Result, mask,
+    Error, Result, mask,
     pool::{
-        AddAccountsResponse, AddReport, AddResult, ClearAccountsResponse, NewAccount, RemoveAccountsResponse,
+        ChangeAccountsRequest, ChangeAccountsResponse, ClearAccountsResponse, ExportBatch, ExportedAccount,
+        RemoveAccountsResponse,
     },
 };
-use grok2api_storage::accounts::{Inserted, StoredAccount, Tier};
+use grok2api_storage::accounts::StoredAccount;
 use uuid::Uuid;
 
 use super::tier;
-use crate::{account::Account, pool::Pool, shared::Shared, token::normalise};
+use crate::{account::Account, import, pool::Pool, shared::Shared, token::normalise, view};
 
-/// Accounts added in one transaction, so that no other writer waits long.
-const CHUNK: usize = 500;
-
-/// An account to add, and the tier if one was given.
-struct Candidate {
-    row: StoredAccount,
-    tier: Option<Tier>,
-}
-
-/// Adds accounts; a known token keeps its account, and takes the tier and note that are given.
-pub(super) async fn add(shared: Arc<Shared>, accounts: Vec<NewAccount>) -> Result<AddAccountsResponse> {
-    let now = shared.now();
-    let checked: Vec<_> = accounts.into_iter().map(|account| candidate(account, now)).collect();
-    let mut reports = Vec::with_capacity(checked.len());
-    for chunk in checked.chunks(CHUNK) {
-        let candidates: Vec<&Candidate> = chunk.iter().filter_map(|line| line.as_ref().ok()).collect();
-        let mut added = insert(&shared, &candidates).await?.into_iter();
-        reports.extend(chunk.iter().filter_map(|line| match line {
-            Ok(_) => added.next(),
-            Err(reason) => Some(refused(reason)),
-        }));
-    }
-    shared.write_through().await?;
-    Ok(AddAccountsResponse { reports })
-}
+/// Longer is no note.
+const NOTE_BYTES: usize = 2000;
 
 /// Removes accounts by id or by token.
 pub(super) async fn remove(shared: Arc<Shared>, names: Vec<String>) -> Result<RemoveAccountsResponse> {
@@ -56,43 +34,104 @@ pub(super) async fn remove(shared: Arc<Shared>, names: Vec<String>) -> Result<Re
 /// Ends blocking states of the named accounts, or of all.
 pub(super) async fn clear(shared: Arc<Shared>, names: Vec<String>) -> Result<ClearAccountsResponse> {
     let cleared = shared.update(|pool, now| {
-        let ids: Vec<Uuid> = if names.is_empty() {
-            pool.accounts().map(|account| account.stored.id).collect()
-        } else {
-            names.iter().filter_map(|name| find(pool, name)).map(|account| account.stored.id).collect()
-        };
+        let (ids, _) = named(pool, &names);
         ids.into_iter().filter(|id| pool.clear(*id, now)).count()
     });
     shared.write_through().await?;
     Ok(ClearAccountsResponse { cleared: u32::try_from(cleared).unwrap_or(u32::MAX) })
 }
 
-fn candidate(account: NewAccount, now: i64) -> Result<Candidate, String> {
-    let tier = tier(account.tier)?;
-    let token = normalise(&account.token)?;
-    let mut row = StoredAccount::new(Uuid::now_v7(), token, tier.unwrap_or(Tier::Basic), now);
-    row.note = account.note;
-    Ok(Candidate { row, tier })
-}
-
-async fn insert(shared: &Arc<Shared>, candidates: &[&Candidate]) -> Result<Vec<AddReport>> {
-    let rows: Vec<StoredAccount> = candidates.iter().map(|candidate| candidate.row.clone()).collect();
-    let inserted = shared.insert(&rows).await?;
-    let reports = candidates.iter().zip(inserted).map(|(candidate, inserted)| {
-        let (result, id) = match inserted {
-            Inserted::Added(account) => (AddResult::Added, account.id),
-            Inserted::Known(account) => (AddResult::Merged, account.id),
-        };
-        if result == AddResult::Merged {
-            shared.update(|pool, now| pool.amend(id, candidate.tier, &candidate.row.note, now));
+/// Changes what is said of accounts, each by itself.
+pub(super) async fn change(
+    shared: Arc<Shared>,
+    request: ChangeAccountsRequest,
+) -> Result<ChangeAccountsResponse> {
+    let mut answer = ChangeAccountsResponse::default();
+    if request.accounts.is_empty() {
+        return Err(Error::invalid("accounts", "no account is named"));
+    }
+    let change = change_of(&request)?;
+    let (ids, unknown) = shared.with(|pool, _| named(pool, &request.accounts));
+    answer.unknown = unknown;
+    for id in ids {
+        if shared.change(id, &change).await? {
+            answer.changed += 1;
+        } else {
+            answer.unknown.push(id.to_string());
         }
-        AddReport { result: result.into(), account_id: id.to_string(), reason: String::new() }
-    });
-    Ok(reports.collect())
+    }
+    Ok(answer)
 }
 
-fn refused(reason: &str) -> AddReport {
-    AddReport { result: AddResult::Refused.into(), account_id: String::new(), reason: reason.to_owned() }
+/// Full tokens of the named accounts, or of all, in batches.
+pub(super) fn export(shared: &Arc<Shared>, names: &[String]) -> Result<Vec<ExportBatch>> {
+    const BATCH: usize = 500;
+    let (accounts, unknown) = shared.with(|pool, _| {
+        let (ids, unknown) = named(pool, names);
+        let accounts: Vec<_> = ids.into_iter().filter_map(|id| pool.stored(id)).map(exported).collect();
+        (accounts, unknown)
+    });
+    if !unknown.is_empty() {
+        let text = format!("no such account: {}", unknown.join(", "));
+        return Err(Error::new(grok2api_proto::Kind::NotFound, "account_not_found", text).at("accounts"));
+    }
+    let mut accounts = accounts.into_iter().peekable();
+    let batches = std::iter::from_fn(|| {
+        accounts.peek()?;
+        Some(ExportBatch { accounts: accounts.by_ref().take(BATCH).collect() })
+    });
+    Ok(batches.collect())
+}
+
+/// The ids of the named accounts in the order of the names, or all in the order of their creation; and what names
+/// none, masked.
+pub(super) fn named(pool: &Pool, names: &[String]) -> (Vec<Uuid>, Vec<String>) {
+    if names.is_empty() {
+        let mut ids: Vec<Uuid> = pool.accounts().map(|account| account.stored.id).collect();
+        ids.sort_unstable();
+        return (ids, Vec::new());
+    }
+    let (mut ids, mut unknown) = (Vec::new(), Vec::new());
+    for name in names {
+        match find(pool, name) {
+            Some(account) => ids.push(account.stored.id),
+            None => unknown.push(mask(name)),
+        }
+    }
+    (ids, unknown)
+}
+
+fn exported(row: &StoredAccount) -> ExportedAccount {
+    ExportedAccount {
+        token: row.token.expose().to_owned(),
+        tier: view::tier(row.tier).into(),
+        note: row.note.clone(),
+        tags: row.tags.iter().cloned().collect(),
+        priority: row.priority,
+        disabled: !row.enabled,
+        created_at: row.created_at,
+    }
+}
+
+/// The change a request asks for, once it is known to be right.
+fn change_of(request: &ChangeAccountsRequest) -> Result<impl Fn(&mut StoredAccount) + Send + Sync> {
+    let tier = tier(request.tier).map_err(|text| Error::invalid("tier", text))?;
+    let add = import::tags(request.add_tags.clone()).map_err(|text| Error::invalid("add_tags", text))?;
+    if request.note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES) {
+        return Err(Error::invalid("note", format!("a note has at most {NOTE_BYTES} bytes")));
+    }
+    let (note, priority, enabled) = (request.note.clone(), request.priority, request.enabled);
+    let remove = request.remove_tags.clone();
+    Ok(move |row: &mut StoredAccount| {
+        row.tier = tier.unwrap_or(row.tier);
+        row.priority = priority.unwrap_or(row.priority);
+        row.enabled = enabled.unwrap_or(row.enabled);
+        if let Some(note) = &note {
+            row.note.clone_from(note);
+        }
+        row.tags.retain(|tag| !remove.contains(tag));
+        row.tags.extend(add.iter().cloned());
+    })
 }
 
 fn find<'a>(pool: &'a Pool, name: &str) -> Option<&'a Account> {

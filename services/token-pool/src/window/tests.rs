@@ -12,7 +12,7 @@ fn reading(remaining: u32) -> Reading {
 /// Read once, with nothing in flight.
 fn known(remaining: u32) -> Window {
     let mut window = Window::default();
-    window.observe(reading(remaining), window.mark(), NOW);
+    window.observe(reading(remaining), window.mark(), NOW).unwrap();
     window
 }
 
@@ -59,12 +59,12 @@ fn a_reading_is_taken_as_if_it_had_counted_nothing_in_flight(
     let mark = window.mark();
     window.refund(spent_meanwhile);
     window.spend(spent_meanwhile, NOW);
-    window.observe(reading(50), mark, NOW);
+    window.observe(reading(50), mark, NOW).unwrap();
     assert_eq!(window.available(), Some(available));
     assert!(!window.wants_reading() || reserved == 0, "not before what is in flight has ended");
     window.refund(reserved);
     assert_eq!(window.wants_reading(), doubtful);
-    window.observe(reading(50), window.mark(), NOW);
+    window.observe(reading(50), window.mark(), NOW).unwrap();
     assert_eq!((window.available(), window.wants_reading()), (Some(50), false));
 }
 
@@ -78,7 +78,7 @@ fn a_reading_is_taken_as_if_it_had_counted_nothing_in_flight(
 fn the_reset_is_our_own_estimate(#[case] remaining: u32, #[case] before: i64, #[case] after: i64) {
     let mut window = known(70);
     window.reset_at = before;
-    window.observe(reading(remaining), window.mark(), NOW);
+    window.observe(reading(remaining), window.mark(), NOW).unwrap();
     assert_eq!(window.reset_at, after);
 }
 
@@ -86,7 +86,7 @@ fn the_reset_is_our_own_estimate(#[case] remaining: u32, #[case] before: i64, #[
 fn a_closure_ends_by_itself_and_leaves_the_ledger_alone() {
     let mut window = known(80);
     window.close(NOW + HOUR, false);
-    window.observe(reading(30), window.mark(), NOW);
+    window.observe(reading(30), window.mark(), NOW).unwrap();
     assert_eq!(window.closed_until, NOW + HOUR, "the upstream's own word holds");
     assert!(!window.roll(NOW + HOUR));
     assert_eq!((window.closed_until, window.remaining), (0, Some(30)));
@@ -96,9 +96,9 @@ fn a_closure_ends_by_itself_and_leaves_the_ledger_alone() {
 fn a_guessed_closure_is_shortened_when_the_upstream_reports_units() {
     let mut window = known(80);
     window.close(NOW + HOUR, true);
-    window.observe(reading(0), window.mark(), NOW);
+    window.observe(reading(0), window.mark(), NOW).unwrap();
     assert_eq!(window.closed_until, NOW + HOUR);
-    window.observe(reading(30), window.mark(), NOW);
+    window.observe(reading(30), window.mark(), NOW).unwrap();
     assert_eq!(window.closed_until, NOW + BURST_PAUSE_MS);
 }
 
@@ -111,7 +111,7 @@ fn a_nearly_empty_window_is_looked_at_again_before_its_estimated_reset() {
     assert_eq!(window.next_change(), Some(NOW + RECHECK_MS));
     assert!(window.roll(NOW + RECHECK_MS));
     assert_eq!(window.remaining, Some(3), "nothing is taken for granted");
-    window.observe(reading(80), window.mark(), NOW + RECHECK_MS);
+    window.observe(reading(80), window.mark(), NOW + RECHECK_MS).unwrap();
     assert_eq!(window.next_change(), None);
 }
 
@@ -129,4 +129,17 @@ fn what_is_kept_counts_reserved_units_as_spent() {
     alive.adopt(&stored);
     assert_eq!((alive.available(), alive.remaining), (Some(76), Some(80)));
     assert_eq!(alive.stored(), stored);
+}
+
+#[test]
+fn a_window_that_has_shrunk_beyond_belief_is_believed_the_second_time() {
+    let mut window = known(80);
+    let eight = Reading { total: 8, remaining: 8, length_ms: HOUR };
+    let doubt = window.observe(eight, window.mark(), NOW).unwrap_err();
+    assert!(doubt.contains("8 units in all, 80 before"), "{doubt}");
+    assert_eq!((window.total, window.remaining), (Some(80), Some(80)), "the ledger stands");
+    window.observe(reading(70), window.mark(), NOW).unwrap();
+    assert!(window.observe(eight, window.mark(), NOW).is_err(), "what stands between forgets it");
+    window.observe(eight, window.mark(), NOW).unwrap();
+    assert_eq!((window.total, window.remaining), (Some(8), Some(8)));
 }

@@ -12,22 +12,6 @@ use grok2api_proto::{
 
 use crate::support::{Started, lease, new_account, settle};
 
-/// Makes a module per function, with a test per way to reach the service.
-macro_rules! three_ways {
-    ($($name:ident),* $(,)?) => { $(
-        mod $name {
-            #[rstest::rstest]
-            #[case::direct(grok2api_testkit::Reach::Direct)]
-            #[case::wired(grok2api_testkit::Reach::Wired)]
-            #[case::tcp(grok2api_testkit::Reach::Tcp)]
-            #[tokio::test]
-            async fn by(#[case] how: grok2api_testkit::Reach) {
-                super::$name(&super::Started::reached(how).await).await;
-            }
-        }
-    )* };
-}
-
 three_ways! {
     accounts_are_added_merged_and_refused_line_by_line,
     a_known_token_takes_the_tier_and_note_that_are_given,

@@ -2,8 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[macro_use]
+mod three_ways;
+
 mod contract;
 mod crowd;
+mod import;
+mod operator;
 mod processes;
 mod refresh;
 mod support;

@@ -2,20 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::TryStreamExt as _;
 use grok2api_kit::{
     egress::{Endpoints, Gateway},
     lifecycle::Tasks,
     runtime::Runtime,
     settings::Settings,
 };
-use grok2api_proto::pool::{Account, AddAccountsRequest, Outcome, Status, Tier, Window, WindowSource};
-use grok2api_testkit::runtime_config;
+use grok2api_proto::pool::{
+    Account, AddAccountsRequest, Outcome, RefreshAccountsRequest, RefreshReport, RefreshResult, Status, Tier,
+    Window, WindowSource,
+};
+use grok2api_testkit::{Reach, runtime_config};
 use grok2api_upstream_sim::{AccountPatch, Pool, Sim, SimConfig, WindowPatch};
 use tokio::net::TcpListener;
 
 use crate::support::{NOW, Started, lease, new_account, settle};
 
 async fn upstream() -> (Sim, Started) {
+    upstream_by(Reach::Direct).await
+}
+
+async fn upstream_by(how: Reach) -> (Sim, Started) {
     let tasks = Tasks::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sim = grok2api_upstream_sim::start(listener, SimConfig::default(), &tasks).await.unwrap();
@@ -26,7 +34,7 @@ async fn upstream() -> (Sim, Started) {
     let config = runtime_config();
     let egress = Gateway::new(Endpoints::from(&settings.upstream), Runtime::fixed(config.clone()));
     let started = Started::with(Arc::new(tempfile::tempdir().unwrap()), config, Some(egress)).await;
-    (sim, started)
+    (sim, started.by(how).await)
 }
 
 fn has(window: &Window, total: u32, remaining: u32) -> bool {
@@ -108,4 +116,71 @@ async fn trouble_on_the_way_blames_nobody_and_is_tried_again_later() {
         };
         assert_eq!(started.until(passes).await[0].status(), Status::Active, "{fault}");
     }
+}
+
+async fn refresh(started: &Started, accounts: &[&str]) -> Vec<RefreshReport> {
+    let accounts = accounts.iter().map(|name| (*name).to_owned()).collect();
+    let steps = started.pool.refresh_accounts(RefreshAccountsRequest { accounts }).await.unwrap();
+    let steps: Vec<_> = steps.try_collect().await.unwrap();
+    let last = steps.last().unwrap();
+    assert_eq!((steps[0].done, last.done), (steps[0].reports.len() as u32, last.total));
+    steps.into_iter().flat_map(|step| step.reports).collect()
+}
+
+#[rstest::rstest]
+#[tokio::test]
+async fn one_some_or_all_are_refreshed_with_progress(
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let (sim, started) = upstream_by(how).await;
+    let added = started.add(&["sim-basic-0001", "sim-basic-0002"]).await;
+    started.until(|all| all.iter().all(|account| has(&account.windows[0], 80, 80))).await;
+    sim.set_account("sim-basic-0001", &left(Pool::Credits, 7));
+    sim.set_account("sim-basic-0002", &faulty("500"));
+    let reports = refresh(&started, &["sso=sim-basic-0001", "sim-basic-0009"]).await;
+    assert_eq!(reports[0].reason, "no such account: sim-…0009");
+    assert_eq!((reports[1].result(), &reports[1].account_id), (RefreshResult::Read, &added[0].account_id));
+    assert!(has(&started.list().await[0].windows[0], 80, 7));
+    let reports = refresh(&started, &[]).await;
+    let failed = reports.iter().find(|report| report.account_id == added[1].account_id).unwrap();
+    assert_eq!((reports.len(), failed.result()), (2, RefreshResult::Failed));
+    assert!(failed.reason.contains("500"), "{failed:?}");
+    let window = started.list().await.remove(1).windows.remove(0);
+    assert!(has(&window, 80, 80) && window.read_error.contains("500"), "what was known stays: {window:?}");
+}
+
+#[tokio::test]
+async fn two_tokens_of_one_user_become_one_account() {
+    let (sim, started) = upstream().await;
+    let added = started.add(&["sim-basic-0001", "sim-basic-0002"]).await;
+    let users = |all: &[Account]| all.iter().all(|account| !account.user_id.is_empty());
+    let listed = started.until(users).await;
+    assert_ne!(listed[0].user_id, listed[1].user_id);
+    let user = sim.account("sim-basic-0001").unwrap().user_id.to_string();
+    assert_eq!(listed[0].user_id, user);
+    // The simulator gives every token a user of its own: the other account is told to be the first one's.
+    let mut row = started
+        .accounts
+        .load_all()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|row| row.user_id.as_ref() != Some(&user));
+    let row = row.as_mut().unwrap();
+    (row.user_id, row.created_at) = (None, NOW);
+    row.tags.insert("kept".into());
+    let other = grok2api_storage::accounts::StoredAccount { user_id: Some(user.clone()), ..row.clone() };
+    started.accounts.update(&other).await.unwrap();
+    started.until(|all| all.iter().all(|account| account.user_id == user)).await;
+    let mut first = started.accounts.get(added[0].account_id.parse().unwrap()).await.unwrap().unwrap();
+    first.user_id = None;
+    started.accounts.update(&first).await.unwrap();
+    started.until(|all| all[0].user_id.is_empty()).await;
+    let reports = refresh(&started, &[]).await;
+    let gone: Vec<_> = reports.iter().filter(|report| report.result() == RefreshResult::Gone).collect();
+    assert_eq!(gone.len(), 1, "{reports:?}");
+    assert!(gone[0].reason.contains("same upstream user as"), "{gone:?}");
+    let listed = started.list().await;
+    assert_eq!((listed.len(), listed[0].user_id.as_str()), (1, user.as_str()));
+    assert_eq!(listed[0].tags, ["kept"], "what was said of either is said of the one that is kept");
 }

@@ -36,9 +36,12 @@ impl Started {
     }
 
     pub(crate) async fn reached(how: Reach) -> Self {
-        let mut started = Self::new().await;
-        started.pool = reach(how, started.pool, pool::server, pool::client, &started.tasks).await;
-        started
+        Self::new().await.by(how).await
+    }
+
+    pub(crate) async fn by(mut self, how: Reach) -> Self {
+        self.pool = reach(how, self.pool, pool::server, pool::client, &self.tasks).await;
+        self
     }
 
     pub(crate) async fn with(dir: Arc<TempDir>, config: RuntimeConfig, egress: Option<Gateway>) -> Self {
@@ -96,7 +99,7 @@ pub(crate) fn lease(cost: u32) -> LeaseRequest {
         rate_limit_name: "grok-3".into(),
         cost,
         minimum_tier: Tier::Basic.into(),
-        exclude_accounts: Vec::new(),
+        ..LeaseRequest::default()
     }
 }
 

@@ -31,6 +31,7 @@ const ANTI_BOT: Reply =
     Reply::json(403, r#"{"error":{"code":7,"message":"Request rejected by anti-bot rules."}}"#);
 const EMPTY_403: Reply = Reply::html(403, "");
 const MODERATED: Reply = Reply::json(403, r#"{"error":{"code":"content-moderated","message":"rejected"}}"#);
+const REJECTED: Reply = Reply::json(403, r#"{"message":"temporary rejection"}"#);
 const INTERNAL: Reply = Reply::json(500, r#"{"code":13,"message":"internal error","details":[]}"#);
 const BAD_GATEWAY: Reply =
     Reply::html(502, "<!doctype html><title>502 Bad Gateway</title><h1>Bad gateway</h1>");
@@ -45,6 +46,7 @@ static FAULTS: &[Fault] = &[
     refuse("403-html", JUST_A_MOMENT, "403 with the challenge page"),
     refuse("403-empty", EMPTY_403, "403 without a body"),
     refuse("403-moderation", MODERATED, "403 JSON: this request is refused"),
+    refuse("403-unknown", REJECTED, "403 JSON that explains nothing"),
     refuse("429", TOO_MANY, "429 JSON, no Retry-After"),
     row("429+Retry-After", ANY, Effect::RefuseUntil(TOO_MANY), "429 JSON with Retry-After: N").number(5),
     refuse("500", INTERNAL, "500 JSON"),

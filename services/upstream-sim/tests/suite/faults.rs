@@ -61,6 +61,7 @@ async fn refuses(bench: &Bench, fault: &Fault) {
         "403-html" => (true, "Just a moment..."),
         "403-empty" => (true, ""),
         "403-moderation" => (false, "content-moderated"),
+        "403-unknown" => (false, "temporary rejection"),
         "429" | "429+Retry-After" => (false, "Too many requests"),
         "500" => (false, "internal error"),
         "502-html" => (true, "502 Bad Gateway"),

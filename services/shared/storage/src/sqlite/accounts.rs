@@ -104,6 +104,14 @@ impl Accounts for SqliteAccounts {
         write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
+
+    async fn purge(&self, removed_before_ms: i64) -> Result<u64> {
+        let done = sqlx::query("DELETE FROM accounts WHERE deleted_at < ?")
+            .bind(removed_before_ms)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected())
+    }
 }
 
 impl SqliteAccounts {
@@ -150,8 +158,8 @@ impl SqliteAccounts {
         let (status, status_at, cause) = status_columns(&account.status);
         sqlx::query(
             "INSERT INTO accounts (id, token_hash, sealed_token, tier, status, status_at, status_cause, enabled,
-             note, user_id, windows, created_at, last_used_at, deleted_at, version, changed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+             note, tags, priority, user_id, windows, failures, created_at, last_used_at, deleted_at, version, changed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
         )
         .bind(&account.id.as_bytes()[..])
         .bind(&account.token.digest()[..])
@@ -162,8 +170,11 @@ impl SqliteAccounts {
         .bind(cause)
         .bind(account.enabled)
         .bind(&account.note)
+        .bind(json_column(account, &account.tags)?)
+        .bind(account.priority)
         .bind(&account.user_id)
-        .bind(windows_column(account)?)
+        .bind(json_column(account, &account.windows)?)
+        .bind(json_column(account, &account.failures)?)
         .bind(account.created_at)
         .bind(account.last_used_at)
         .bind(account.deleted_at)
@@ -182,7 +193,6 @@ impl SqliteAccounts {
         let token = self.sealer.open(id.as_bytes(), &sealed).map_err(|error| wrong(error.to_string()))?;
         let token = String::from_utf8(token).map_err(|_| wrong("the token is no text".into()))?;
         let tier: String = row.try_get("tier")?;
-        let windows: String = row.try_get("windows")?;
         let version: i64 = row.try_get("version")?;
         let status: String = row.try_get("status")?;
         Ok(StoredAccount {
@@ -194,7 +204,10 @@ impl SqliteAccounts {
             note: row.try_get("note")?,
             enabled: row.try_get("enabled")?,
             user_id: row.try_get("user_id")?,
-            windows: serde_json::from_str(&windows).map_err(|error| wrong(format!("windows: {error}")))?,
+            tags: json_of(row, "tags", wrong)?,
+            priority: row.try_get("priority")?,
+            windows: json_of(row, "windows", wrong)?,
+            failures: json_of(row, "failures", wrong)?,
             created_at: row.try_get("created_at")?,
             last_used_at: row.try_get("last_used_at")?,
             deleted_at: row.try_get("deleted_at")?,
@@ -213,7 +226,7 @@ async fn overwrite(
     let (status, status_at, cause) = status_columns(&account.status);
     let version: Option<(i64,)> = sqlx::query_as(
         "UPDATE accounts SET tier = ?, status = ?, status_at = ?, status_cause = ?, enabled = ?, note = ?,
-         user_id = ?, windows = ?, last_used_at = ?, deleted_at = ?, version = version + 1, changed = ?
+         tags = ?, priority = ?, user_id = ?, windows = ?, failures = ?, last_used_at = ?, deleted_at = ?, version = version + 1, changed = ?
          WHERE id = ? AND version = ? RETURNING version",
     )
     .bind(account.tier.name())
@@ -222,8 +235,11 @@ async fn overwrite(
     .bind(cause)
     .bind(account.enabled)
     .bind(&account.note)
+    .bind(json_column(account, &account.tags)?)
+    .bind(account.priority)
     .bind(&account.user_id)
-    .bind(windows_column(account)?)
+    .bind(json_column(account, &account.windows)?)
+    .bind(json_column(account, &account.failures)?)
     .bind(account.last_used_at)
     .bind(account.deleted_at)
     .bind(changed)
@@ -250,8 +266,17 @@ fn status_columns(status: &Status) -> (&'static str, i64, &str) {
     }
 }
 
-fn windows_column(account: &StoredAccount) -> Result<String> {
-    serde_json::to_string(&account.windows).map_err(|error| impossible(account.id.to_string(), error))
+fn json_column(account: &StoredAccount, value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| impossible(account.id.to_string(), error))
+}
+
+fn json_of<T: serde::de::DeserializeOwned>(
+    row: &SqliteRow,
+    column: &str,
+    wrong: impl Fn(String) -> Error,
+) -> Result<T> {
+    let text: String = row.try_get(column)?;
+    serde_json::from_str(&text).map_err(|error| wrong(format!("{column}: {error}")))
 }
 
 fn status_of(name: &str, at: i64, cause: String) -> Result<Status, String> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use grok2api_storage::{
     Error,
-    accounts::{Accounts, Inserted, Status, StoredAccount, StoredWindow, Tier, Token, WindowSource},
+    accounts::{
+        Accounts, Inserted, Status, StoredAccount, StoredFailure, StoredWindow, Tier, Token, WindowSource,
+    },
 };
 use uuid::Uuid;
 
@@ -24,9 +26,17 @@ fn full() -> StoredAccount {
     StoredAccount {
         status: Status::Cooling { until: 9_000, cause: "502 Bad Gateway".into() },
         note: "bought in spring – 密".into(),
+        tags: ["team a".into(), "密".into()].into(),
+        priority: -3,
         enabled: false,
         user_id: Some("u1".into()),
         windows: BTreeMap::from([("normal".into(), window), ("heavy".into(), StoredWindow::default())]),
+        failures: vec![StoredFailure {
+            at: 1_500,
+            outcome: "OUTCOME_UPSTREAM_FAILED".into(),
+            cause: "502".into(),
+            penalised: true,
+        }],
         last_used_at: Some(2_000),
         ..StoredAccount::new(Uuid::now_v7(), Token::new("sim-super-0001"), Tier::Super, 1_000)
     }
@@ -48,6 +58,8 @@ pub(crate) async fn everything_of_an_account_is_kept(one: &dyn Accounts, other: 
         kept.status = status;
         (kept.tier, kept.enabled, kept.last_used_at) = (Tier::Heavy, true, None);
         kept.windows.clear();
+        kept.tags.insert("more".into());
+        (kept.priority, kept.failures) = (7, Vec::new());
         kept.version = one.update(&kept).await.unwrap();
         assert_eq!(other.get(kept.id).await.unwrap(), Some(kept.clone()));
     }
@@ -75,6 +87,17 @@ pub(crate) async fn a_removed_account_is_not_loaded_and_comes_back_under_its_id(
     let Inserted::Added(back) = other.insert(&[fresh]).await.unwrap().remove(0) else { panic!("not added") };
     assert_eq!((back.id, back.deleted_at, &back.status), (known.id, None, &Status::Active));
     assert_eq!(one.load_all().await.unwrap(), [back]);
+}
+
+pub(crate) async fn what_was_removed_long_ago_is_forgotten(one: &dyn Accounts, other: &dyn Accounts) {
+    let (old, fresh) = (add(one, account(1)).await, add(one, account(2)).await);
+    let kept = add(one, account(3)).await;
+    one.remove(old.id, 1_000).await.unwrap();
+    one.remove(fresh.id, 2_000).await.unwrap();
+    assert_eq!(other.purge(2_000).await.unwrap(), 1);
+    assert_eq!(one.get(old.id).await.unwrap(), None);
+    assert!(one.get(fresh.id).await.unwrap().is_some(), "it may still come back");
+    assert_eq!(one.load_all().await.unwrap(), [kept]);
 }
 
 pub(crate) async fn an_update_of_an_old_version_is_refused(one: &dyn Accounts, other: &dyn Accounts) {

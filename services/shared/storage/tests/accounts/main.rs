@@ -52,6 +52,7 @@ on_sqlite! {
     every_write_is_seen_by_the_other_handle,
     writers_side_by_side_lose_nothing,
     unknown_ids_are_nobody,
+    what_was_removed_long_ago_is_forgotten,
 }
 
 #[tokio::test]
@@ -123,6 +124,8 @@ async fn no_token_stands_in_the_file() {
 #[case::tier("tier = 'gold'", "unknown tier \"gold\"")]
 #[case::status("status = 'tired'", "unknown status \"tired\"")]
 #[case::windows("windows = '{\"normal\":1}'", "windows:")]
+#[case::tags("tags = 'a'", "tags:")]
+#[case::failures("failures = '[1]'", "failures:")]
 #[case::token("sealed_token = x'00'", "damaged")]
 #[case::swapped("sealed_token = (SELECT sealed FROM seal_check)", "another row")]
 #[tokio::test]

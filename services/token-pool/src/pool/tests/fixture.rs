@@ -7,7 +7,7 @@ use grok2api_storage::accounts::{Status, StoredAccount, StoredWindow, Tier, Toke
 use uuid::Uuid;
 
 use super::super::{Pool, ReadEnd, Settlement, Wanted};
-use crate::window::Window;
+use crate::{account::Account, window::Window};
 
 pub(super) const NOW: i64 = 1_000_000_000;
 const CONCURRENCY: u32 = 2;
@@ -51,7 +51,10 @@ pub(super) fn wanted(cost: u32) -> Wanted {
         rate_limit_name: "grok-3".into(),
         cost,
         minimum_tier: Tier::Basic,
+        tags: Vec::new(),
         exclude: Vec::new(),
+        affinity: None,
+        begins: false,
     }
 }
 
@@ -73,9 +76,13 @@ impl Fixture {
 
     /// The lease, or the code of the refusal.
     pub(super) fn lease(&mut self, wanted: &Wanted) -> Result<Leased, String> {
+        self.lease_with(wanted, false)
+    }
+
+    pub(super) fn lease_with(&mut self, wanted: &Wanted, patient: bool) -> Result<Leased, String> {
         self.leases += 1;
         let id = Uuid::from_u128(self.leases);
-        match self.pool.lease(wanted, id, self.now) {
+        match self.pool.lease(wanted, id, patient, self.now) {
             Ok((account, _)) => Ok(Leased { id, account: account.stored.id.as_u128() }),
             Err(refusal) => Err(refusal.error(self.now).code.into_owned()),
         }
@@ -92,15 +99,18 @@ impl Fixture {
         job.target.0.as_u128()
     }
 
+    pub(super) fn account(&self, number: u128) -> &Account {
+        self.pool.find(Some(Uuid::from_u128(number)), None).expect("an account")
+    }
+
     pub(super) fn window(&self, number: u128) -> Window {
-        let account = self.pool.find(Some(Uuid::from_u128(number)), None).expect("an account");
-        account.window(self.pool.classes.ids().next().expect("normal")).clone()
+        self.account(number).window(self.pool.classes.ids().next().expect("normal")).clone()
     }
 
     /// What keeps an account from serving `normal`, in words.
     pub(super) fn state(&mut self, number: u128) -> String {
         self.pool.advance(self.now);
-        let status = self.pool.find(Some(Uuid::from_u128(number)), None).expect("an account").status.clone();
+        let status = self.account(number).status.clone();
         let closed = self.window(number).closed_until;
         match status {
             Status::Cooling { until, .. } => format!("cooling {} s", (until - self.now) / 1000),

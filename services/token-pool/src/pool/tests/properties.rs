@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use grok2api_proto::pool::Outcome;
-use grok2api_storage::accounts::Tier;
+use grok2api_storage::accounts::{StoredAccount, Tier};
 use proptest::{collection::vec, prelude::*};
 
 use super::{
-    super::{ReadEnd, ReadJob, Settlement},
+    super::{ReadEnd, ReadJob, Settlement, Wanted},
     fixture::{Fixture, Leased, failed, stored, wanted, window},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 };
 
 const ACCOUNTS: u128 = 3;
+const TAGS: [&str; 2] = ["a", "b"];
 const TOTAL: u32 = 80;
 const LENGTH_MS: i64 = 3_600_000;
 /// Short enough that 150 steps stay within one window.
@@ -26,6 +27,8 @@ const SHORT_MS: i64 = LENGTH_MS / 160;
 enum Step {
     Lease {
         cost: u32,
+        /// Of `TAGS`; beyond them, no tag is asked for.
+        tag: usize,
     },
     /// The upstream takes the request of the n-th lease alive.
     Accept(usize),
@@ -41,17 +44,22 @@ enum Step {
     Pass {
         ms: i64,
     },
+    /// The process dies; of what it had sent, the upstream has taken the requests of this mask.
+    Crash {
+        taken: u8,
+    },
 }
 
 fn step(longest_ms: i64) -> impl Strategy<Value = Step> {
     let outcome = (1..=10).prop_map(|number| Outcome::try_from(number).unwrap());
     prop_oneof![
-        6 => (1..=4u32).prop_map(|cost| Step::Lease { cost }),
+        6 => (1..=4u32, 0..4usize).prop_map(|(cost, tag)| Step::Lease { cost, tag }),
         5 => (0..8usize).prop_map(Step::Accept),
         5 => (0..8usize, outcome).prop_map(|(lease, outcome)| Step::Settle { lease, outcome }),
         1 => Just(Step::BeginRead),
         2 => (0..2usize, prop::bool::weighted(0.2)).prop_map(|(read, fails)| Step::EndRead { read, fails }),
         2 => (0..longest_ms).prop_map(|ms| Step::Pass { ms }),
+        1 => any::<u8>().prop_map(|taken| Step::Crash { taken }),
     ]
 }
 
@@ -65,18 +73,27 @@ struct World {
 
 impl World {
     fn new(units: [u32; ACCOUNTS as usize]) -> Self {
-        let rows =
-            (1..=ACCOUNTS).zip(units).map(|(number, units)| stored(number, Tier::Basic, Some(window(units))));
+        let rows = (1..=ACCOUNTS).zip(units).map(|(number, units)| StoredAccount {
+            tags: TAGS[..(number % 3) as usize].iter().map(|tag| (*tag).to_owned()).collect(),
+            priority: i32::from(number == 2),
+            ..stored(number, Tier::Basic, Some(window(units)))
+        });
         let fixture = Fixture::new(rows);
         Self { fixture, left: (1..=ACCOUNTS).zip(units).collect(), leases: Vec::new(), reads: Vec::new() }
     }
 
     fn take(&mut self, step: &Step) {
         match *step {
-            Step::Lease { cost } => {
-                let request = Request { cost, ..request(&mut self.fixture) };
+            Step::Lease { cost, tag } => {
+                let tags: Vec<String> = TAGS.get(tag).map(|tag| (*tag).to_owned()).into_iter().collect();
+                let request = Request { cost, tags: &tags, ..request(&mut self.fixture) };
                 let best = best(&self.fixture, &request);
-                let lease = self.fixture.lease(&wanted(cost)).ok();
+                let wanted = Wanted { tags: tags.clone(), ..wanted(cost) };
+                let explained = self.fixture.pool.explain(&wanted, self.fixture.now);
+                let first = explained.verdicts.iter().find(|(_, verdict)| verdict.is_ok());
+                let first = first.map(|(account, _)| account.stored.id.as_u128());
+                assert_eq!(first, best, "the explanation names the best account");
+                let lease = self.fixture.lease(&wanted).ok();
                 assert_eq!(
                     lease.as_ref().map(|lease| lease.account),
                     best,
@@ -98,12 +115,27 @@ impl World {
             Step::EndRead { read, fails } if read < self.reads.len() => {
                 let (job, seen) = self.reads.swap_remove(read);
                 let reading = Reading { total: TOTAL, remaining: seen, length_ms: LENGTH_MS };
-                let end = if fails { ReadEnd::Nothing } else { ReadEnd::Reading(reading) };
+                let end = if fails { ReadEnd::Failed("502".into()) } else { ReadEnd::Reading(reading) };
                 self.fixture.pool.read_done(&job, end, self.fixture.now);
             }
             Step::Pass { ms } => self.fixture.now += ms,
+            Step::Crash { taken } => self.crash(taken),
             Step::Settle { .. } | Step::EndRead { .. } => {}
         }
+    }
+
+    /// Another process takes over from what was written.
+    fn crash(&mut self, taken: u8) {
+        for index in (0..self.leases.len()).filter(|index| taken >> (index % 8) & 1 == 1) {
+            self.accept(index);
+        }
+        self.leases.clear();
+        self.reads.clear();
+        let pool = &self.fixture.pool;
+        let rows: Vec<_> = pool.accounts().filter_map(|account| pool.row(account.stored.id)).collect();
+        let now = self.fixture.now;
+        self.fixture = Fixture::new(rows);
+        self.fixture.now = now;
     }
 
     /// The upstream's own rule: a request it accepts is paid for at once.
@@ -154,7 +186,7 @@ impl World {
 fn request(fixture: &mut Fixture) -> Request<'static> {
     fixture.pool.advance(fixture.now);
     let class = fixture.pool.classes.ids().next().unwrap();
-    Request { class, cost: 1, minimum_tier: Tier::Basic, exclude: &[], concurrency: 2 }
+    Request { class, cost: 1, minimum_tier: Tier::Basic, tags: &[], exclude: &[], concurrency: 2 }
 }
 
 /// The plain meaning of "best": all who may serve, in order, the first.

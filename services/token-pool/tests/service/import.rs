@@ -1,0 +1,144 @@
+//! Accounts that come and go in bulk.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use grok2api_proto::{
+    Kind,
+    pool::{
+        AddResult, ExportAccountsRequest, ExportedAccount, ImportAccountsRequest, ImportFormat,
+        ImportProgress, ImportReport, RemoveAccountsRequest, Tier,
+    },
+};
+
+use crate::support::Started;
+
+three_ways! {
+    a_text_is_imported_with_a_report_per_line,
+    known_accounts_are_united_with_what_is_said_of_them,
+    ten_thousand_lines_are_imported_in_one_call,
+    the_seeds_file_is_understood,
+    a_text_without_entries_is_done_at_once,
+    what_cannot_be_imported_is_refused_as_a_whole,
+    an_export_gives_everything_back,
+    a_removed_account_comes_back_when_it_is_added_again,
+}
+
+async fn import(started: &Started, request: ImportAccountsRequest) -> Vec<ImportProgress> {
+    started.pool.import_accounts(request).await.unwrap().try_collect().await.unwrap()
+}
+
+fn text(text: &str) -> ImportAccountsRequest {
+    ImportAccountsRequest { text: text.into(), ..ImportAccountsRequest::default() }
+}
+
+async fn reports(started: &Started, request: ImportAccountsRequest) -> Vec<ImportReport> {
+    import(started, request).await.into_iter().flat_map(|progress| progress.reports).collect()
+}
+
+async fn export(started: &Started, accounts: &[&str]) -> Vec<ExportedAccount> {
+    let accounts = accounts.iter().map(|name| (*name).to_owned()).collect();
+    let request = ExportAccountsRequest { accounts, requested_by: "a test".into() };
+    let batches: Vec<_> = started.pool.export_accounts(request).await.unwrap().try_collect().await.unwrap();
+    batches.into_iter().flat_map(|batch| batch.accounts).collect()
+}
+
+async fn a_text_is_imported_with_a_report_per_line(started: &Started) {
+    let given = "# mine\nsso=sim-basic-0001\n\nsim-super-0002,super,bought\nabc\nsim-basic-0001\n";
+    let reports = reports(started, text(given)).await;
+    let said: Vec<_> = reports
+        .iter()
+        .map(|report| (report.line, report.masked_token.as_str(), report.result(), report.reason.as_str()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (2, "sim-…0001", AddResult::Added, ""),
+            (4, "sim-…0002", AddResult::Added, ""),
+            (5, "…", AddResult::Refused, "the token is too short"),
+            (6, "sim-…0001", AddResult::Merged, "known already"),
+        ]
+    );
+    assert_eq!(reports[0].account_id, reports[3].account_id);
+    let listed = started.list().await;
+    assert_eq!((listed.len(), listed[1].tier(), listed[1].note.as_str()), (2, Tier::Super, "bought"));
+}
+
+async fn known_accounts_are_united_with_what_is_said_of_them(started: &Started) {
+    let entry = r#"{"token":"sim-basic-0001","tags":["a"],"note":"first","priority":3}"#;
+    reports(started, text(entry)).await;
+    let again = ImportAccountsRequest {
+        tags: vec!["b".into(), "a".into()],
+        tier: Tier::Super.into(),
+        ..text("sim-basic-0001")
+    };
+    assert_eq!(reports(started, again).await[0].result(), AddResult::Merged);
+    reports(started, text("sim-basic-0001")).await;
+    let account = started.list().await.remove(0);
+    assert_eq!(account.tags, ["a", "b"], "no tag is lost");
+    assert_eq!((account.note.as_str(), account.priority, account.tier()), ("first", 3, Tier::Super));
+    let kept = started.accounts.load_all().await.unwrap().remove(0);
+    assert_eq!((kept.tags.len(), kept.priority), (2, 3));
+}
+
+async fn ten_thousand_lines_are_imported_in_one_call(started: &Started) {
+    let mut given: String = (0..10_000).map(|number| format!("sso=sim-basic-{number:05}\n")).collect();
+    given.insert_str(0, "broken line\n");
+    let steps = import(started, text(&given)).await;
+    assert!(steps.len() > 10, "it tells how far it is");
+    assert!(steps.windows(2).all(|pair| pair[0].done < pair[1].done));
+    assert!(steps.iter().all(|step| step.total == 10_001));
+    let all: Vec<_> = steps.iter().flat_map(|step| &step.reports).collect();
+    assert_eq!(all.len(), 10_001);
+    assert_eq!(all.iter().filter(|report| report.result() == AddResult::Added).count(), 10_000);
+    assert_eq!((all[0].line, all[0].result()), (1, AddResult::Refused));
+    assert_eq!(started.list().await.len(), 10_000);
+}
+
+async fn the_seeds_file_is_understood(started: &Started) {
+    let given = r#"{"ssoNormal":{"sim-basic-0001":{"createdTime":1,"remainingQueries":-1,"status":"active"}},
+        "ssoSuper":{"sim-super-0001":{"heavyremainingQueries":-1}}}"#;
+    reports(started, text(given)).await;
+    let tiers: Vec<_> = started.list().await.iter().map(grok2api_proto::pool::Account::tier).collect();
+    assert_eq!(tiers, [Tier::Basic, Tier::Super]);
+}
+
+async fn a_text_without_entries_is_done_at_once(started: &Started) {
+    let steps = import(started, text("# nothing\n")).await;
+    assert_eq!(steps, [ImportProgress::default()]);
+}
+
+async fn what_cannot_be_imported_is_refused_as_a_whole(started: &Started) {
+    let bad_tag = ImportAccountsRequest { tags: vec![String::new()], ..text("sim-basic-0001") };
+    let no_json = ImportAccountsRequest { format: ImportFormat::Json.into(), ..text("sim-basic-0001") };
+    let bad_tier = ImportAccountsRequest { tier: 17, ..text("sim-basic-0001") };
+    for (request, param) in [(bad_tag, "tags"), (no_json, "text"), (bad_tier, "tier")] {
+        let error = started.pool.import_accounts(request).await.err().unwrap();
+        assert_eq!((error.kind, error.param.as_deref()), (Kind::InvalidRequest, Some(param)));
+        assert!(!error.message.contains("sim-basic"), "{error}");
+    }
+    assert!(started.list().await.is_empty());
+}
+
+async fn an_export_gives_everything_back(started: &Started) {
+    let given =
+        r#"{"token":"sim-basic-0001","tags":["a"],"note":"n","priority":-3,"enabled":false,"tier":"heavy"}"#;
+    reports(started, text(&format!("{given}\n\"sim-basic-0002\""))).await;
+    let all = export(started, &[]).await;
+    assert_eq!(all.len(), 2);
+    let one = &all[0];
+    assert_eq!((one.token.as_str(), one.tier(), one.note.as_str()), ("sim-basic-0001", Tier::Heavy, "n"));
+    assert_eq!((one.priority, one.disabled, one.tags.as_slice()), (-3, true, ["a".to_owned()].as_slice()));
+    assert_eq!(export(started, &["sso=sim-basic-0002"]).await.len(), 1);
+    let request = ExportAccountsRequest { accounts: vec!["sim-basic-0003".into()], ..Default::default() };
+    let error = started.pool.export_accounts(request).await.err().unwrap();
+    assert_eq!((error.code.as_ref(), error.kind), ("account_not_found", Kind::NotFound));
+    assert!(error.message.contains("sim-…0003"), "{error}");
+}
+
+async fn a_removed_account_comes_back_when_it_is_added_again(started: &Started) {
+    let id = started.add(&["sim-basic-0001"]).await[0].account_id.clone();
+    let remove = RemoveAccountsRequest { accounts: vec![id.clone()] };
+    started.pool.remove_accounts(remove).await.unwrap();
+    let mut import = started.pool.import_accounts(text("sim-basic-0001")).await.unwrap();
+    let step = import.next().await.unwrap().unwrap();
+    assert_eq!((step.reports[0].result(), &step.reports[0].account_id), (AddResult::Added, &id));
+}

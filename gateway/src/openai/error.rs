@@ -107,7 +107,8 @@ pub fn type_of(kind: Kind) -> &'static str {
 }
 
 /// Only the operator can mend these: asking again does not.
-const NEEDS_THE_OPERATOR: [&str; 3] = ["no_accounts", "no_account_for_tier", "invalid_proxy"];
+const NEEDS_THE_OPERATOR: [&str; 4] =
+    ["no_accounts", "no_account_for_tier", "no_account_for_tags", "invalid_proxy"];
 
 /// Whether the same request may succeed within the wait a client is told.
 fn retry_helps(error: &Error) -> bool {

@@ -70,7 +70,11 @@ pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
 /// Nobody is left to try. A rate limit is best told by the pool, which knows when it ends; any other failure is
 /// the upstream's and must not look like a limit of the client's.
 fn worse(failure: Failure, refusal: grok2api_proto::Error) -> grok2api_proto::Error {
-    if failure.error.kind == Kind::RateLimited { refusal } else { failure.error }
+    if failure.error.kind == Kind::RateLimited && refusal.kind == Kind::RateLimited {
+        refusal
+    } else {
+        failure.error
+    }
 }
 
 fn log(turn: &Turn, attempt: u32, account: &str, failure: &Failure) {

@@ -158,6 +158,20 @@ async fn another_account_takes_over_before_the_first_output() {
 }
 
 #[tokio::test]
+async fn a_limit_of_the_only_account_is_told_as_a_limit_and_its_failure_as_a_failure() {
+    let product = Product::with(Shape::Whole, &["sim-basic-1"]).await;
+    let failed = product.ask("grok-3-fast", "[[sim:fault=500]]x").await;
+    assert_eq!((failed.status, failed.code().as_str()), (502, "upstream_error"));
+    let limited = product.ask("grok-3-fast", "[[sim:fault=429+Retry-After=7]]x").await;
+    assert_eq!((limited.status, limited.json()["error"]["type"].as_str()), (429, Some("rate_limit_error")));
+    assert!((1..=7).contains(&limited.header("retry-after").parse::<u32>().unwrap()));
+    let refused = product.ask("grok-3-fast", "x").await;
+    assert_eq!((refused.status, refused.code().as_str()), (429, "pool_exhausted"));
+    assert!((1..=60).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
+    product.stop().await;
+}
+
+#[tokio::test]
 async fn at_most_three_accounts_are_tried() {
     let product = Product::with(
         Shape::Whole,

@@ -111,7 +111,7 @@ impl Pool {
             let window = slot.account.window_mut(class);
             window.read_error = error.map(String::into_boxed_str);
             if window.read_error.is_none() && window.is_settled() {
-                self.reads.forget(job.target);
+                self.reads.satisfied(job.target);
             }
         }
     }

@@ -87,13 +87,22 @@ impl Reads {
         }
         let wait = FIRST_RETRY_MS.saturating_mul(1 << entry.failures.min(20)).min(LONGEST_RETRY_MS);
         (entry.failures, entry.not_before) = (entry.failures + 1, now + wait);
-        if let Some((urgency, due)) = entry.queued.take() {
+        // What the operator has asked for meanwhile is still to come.
+        if let Some((urgency, due)) = entry.queued.take_if(|(urgency, _)| *urgency != Urgency::Asked) {
             self.queue.remove(&(urgency, due, target));
         }
         self.want(target, Urgency::Idle, now);
     }
 
-    /// Nobody needs the reading any more, or its account is gone.
+    /// All is known of the window: nobody needs another reading, unless the operator has asked for one meanwhile.
+    pub(crate) fn satisfied(&mut self, target: Target) {
+        let queued = self.entries.get(&target).and_then(|entry| entry.queued);
+        if queued.is_none_or(|(urgency, _)| urgency != Urgency::Asked) {
+            self.forget(target);
+        }
+    }
+
+    /// The account is gone.
     pub(crate) fn forget(&mut self, target: Target) {
         if let Some(Entry { queued: Some((urgency, due)), .. }) = self.entries.remove(&target) {
             self.queue.remove(&(urgency, due, target));
@@ -172,6 +181,23 @@ mod tests {
         assert_eq!(begin(&mut reads, 0), BUDGET);
         assert_eq!(begin(&mut reads, MINUTE_MS - 1), 0);
         assert_eq!(begin(&mut reads, MINUTE_MS), BUDGET);
+    }
+
+    #[test]
+    fn what_the_operator_asks_for_during_a_reading_is_read_after_it() {
+        for ok in [true, false] {
+            let mut reads = Reads::default();
+            reads.want(target(1), Urgency::Idle, 0);
+            assert_eq!(take(&mut reads, 0), Some(target(1)));
+            reads.want(target(1), Urgency::Asked, 0);
+            reads.done(target(1), ok, 0);
+            reads.satisfied(target(1));
+            assert_eq!(reads.take(0), Some((target(1), Urgency::Asked)));
+            reads.done(target(1), true, 0);
+            reads.want(target(1), Urgency::Used, 0);
+            reads.satisfied(target(1));
+            assert_eq!(reads.take(0), None, "what nobody waits for is dropped");
+        }
     }
 
     #[test]

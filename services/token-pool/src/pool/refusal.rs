@@ -111,12 +111,13 @@ impl Refusal {
             Some((_, recovering)) => recovering == Recovering::Cooling,
             None => self.exhausted == 0,
         };
-        let (code, text) = if cooling {
-            ("pool_cooling", "every account that could serve is resting after a failure")
+        let (kind, code, text) = if cooling {
+            // The upstream's failures are no limit of the client's.
+            (Kind::Unavailable, "pool_cooling", "every account that could serve is resting after a failure")
         } else {
-            ("pool_exhausted", "the quota of every account that could serve is used up")
+            (Kind::RateLimited, "pool_exhausted", "the quota of every account that could serve is used up")
         };
-        let error = Error::new(Kind::RateLimited, code, text);
+        let error = Error::new(kind, code, text);
         match self.recovery {
             // Rounded up to whole seconds: HTTP knows no smaller, and too early would be refused again.
             Some((at, _)) => {
@@ -153,8 +154,8 @@ mod tests {
     #[case(&[Reason::Excluded, Reason::Disabled], "no_account_left", Kind::Unavailable, None)]
     #[case(&[Reason::Excluded, EXHAUSTED], "pool_exhausted", Kind::RateLimited, Some(60))]
     #[case(&[NEVER, Reason::Invalid], "pool_exhausted", Kind::RateLimited, None)]
-    #[case(&[EXHAUSTED, COOLING], "pool_cooling", Kind::RateLimited, Some(5))]
-    #[case(&[NEVER, COOLING], "pool_cooling", Kind::RateLimited, Some(5))]
+    #[case(&[EXHAUSTED, COOLING], "pool_cooling", Kind::Unavailable, Some(5))]
+    #[case(&[NEVER, COOLING], "pool_cooling", Kind::Unavailable, Some(5))]
     #[case(&[EXHAUSTED, COOLING, Reason::Saturated], "pool_saturated", Kind::Unavailable, Some(1))]
     fn the_reason_and_the_earliest_recovery_are_told(
         #[case] reasons: &[Reason],

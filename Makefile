@@ -30,4 +30,5 @@ fmt: ## format the source
 
 bench: ## the hot paths (criterion)
 	@scripts/setup build
-	cargo bench -p grok2api-server
+	cargo bench -p grok2api-server --bench stream_path
+	cargo bench -p grok2api-token-pool --bench pool

@@ -11,7 +11,8 @@
 //! | `account` | one account: status, windows, strikes; how blame lands on it |
 //! | `eligible`, `order` | the one rule of who may serve, and the one order of trying |
 //! | `policy` | outcome → scope → effect, as a table that fits one screen |
-//! | `pool` | all accounts and leases; an index that finds the best in O(log n); the queue of readings |
+//! | `pool` | all accounts and leases; an index that finds the best in O(log n); conversations; the queue of readings; explanations; events |
+//! | `import` | texts of accounts: lines, JSON, JSON lines, the seed's file |
 //!
 //! Around it: `shared` (one lock, one writer to the store), `service` (validate, ask the pool, map), `housekeeping`
 //! (once a second), `refresh` (true quotas from the upstream).
@@ -25,7 +26,9 @@
 //! - A lease lives 30 s unless it is renewed. The units of an expired one stay spent: whoever held it may have used
 //!   it.
 //! - Every cooldown and closed window has an end. Only "invalid" and "banned" wait for a person.
-//! - One request penalises at most two accounts, and the last usable account is never rested.
+//! - One request penalises at most two accounts, at most half of the pool rests for one kind of failure, and the last
+//!   usable account is never rested.
+//! - What an explanation says is what a lease does: both use the same rule and the same order.
 //!
 //! # Decisions
 //!
@@ -41,6 +44,14 @@
 //! - *The other process wins where it wrote.* The command line and the server share the database. A row that changed
 //!   there is merged field by field against what was last seen: what the other changed is taken over, the rest
 //!   stays as it is here.
+//! - *What the operator says goes to the store first*, what happens by use is written behind. So a change of tier, tags
+//!   or priority is never lost to another process, and a lease never waits for the store.
+//! - *A window that is not full is read once it is used after a start*: whoever wrote it may have died before its last
+//!   units were written.
+//! - *The first turn of a conversation binds, the later ones follow.* Requests that merely begin alike would otherwise
+//!   all meet on one account.
+//! - *The capacity wait, the budget of readings and the shares of the firewall are constants* in `service`,
+//!   `pool::reads` and `policy`.
 //! - *A refusal looks at every account* to name the reason and the earliest recovery. Only a pool that cannot serve
 //!   pays for that.
 

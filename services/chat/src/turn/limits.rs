@@ -1,10 +1,13 @@
-//! The three stream timeouts, in force while the upstream is silent too. Any byte counts as a sign of life.
+//! The three stream timeouts, in force while the upstream is silent too. Any byte counts as a sign of life, but an
+//! upstream that only keeps the connection warm is given up after three gaps without anything to tell.
 
 use grok2api_proto::config::RuntimeConfig;
 use tokio::time::{Duration, Instant};
 
 use crate::grok::failure::Failure;
 
+/// Hidden lines and keep-alives count for so long.
+const MEANINGLESS_GAPS: u32 = 3;
 /// After the finished message only decoration comes.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -16,6 +19,8 @@ pub(super) struct Limits {
     total_seconds: u32,
     /// When the first response must be there; gone once it is.
     first: Option<Instant>,
+    /// When the stream last brought something to tell.
+    told: Instant,
     total: Instant,
 }
 
@@ -35,6 +40,7 @@ impl Limits {
             gap_seconds: config.stream_chunk_timeout,
             total_seconds: config.stream_total_timeout,
             first: Some(Instant::now() + seconds(config.stream_first_response_timeout)),
+            told: Instant::now(),
             total,
         }
     }
@@ -43,7 +49,10 @@ impl Limits {
     pub(super) fn next(&self) -> (Instant, Limit) {
         let (until, limit) = match self.first {
             Some(first) => (first, Limit::First),
-            None => (Instant::now() + seconds(self.gap_seconds), Limit::Gap),
+            None => {
+                let gap = seconds(self.gap_seconds);
+                ((Instant::now() + gap).min(self.told + MEANINGLESS_GAPS * gap), Limit::Gap)
+            }
         };
         if until < self.total { (until, limit) } else { (self.total, Limit::Total) }
     }
@@ -67,6 +76,11 @@ impl Limits {
     /// The upstream gave a sign of life.
     pub(super) fn alive(&mut self) {
         self.first = None;
+    }
+
+    /// The stream brought something to tell.
+    pub(super) fn told(&mut self) {
+        self.told = Instant::now();
     }
 
     /// What it means that a limit has passed.
@@ -119,6 +133,19 @@ mod tests {
         limits.alive();
         assert_eq!(limits.next(), (Instant::now() + seconds(120), Limit::Gap));
         tokio::time::advance(seconds(100)).await;
+        assert_eq!(limits.next(), (Instant::now() + seconds(120), Limit::Gap));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_only_kept_warm_is_given_up() {
+        let mut limits = limits(3600);
+        let begun = Instant::now();
+        for _ in 0..35 {
+            tokio::time::advance(seconds(10)).await;
+            limits.alive();
+        }
+        assert_eq!(limits.next(), (begun + seconds(360), Limit::Gap));
+        limits.told();
         assert_eq!(limits.next(), (Instant::now() + seconds(120), Limit::Gap));
     }
 

@@ -154,6 +154,9 @@ impl Live {
             if let Err(failure) = decoded {
                 self.end = Some(Err(failure));
             }
+            if !self.decoded.is_empty() {
+                self.limits.told();
+            }
             self.outputs.extend(self.decoded.drain(..));
             if self.decoder.drew_images() {
                 self.lease.units = Some(self.model.image_cost);

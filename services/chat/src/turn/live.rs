@@ -144,16 +144,15 @@ impl Live {
                 self.end = Some(Ok(()));
                 return end.map(|()| None);
             }
-            let decoded = match self.read().await? {
-                Some(bytes) => self.decoder.feed(&bytes, &mut self.decoded),
-                None => self.finish(),
+            let read = self.read().await?;
+            let decoded = read.as_ref().map_or(Ok(()), |bytes| self.decoder.feed(bytes, &mut self.decoded));
+            self.end = match decoded {
+                Err(failure) => Some(Err(failure)),
+                Ok(()) if read.is_none() || self.decoder.is_done() => {
+                    Some(self.decoder.finish(&mut self.decoded))
+                }
+                Ok(()) => None,
             };
-            if decoded.is_ok() && self.decoder.is_done() && self.end.is_none() {
-                self.end = Some(self.finish());
-            }
-            if let Err(failure) = decoded {
-                self.end = Some(Err(failure));
-            }
             if !self.decoded.is_empty() {
                 self.limits.told();
             }
@@ -162,14 +161,6 @@ impl Live {
                 self.lease.units = Some(self.model.image_cost);
             }
         }
-    }
-
-    fn finish(&mut self) -> Result<(), Failure> {
-        let end = self.decoder.finish(&mut self.decoded);
-        if end.is_ok() {
-            self.end = Some(Ok(()));
-        }
-        end
     }
 
     /// Nothing is left to tell, and it ended well.

@@ -1,6 +1,10 @@
 //! A running process: bound ports, its tasks, its end.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use grok2api_kit::{
     lifecycle::Tasks,
@@ -138,6 +142,12 @@ impl Listeners {
             chat: maybe(&self.chat)?,
         })
     }
+}
+
+/// Where this machine reaches a listener on all addresses.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    let local = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    if address.ip().is_unspecified() { SocketAddr::new(local, address.port()) } else { address }
 }
 
 async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -1,12 +1,10 @@
 //! What a started process tells the person who started it.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-
 use grok2api_kit::settings::Settings;
 use grok2api_proto::pool::{ListAccountsRequest, TokenPool};
 
 use crate::{
-    instance::{Addresses, Instance},
+    instance::{Addresses, Instance, reachable},
     roles::{Role, Roles},
 };
 
@@ -38,12 +36,6 @@ pub(crate) async fn text(instance: &Instance, settings: &Settings, roles: &Roles
     }
     lines.push(ready(&instance.addresses));
     lines.join("\n")
-}
-
-/// Where a person on this machine reaches a listener on all addresses.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let local = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-    if address.ip().is_unspecified() { SocketAddr::new(local, address.port()) } else { address }
 }
 
 async fn no_accounts(pool: &dyn TokenPool, settings: &Settings) -> Vec<String> {

@@ -1,9 +1,6 @@
 //! `grok2api healthcheck`: for container images that hold no shell.
 
-use std::{
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use grok2api_kit::settings::Settings;
 use tokio::{
@@ -12,6 +9,7 @@ use tokio::{
 };
 
 use super::{Failure, say};
+use crate::instance::reachable;
 
 const TIME: Duration = Duration::from_secs(3);
 
@@ -23,14 +21,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> {
-    let mut address = settings.ops.listen;
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            Ipv6Addr::LOCALHOST.into()
-        });
-    }
+    let mut address = reachable(settings.ops.listen);
     address.set_port(args.port.unwrap_or(address.port()));
     match tokio::time::timeout(TIME, ask(address)).await {
         Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200") => {

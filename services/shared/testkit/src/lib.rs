@@ -9,7 +9,7 @@ mod pool;
 mod reach;
 
 pub use chat::{FakeChat, Step, Turn};
-pub use config::{FixedConfig, runtime_config};
+pub use config::runtime_config;
 pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};

@@ -1,15 +1,17 @@
 //! Development only: three ways to reach a service, and fakes that implement the services' traits.
 
-#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 mod chat;
 mod config;
 mod media;
 mod pool;
 mod reach;
+mod servers;
 
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
 pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};
+pub use servers::{MariaDb, RedisServer};

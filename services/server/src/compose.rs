@@ -222,6 +222,7 @@ impl Build<'_> {
             accounts,
             runtime: runtime.clone(),
             egress: Some(egress.clone()),
+            redis: None,
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });

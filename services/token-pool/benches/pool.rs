@@ -1,19 +1,31 @@
-//! Lease and settle in memory. The target is 5 µs at 50,000 accounts, growing no faster than the logarithm of their
-//! number.
+//! One turn of the pool, lease and settle, over its size: in memory, and on a Redis server beside it.
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use grok2api_token_pool::bench::Turns;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use grok2api_testkit::RedisServer;
+use grok2api_token_pool::bench::{RedisTurns, Turns};
 
-fn turns(criterion: &mut Criterion) {
+const SIZES: [u32; 3] = [10, 1_000, 50_000];
+
+fn memory(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lease + settle");
-    for accounts in [10, 1_000, 50_000] {
-        let mut pool = Turns::new(accounts);
-        group.bench_function(format!("{accounts} accounts"), |bencher| {
-            bencher.iter(|| assert!(pool.turn(), "an account is there"));
+    for accounts in SIZES {
+        let mut turns = Turns::new(accounts);
+        group.bench_function(BenchmarkId::from_parameter(accounts), |bencher| {
+            bencher.iter(|| assert!(turns.turn()));
         });
     }
-    group.finish();
 }
 
-criterion_group!(benches, turns);
+fn redis(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("lease + settle on Redis");
+    for accounts in SIZES {
+        let server = RedisServer::start();
+        let mut turns = RedisTurns::new(&server.url(), accounts).unwrap();
+        group.bench_function(BenchmarkId::from_parameter(accounts), |bencher| {
+            bencher.iter(|| assert!(turns.turn()));
+        });
+    }
+}
+
+criterion_group!(benches, memory, redis);
 criterion_main!(benches);

@@ -1,11 +1,16 @@
 //! One account in the pool: what is kept of it, and what is hot. Pure: the time is an argument.
 
+mod fields;
+
 use grok2api_proto::pool::Outcome;
 use grok2api_storage::accounts::{Status, StoredAccount, StoredFailure, StoredWindow};
 
+pub(crate) use fields::{Fields, Stamp};
+
 use crate::{
     classes::{ClassId, Classes},
-    policy::{Effect, HISTORY, IDLE_MS},
+    policy::{self, Effect, HISTORY, IDLE_MS},
+    wanted::{Settlement, Spent},
     window::Window,
 };
 
@@ -28,6 +33,8 @@ pub(crate) struct Account {
     struck_at: Option<i64>,
     /// When it was last blamed: leases older than that are part of the same incident.
     blamed_at: i64,
+    /// Which state of the shared one this is; nothing where it is not shared.
+    pub(crate) stamp: Stamp,
 }
 
 /// What an account is blamed for.
@@ -42,6 +49,20 @@ pub(crate) struct Blame {
     pub(crate) cause: String,
 }
 
+impl Blame {
+    /// What a turn that began then says of its account.
+    pub(crate) fn of(settlement: &Settlement, class: ClassId, began_at: i64) -> Self {
+        Self {
+            outcome: settlement.outcome,
+            effect: policy::rule(settlement.outcome).effect,
+            class,
+            began_at,
+            retry_after_ms: settlement.retry_after_ms,
+            cause: settlement.cause.clone(),
+        }
+    }
+}
+
 impl Account {
     pub(crate) fn load(stored: StoredAccount, classes: &mut Classes) -> Self {
         let mut account = Self {
@@ -54,6 +75,7 @@ impl Account {
             in_a_row: 0,
             struck_at: None,
             blamed_at: 0,
+            stamp: Stamp::default(),
             stored,
         };
         for (name, window) in account.stored.windows.clone() {
@@ -96,16 +118,20 @@ impl Account {
         &mut self.windows[class.index()]
     }
 
-    /// Lets time pass. Returns the classes whose reset came due.
+    /// Lets time pass. Returns the classes to read now: their reset came due. What nobody has used for long is read
+    /// once it is used.
     pub(crate) fn roll(&mut self, now: i64) -> Vec<ClassId> {
+        let idle = self.is_idle(now);
         if matches!(self.status, Status::Cooling { until, .. } if until <= now) {
             self.status = Status::Active;
         }
-        let rolled = self
-            .windows
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, window)| window.roll(now).then_some(ClassId::new(index)));
+        let rolled = self.windows.iter_mut().enumerate().filter_map(|(index, window)| {
+            let due = window.roll(now);
+            if due && idle {
+                window.doubt();
+            }
+            (due && !idle).then_some(ClassId::new(index))
+        });
         rolled.collect()
     }
 
@@ -148,8 +174,54 @@ impl Account {
         (self.in_a_row, self.struck_at) = (0, None);
     }
 
-    /// Remembers a failure for the operator.
-    pub(crate) fn record(&mut self, failure: StoredFailure) {
+    /// Takes a slot and units for a request.
+    pub(crate) fn reserve(&mut self, class: ClassId, units: u32, rate_limit_name: &str, now: i64) {
+        self.in_flight += 1;
+        self.last_used_at = Some(now);
+        let window = self.window_mut(class);
+        window.reserve(units);
+        window.name(rate_limit_name);
+    }
+
+    /// Gives the slot back, and the units unless they are spent. Returns whether the window should be read.
+    pub(crate) fn end(&mut self, class: ClassId, reserved: u32, spent: Option<Spent>, now: i64) -> bool {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let window = self.window_mut(class);
+        window.refund(reserved);
+        match spent {
+            Some(Spent::Reserved) => window.spend(reserved, now),
+            Some(Spent::Known(units)) => window.spend(units, now),
+            None => {}
+        }
+        window.wants_reading()
+    }
+
+    /// Whether there are strikes or failures to forget.
+    pub(crate) fn is_struck(&self) -> bool {
+        self.in_a_row > 0 || self.struck_at.is_some()
+    }
+
+    /// As it is once its leases are lost: their units count as spent.
+    pub(crate) fn orphaned(&self) -> Self {
+        let mut orphan = self.clone();
+        (orphan.in_flight, orphan.stamp) = (0, Stamp::default());
+        orphan.windows.iter_mut().for_each(Window::orphan);
+        orphan
+    }
+
+    /// Remembers for the operator what it is blamed for, if that is a failure.
+    pub(crate) fn record(&mut self, blame: &Blame, penalised: bool, now: i64) {
+        if policy::is_failure(blame.outcome) {
+            self.remember(StoredFailure {
+                at: now,
+                outcome: blame.outcome.as_str_name().to_owned(),
+                cause: blame.cause.clone(),
+                penalised,
+            });
+        }
+    }
+
+    fn remember(&mut self, failure: StoredFailure) {
         self.failures.push(failure);
         let surplus = self.failures.len().saturating_sub(HISTORY);
         self.failures.drain(..surplus);
@@ -229,7 +301,7 @@ impl Account {
         if row.failures != self.stored.failures {
             let news = row.failures.iter().filter(|failure| !self.failures.contains(failure)).cloned();
             let news: Vec<StoredFailure> = news.collect();
-            news.into_iter().for_each(|failure| self.record(failure));
+            news.into_iter().for_each(|failure| self.remember(failure));
             self.failures.sort_by_key(|failure| failure.at);
             self.rests_for = self.last_penalty();
         }

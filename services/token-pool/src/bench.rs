@@ -2,15 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use grok2api_kit::clock::Clock;
 use grok2api_proto::pool::Outcome;
 use grok2api_storage::accounts::{StoredAccount, StoredWindow, Tier, Token, WindowSource};
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use crate::pool::{Pool, Settlement, Wanted};
+use crate::{
+    hot::{Hot as _, PREFIX, Redis},
+    pool::Pool,
+    roster::Limits,
+    wanted::{Settlement, Wanted},
+};
 
 const NOW: i64 = 1_700_000_000_000;
+const LIMITS: Limits = Limits { concurrency: 8, resting_percent: 50, readings_per_minute: 60 };
 
-/// A pool of accounts with known windows, and a clock that moves on with every turn.
+/// A pool of accounts with known windows in memory, and a clock that moves on with every turn.
 #[derive(Debug)]
 pub struct Turns {
     pool: Pool,
@@ -20,32 +28,21 @@ pub struct Turns {
     lease: u128,
 }
 
+/// Such a pool in Redis.
+pub struct RedisTurns {
+    redis: Redis,
+    runtime: Runtime,
+    wanted: Wanted,
+    settlement: Settlement,
+}
+
 impl Turns {
     /// So many accounts, each with another number of units left.
     pub fn new(accounts: u32) -> Self {
         let mut pool = Pool::default();
-        pool.set_concurrency(8, NOW);
+        pool.roster.set_limits(LIMITS, NOW);
         (0..accounts).for_each(|number| pool.merge(account(number), NOW));
-        let wanted = Wanted {
-            request_id: "request".into(),
-            owner: "bench".into(),
-            class: "normal".into(),
-            rate_limit_name: "grok-3".into(),
-            cost: 1,
-            minimum_tier: Tier::Basic,
-            tags: Vec::new(),
-            exclude: Vec::new(),
-            affinity: None,
-            begins: false,
-        };
-        let settlement = Settlement {
-            outcome: Outcome::Success,
-            charged: true,
-            units: None,
-            retry_after_ms: None,
-            cause: String::new(),
-        };
-        Self { pool, wanted, settlement, now: NOW, lease: 0 }
+        Self { pool, wanted: wanted(), settlement: settlement(), now: NOW, lease: 0 }
     }
 
     /// One turn: a lease and its settlement. Returns whether there was an account.
@@ -55,6 +52,58 @@ impl Turns {
         let lease = Uuid::from_u128(self.lease);
         let leased = self.pool.lease(&self.wanted, lease, false, self.now).is_ok();
         leased && self.pool.settle(lease, &self.settlement, self.now).is_some()
+    }
+}
+
+impl RedisTurns {
+    /// So many accounts on the server of this address.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub fn new(url: &str, accounts: u32) -> grok2api_proto::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| grok2api_proto::Error::internal(error.to_string()))?;
+        let redis = runtime.block_on(async {
+            let redis = Redis::connect(url, PREFIX, Clock::system()).await?;
+            redis.roster().set_limits(LIMITS, NOW);
+            redis.merge((0..accounts).map(account).collect()).await?;
+            Ok::<_, grok2api_proto::Error>(redis)
+        })?;
+        Ok(Self { redis, runtime, wanted: wanted(), settlement: settlement() })
+    }
+
+    /// One turn: a lease and its settlement. Returns whether there was an account.
+    pub fn turn(&mut self) -> bool {
+        let Self { redis, runtime, wanted, settlement } = self;
+        runtime.block_on(async {
+            let Ok(Ok(granted)) = redis.lease(wanted, false).await else { return false };
+            redis.settle(granted.lease, settlement).await.is_ok_and(|account| account.is_some())
+        })
+    }
+}
+
+fn wanted() -> Wanted {
+    Wanted {
+        request_id: "request".into(),
+        owner: "bench".into(),
+        class: "normal".into(),
+        rate_limit_name: "grok-3".into(),
+        cost: 1,
+        minimum_tier: Tier::Basic,
+        tags: Vec::new(),
+        exclude: Vec::new(),
+        affinity: None,
+        begins: false,
+    }
+}
+
+fn settlement() -> Settlement {
+    Settlement {
+        outcome: Outcome::Success,
+        charged: true,
+        units: None,
+        retry_after_ms: None,
+        cause: String::new(),
     }
 }
 

@@ -90,7 +90,7 @@ impl Classes {
 }
 
 impl ClassId {
-    pub(crate) fn new(index: usize) -> Self {
+    pub(crate) const fn new(index: usize) -> Self {
         Self(index)
     }
 

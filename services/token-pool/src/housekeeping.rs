@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use grok2api_kit::lifecycle::Tasks;
 use tokio::time::MissedTickBehavior;
 
-use crate::{pool::Pool, shared::Shared};
+use crate::{hot::Elsewhere, shared::Shared};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -23,8 +23,10 @@ pub(crate) fn spawn(shared: Arc<Shared>, tasks: &Tasks) {
                 () = shutdown.draining() => return Ok::<(), Infallible>(()),
                 _ = ticks.tick() => {}
             }
-            if shared.with(Pool::advance) {
-                shared.freed.notify_waiters();
+            match shared.call(shared.hot.advance()).await {
+                Ok(true) => shared.freed.notify_waiters(),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "the accounts cannot be looked after"),
             }
             if ticks_to_purge == 0 {
                 ticks_to_purge = PURGE_EVERY;
@@ -34,6 +36,28 @@ pub(crate) fn spawn(shared: Arc<Shared>, tasks: &Tasks) {
             if let Err(error) = shared.sync().await {
                 tracing::warn!(%error, "other processes' changes to the accounts could not be read");
             }
+        }
+    });
+}
+
+/// Follows what other replicas do.
+pub(crate) fn follow(shared: Arc<Shared>, tasks: &Tasks) {
+    let shutdown = tasks.shutdown().clone();
+    tasks.spawn_critical("pool-follow", async move {
+        loop {
+            let elsewhere = tokio::select! {
+                () = shutdown.draining() => return Ok::<(), Infallible>(()),
+                elsewhere = shared.hot.follow() => elsewhere,
+            };
+            if elsewhere == Elsewhere::Store
+                && let Err(error) = shared.sync().await
+            {
+                tracing::warn!(%error, "other processes' changes to the accounts could not be read");
+            }
+            shared.tell();
+            shared.freed.notify_waiters();
+            shared.wanted.notify_one();
+            shared.read.notify_waiters();
         }
     });
 }

@@ -60,16 +60,20 @@ mod account;
 pub mod bench;
 mod classes;
 mod eligible;
+mod hot;
 mod housekeeping;
 mod import;
 mod order;
 mod policy;
 mod pool;
+mod reading;
 mod refresh;
+mod roster;
 mod service;
 mod shared;
 mod token;
 mod view;
+mod wanted;
 mod window;
 
 use std::sync::Arc;
@@ -78,7 +82,11 @@ use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime};
 use grok2api_proto::{Result, pool::TokenPool};
 use grok2api_storage::accounts::Accounts;
 
-use crate::{service::Service, shared::Shared};
+use crate::{
+    hot::{Hot, Memory, PREFIX, Redis},
+    service::Service,
+    shared::Shared,
+};
 
 /// What the pool is built on.
 pub struct Deps {
@@ -88,6 +96,9 @@ pub struct Deps {
     pub runtime: Runtime,
     /// The way to the upstream, for reading true quotas; without it (command line) none are read.
     pub egress: Option<egress::Gateway>,
+    /// Where replicas of the pool share what is hot, `redis://host:port/0`; without it, it lives in this process, which
+    /// must then be the only one.
+    pub redis: Option<String>,
     /// Tells the time.
     pub clock: Clock,
     /// Owns the pool's background work; draining it and waiting writes everything out.
@@ -100,8 +111,13 @@ pub struct Deps {
 /// When the accounts cannot be loaded.
 pub async fn start(deps: Deps) -> Result<Arc<dyn TokenPool>> {
     let (egress, tasks) = (deps.egress.clone(), deps.tasks.clone());
-    let shared = Shared::load(deps).await?;
+    let hot: Arc<dyn Hot> = match &deps.redis {
+        Some(url) => Arc::new(Redis::connect(url, PREFIX, deps.clock.clone()).await?),
+        None => Arc::new(Memory::new(deps.clock.clone())),
+    };
+    let shared = Shared::load(deps, hot).await?;
     housekeeping::spawn(shared.clone(), &tasks);
+    housekeeping::follow(shared.clone(), &tasks);
     if let Some(egress) = egress {
         refresh::spawn(shared.clone(), egress, &tasks);
     }

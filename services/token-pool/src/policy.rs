@@ -58,9 +58,6 @@ const HOUR: i64 = 60 * MINUTE;
 pub(crate) const PENALISED_PER_REQUEST: usize = 2;
 /// … within this time.
 pub(crate) const REQUEST_REMEMBERED_MS: i64 = 10 * MINUTE;
-/// At most so many of a hundred accounts (but always as many as one request may penalise) rest at once for the same
-/// kind of failure: beyond that it is the upstream that fails, not they.
-pub(crate) const RESTING_PERCENT: usize = 50;
 /// Failures remembered of an account, for the operator.
 pub(crate) const HISTORY: usize = 20;
 /// An account that nobody has used for so long is not read of our own accord, only once it is used.

@@ -9,7 +9,7 @@ use grok2api_kit::{egress::Gateway, lifecycle::Tasks};
 use tokio::time::MissedTickBehavior;
 
 use crate::{
-    pool::{Pool, ReadEnd, ReadJob},
+    reading::{ReadEnd, ReadJob},
     shared::Shared,
 };
 
@@ -25,7 +25,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, egress: Gateway, tasks: &Tasks) {
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < AT_ONCE
-                && let Some(job) = shared.with(Pool::next_read)
+                && let Some(job) = next(&shared).await
             {
                 running.push(read(&shared, &egress, job));
             }
@@ -39,16 +39,28 @@ pub(crate) fn spawn(shared: Arc<Shared>, egress: Gateway, tasks: &Tasks) {
     });
 }
 
-/// One reading with all that comes of it.
+async fn next(shared: &Arc<Shared>) -> Option<ReadJob> {
+    shared.call(shared.hot.next_read()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "it cannot be told which quotas to read");
+        None
+    })
+}
+
+/// One reading with all that comes of it. When it cannot be noted, it counts as never made and is made again.
 async fn read(shared: &Arc<Shared>, egress: &Gateway, job: ReadJob) {
     let end = ask(egress, &job).await;
     let taken = matches!(end, ReadEnd::Reading(_));
     // At once: whatever is spent in between would count twice.
-    shared.update(|pool, now| pool.read_done(&job, end, now));
+    if let Err(error) = shared.update(shared.hot.read_done(&job, &end)).await {
+        tracing::warn!(%error, "a reading could not be noted");
+        return;
+    }
     if taken && job.anonymous {
         identify(shared, egress, &job).await;
     }
-    shared.with(|pool, _| pool.read_told(&job));
+    if let Err(error) = shared.call(shared.hot.read_told(&job)).await {
+        tracing::warn!(%error, "a reading could not be told");
+    }
     shared.read.notify_waiters();
 }
 

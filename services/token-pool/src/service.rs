@@ -27,14 +27,12 @@ use uuid::Uuid;
 
 use crate::{
     policy,
-    pool::{Pool, Settlement, Wanted},
     shared::Shared,
     view,
+    wanted::{Granted, Settlement, Wanted},
 };
 
-/// How long a lease waits for a free slot before it is refused.
-const CAPACITY_WAIT: Duration = Duration::from_millis(500);
-/// How long of that it waits for the account its conversation is bound to.
+/// How long of the capacity wait a lease waits for the account its conversation is bound to.
 const AFFINITY_WAIT: Duration = Duration::from_millis(100);
 /// Longer is no key of a conversation.
 const AFFINITY_BYTES: usize = 256;
@@ -53,14 +51,14 @@ impl TokenPool for Service {
             tokio::pin!(freed);
             // Before the attempt: a slot freed right after it must not be missed.
             freed.as_mut().enable();
-            let refused = match self.0.with(|pool, now| try_lease(pool, &wanted, patient, now)) {
-                Ok(grant) => return Ok(grant),
+            let refused = match self.0.call(self.0.hot.lease(&wanted, patient)).await? {
+                Ok(granted) => return Ok(grant(granted)),
                 Err(refused) => refused,
             };
             if !refused.busy {
                 return Err(refused.error);
             }
-            let wait = if patient { AFFINITY_WAIT } else { CAPACITY_WAIT };
+            let wait = if patient { AFFINITY_WAIT } else { self.0.capacity_wait() };
             if timeout_at(begun + wait, freed).await.is_err() && !patient {
                 return Err(refused.error);
             }
@@ -72,7 +70,7 @@ impl TokenPool for Service {
             return Ok(SettleResponse { settled: false });
         };
         let settlement = settlement(&request);
-        let account = self.0.update(|pool, now| pool.settle(lease, &settlement, now));
+        let account = self.0.update(self.0.hot.settle(lease, &settlement)).await?;
         log(account, &settlement);
         Ok(SettleResponse { settled: account.is_some() })
     }
@@ -81,7 +79,7 @@ impl TokenPool for Service {
         let (known, mut lost): (Vec<_>, Vec<_>) =
             request.lease_ids.into_iter().partition(|id| Uuid::parse_str(id).is_ok());
         let leases: Vec<Uuid> = known.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect();
-        let gone = self.0.with(|pool, now| pool.renew(&request.owner, &leases, now));
+        let gone = self.0.call(self.0.hot.renew(&request.owner, &leases)).await?;
         lost.extend(gone.iter().map(Uuid::to_string));
         Ok(RenewResponse { lost })
     }
@@ -97,9 +95,9 @@ impl TokenPool for Service {
     }
 
     async fn list_accounts(&self, _: ListAccountsRequest) -> Result<ListAccountsResponse> {
-        let mut accounts: Vec<_> = self.0.with(|pool, now| {
-            pool.advance(now);
-            pool.accounts().map(|account| view::account(account, pool.classes(), now)).collect()
+        self.0.call(self.0.hot.advance()).await?;
+        let mut accounts: Vec<_> = self.0.look(|roster, now| {
+            roster.accounts().map(|account| view::account(account, roster.classes(), now)).collect()
         });
         // Ids are in the order of creation.
         accounts.sort_unstable_by(|a, b| a.id.cmp(&b.id));
@@ -129,7 +127,7 @@ impl TokenPool for Service {
     }
 
     async fn refresh_accounts(&self, request: RefreshAccountsRequest) -> Result<Stream<RefreshProgress>> {
-        refresh::refresh(self.0.clone(), &request.accounts)
+        refresh::refresh(self.0.clone(), &request.accounts).await
     }
 
     async fn explain(&self, request: ExplainRequest) -> Result<ExplainResponse> {
@@ -145,7 +143,7 @@ impl TokenPool for Service {
             tags: request.tags,
             ..LeaseRequest::default()
         })?;
-        Ok(explain::explain(&self.0, &wanted, limit))
+        explain::explain(&self.0, &wanted, limit).await
     }
 
     async fn watch(&self, _: WatchRequest) -> Result<Stream<PoolEvent>> {
@@ -153,24 +151,14 @@ impl TokenPool for Service {
     }
 }
 
-/// A refusal, and whether waiting for a free slot may help.
-struct Refused {
-    error: Error,
-    busy: bool,
-}
-
-fn try_lease(pool: &mut Pool, wanted: &Wanted, patient: bool, now: i64) -> Result<LeaseGrant, Refused> {
-    let lease = Uuid::now_v7();
-    let leased = pool.lease(wanted, lease, patient, now);
-    let (account, expires_at) =
-        leased.map_err(|refusal| Refused { error: refusal.error(now), busy: refusal.is_saturated() })?;
-    Ok(LeaseGrant {
-        lease_id: lease.to_string(),
-        account_id: account.stored.id.to_string(),
-        token: account.stored.token.expose().to_owned(),
-        tier: view::tier(account.stored.tier).into(),
-        expires_at,
-    })
+fn grant(granted: Granted) -> LeaseGrant {
+    LeaseGrant {
+        lease_id: granted.lease.to_string(),
+        account_id: granted.account.to_string(),
+        token: granted.token.expose().to_owned(),
+        tier: view::tier(granted.tier).into(),
+        expires_at: granted.expires_at,
+    }
 }
 
 fn log(account: Option<Uuid>, settlement: &Settlement) {

@@ -8,20 +8,21 @@ use std::{
     time::Duration,
 };
 
-use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime};
+use grok2api_kit::{lifecycle::Tasks, runtime::Runtime};
 use grok2api_proto::{Error, Result, pool::PoolEvent};
 use grok2api_storage::{
     Error as StoreError,
     accounts::{Accounts, Inserted, StoredAccount},
 };
-use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast, oneshot};
 use uuid::Uuid;
 
-use crate::{Deps, pool::Pool};
+use crate::{
+    Deps,
+    hot::Hot,
+    roster::{Limits, Roster},
+};
 
-/// How long changes gather before they are written.
-const GATHER: Duration = Duration::from_millis(200);
 /// How long a removed account can come back with its history.
 const REMOVED_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long a store that fails is left alone.
@@ -32,12 +33,12 @@ const EVENTS: usize = 4096;
 
 /// Everything the service and its tasks share.
 pub(crate) struct Shared {
-    pool: Mutex<Pool>,
+    /// Who is leased, and to whom.
+    pub(crate) hot: Arc<dyn Hot>,
     /// Held over every use of the store that the pool must agree with; the version of the store seen last.
     store: tokio::sync::Mutex<u64>,
     accounts: Arc<dyn Accounts>,
     runtime: Runtime,
-    clock: Clock,
     tasks: Tasks,
     writing: AtomicBool,
     /// A slot, a window or an account may have become free.
@@ -54,13 +55,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Loads every account.
-    pub(crate) async fn load(deps: Deps) -> Result<Arc<Self>> {
+    pub(crate) async fn load(deps: Deps, hot: Arc<dyn Hot>) -> Result<Arc<Self>> {
         let shared = Arc::new(Self {
-            pool: Mutex::default(),
+            hot,
             store: tokio::sync::Mutex::new(0),
             accounts: deps.accounts,
             runtime: deps.runtime,
-            clock: deps.clock,
             tasks: deps.tasks,
             writing: AtomicBool::new(false),
             freed: Notify::new(),
@@ -73,30 +73,52 @@ impl Shared {
         Ok(shared)
     }
 
-    /// Uses the pool now, and sees to it that what was changed is written.
-    pub(crate) fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut Pool, i64) -> R) -> R {
-        let now = self.clock.now_ms();
-        let concurrency = self.runtime.current().config.account_concurrency.max(1);
-        let mut pool = self.pool.lock();
-        pool.set_concurrency(concurrency, now);
-        pool.watch(self.events.receiver_count() > 0);
-        let result = act(&mut pool, now);
-        // Under the lock, so that they are told in the order they happened. Nobody may be left to be told.
-        pool.take_events().into_iter().for_each(|event| drop(self.events.send(event)));
-        let unwritten = pool.is_unwritten();
-        drop(pool);
-        if unwritten && !self.writing.swap(true, Ordering::AcqRel) {
-            self.tasks.spawn("pool-write", self.clone().write_all());
-        }
+    /// Calls the hot state under the limits of the newest parameters, and sees to it that what was changed is told
+    /// and written.
+    pub(crate) async fn call<T>(self: &Arc<Self>, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.prepare();
+        let result = call.await;
+        self.tell();
         result
     }
 
-    /// [`Shared::with`] for what may free an account or ask for a reading.
-    pub(crate) fn update<R>(self: &Arc<Self>, act: impl FnOnce(&mut Pool, i64) -> R) -> R {
-        let result = self.with(act);
+    /// [`Shared::call`] for what may free an account or ask for a reading.
+    pub(crate) async fn update<T>(self: &Arc<Self>, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let result = self.call(call).await;
         self.freed.notify_waiters();
         self.wanted.notify_one();
         result
+    }
+
+    /// How long a lease waits for a free slot before it is refused.
+    pub(crate) fn capacity_wait(&self) -> Duration {
+        Duration::from_millis(self.runtime.current().config.capacity_wait_ms.into())
+    }
+
+    /// Looks at the accounts as they are known here.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Roster, i64) -> R) -> R {
+        let now = self.hot.now();
+        look(&self.hot.roster(), now)
+    }
+
+    fn prepare(&self) {
+        let limits = Limits::of(&self.runtime.current().config);
+        let now = self.hot.now();
+        let mut roster = self.hot.roster();
+        roster.set_limits(limits, now);
+        roster.watch(self.events.receiver_count() > 0);
+    }
+
+    /// Passes on what has happened, and has it written.
+    pub(crate) fn tell(self: &Arc<Self>) {
+        let mut roster = self.hot.roster();
+        // Under the lock, so that they are told in the order they happened. Nobody may be left to be told.
+        roster.take_events().into_iter().for_each(|event| drop(self.events.send(event)));
+        let unwritten = roster.is_unwritten();
+        drop(roster);
+        if unwritten && !self.writing.swap(true, Ordering::AcqRel) {
+            self.tasks.spawn("pool-write", self.clone().write_all());
+        }
     }
 
     /// Runs work on the store that must not stop half-way when its caller leaves.
@@ -120,7 +142,7 @@ impl Shared {
             return Ok(());
         }
         let changes = self.accounts.changed_since(*seen).await?;
-        self.update(|pool, now| changes.accounts.into_iter().for_each(|row| pool.merge(row, now)));
+        self.update(self.hot.merge(changes.accounts)).await?;
         *seen = changes.version;
         Ok(())
     }
@@ -129,8 +151,9 @@ impl Shared {
     pub(crate) async fn insert(self: &Arc<Self>, rows: &[StoredAccount]) -> Result<Vec<Inserted>> {
         let _store = self.store.lock().await;
         let inserted = self.accounts.insert(rows).await?;
-        let accounts = inserted.iter().map(|inserted| inserted.account().clone());
-        self.update(|pool, now| accounts.for_each(|row| pool.merge(row, now)));
+        let rows = inserted.iter().map(|inserted| inserted.account().clone()).collect();
+        self.update(self.hot.merge(rows)).await?;
+        self.hot.stored().await?;
         Ok(inserted)
     }
 
@@ -142,7 +165,7 @@ impl Shared {
         change: impl Fn(&mut StoredAccount) + Send + Sync,
     ) -> Result<bool> {
         let _store = self.store.lock().await;
-        let mut known = self.pool.lock().stored(id).cloned();
+        let mut known = self.hot.roster().stored(id).cloned();
         while let Some(before) = known {
             let mut row = before.clone();
             change(&mut row);
@@ -152,7 +175,8 @@ impl Shared {
             match self.accounts.update(&row).await {
                 Ok(version) => {
                     row.version = version;
-                    self.update(|pool, now| pool.merge(row, now));
+                    self.update(self.hot.merge(vec![row])).await?;
+                    self.hot.stored().await?;
                     return Ok(true);
                 }
                 // Another process was first: the change is made to what that has written.
@@ -168,8 +192,8 @@ impl Shared {
     /// Notes whose account it is. Of two accounts of one user, one is kept and takes over what is said of the other.
     pub(crate) async fn identify(self: &Arc<Self>, id: Uuid, user: &str) -> Result<()> {
         self.change(id, |row| row.user_id = Some(user.to_owned())).await?;
-        while let Some((keep, drop)) = self.with(|pool, _| pool.twins(id)) {
-            let Some(gone) = self.pool.lock().stored(drop).cloned() else { break };
+        while let Some((keep, drop)) = self.look(|roster, _| roster.twins(id)) {
+            let Some(gone) = self.look(|roster, _| roster.stored(drop).cloned()) else { break };
             let inherit = |row: &mut StoredAccount| {
                 row.tags.extend(gone.tags.iter().cloned());
                 row.priority = row.priority.max(gone.priority);
@@ -185,7 +209,8 @@ impl Shared {
                 account.merged = %drop,
                 "accounts {keep} and {drop} are one user of the upstream: {drop} was merged into {keep}"
             );
-            self.update(|pool, now| pool.merged(drop, keep, now));
+            self.hot.roster().merged(drop, keep);
+            self.update(self.hot.recheck(keep)).await?;
         }
         Ok(())
     }
@@ -198,15 +223,16 @@ impl Shared {
     /// Removes an account from the store and the pool.
     pub(crate) async fn remove(self: &Arc<Self>, id: Uuid) -> Result<bool> {
         let _store = self.store.lock().await;
-        let removed = self.accounts.remove(id, self.clock.now_ms()).await?;
-        self.update(|pool, now| pool.remove(id, now));
+        let removed = self.accounts.remove(id, self.now()).await?;
+        self.update(self.hot.remove(id)).await?;
+        self.hot.stored().await?;
         Ok(removed)
     }
 
     /// Writes what is unwritten before it returns.
     pub(crate) async fn write_through(self: &Arc<Self>) -> Result<()> {
         let _store = self.store.lock().await;
-        self.write_rows().await.map_err(Error::from)
+        self.write_rows().await
     }
 
     /// Runs work whose caller may leave.
@@ -220,7 +246,7 @@ impl Shared {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.clock.now_ms()
+        self.hot.now()
     }
 
     /// Writes behind until nothing is left. Once draining it no longer waits for more to gather.
@@ -229,14 +255,14 @@ impl Shared {
             let shutdown = self.tasks.shutdown();
             tokio::select! {
                 () = shutdown.draining() => {}
-                () = tokio::time::sleep(GATHER) => {}
+                () = tokio::time::sleep(self.hot.gather()) => {}
             }
             if let Err(error) = self.write_through().await {
                 tracing::warn!(%error, "accounts could not be written, will try again");
                 tokio::time::sleep(STORE_RETRY).await;
             }
-            let pool = self.pool.lock();
-            if !pool.is_unwritten() {
+            let roster = self.hot.roster();
+            if !roster.is_unwritten() {
                 // Under the lock: whoever changes the pool next sees that nobody writes.
                 self.writing.store(false, Ordering::Release);
                 return;
@@ -245,14 +271,14 @@ impl Shared {
     }
 
     /// Writes row by row; the caller holds the store.
-    async fn write_rows(&self) -> Result<(), StoreError> {
-        let mut rows = self.pool.lock().take_unwritten().into_iter();
+    async fn write_rows(&self) -> Result<()> {
+        let mut rows = self.hot.roster().take_unwritten().into_iter();
         while let Some(row) = rows.next() {
             let id = row.id;
             if let Err(error) = self.write_row(row).await {
-                let mut pool = self.pool.lock();
-                pool.not_written(id);
-                rows.for_each(|row| pool.not_written(row.id));
+                let mut roster = self.hot.roster();
+                roster.not_written(id);
+                rows.for_each(|row| roster.not_written(row.id));
                 return Err(error);
             }
         }
@@ -260,24 +286,23 @@ impl Shared {
     }
 
     /// When another process was first, its row is taken over, and what is newer here is written over that.
-    async fn write_row(&self, mut row: StoredAccount) -> Result<(), StoreError> {
+    async fn write_row(&self, mut row: StoredAccount) -> Result<()> {
         loop {
             let id = row.id;
             match self.accounts.update(&row).await {
                 Ok(version) => {
-                    self.pool.lock().written(row, version);
+                    self.hot.roster().written(row, version);
                     return Ok(());
                 }
                 Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
             let theirs = self.accounts.get(id).await?;
-            let mut pool = self.pool.lock();
             match theirs {
-                Some(theirs) => pool.merge(theirs, self.clock.now_ms()),
-                None => pool.remove(id, self.clock.now_ms()),
+                Some(theirs) => self.hot.merge(vec![theirs]).await?,
+                None => self.hot.remove(id).await?,
             }
-            match pool.row(id) {
+            match self.look(|roster, _| roster.row(id)) {
                 Some(again) => row = again,
                 None => return Ok(()),
             }

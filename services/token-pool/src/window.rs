@@ -5,6 +5,8 @@
 //! units in flight it has counted already: it is taken as if it had counted none, which can only be too careful,
 //! and read again once nothing is in flight.
 
+mod fields;
+
 use std::sync::Arc;
 
 use grok2api_storage::accounts::{StoredWindow, WindowSource};
@@ -178,6 +180,15 @@ impl Window {
     /// Its numbers are taken for granted for now: to be read once it is used.
     pub(crate) fn doubt(&mut self) {
         self.doubtful = true;
+    }
+
+    /// Its leases are lost: their units count as spent, and the truth is to be read once it is used.
+    pub(crate) fn orphan(&mut self) {
+        self.remaining = self.available();
+        self.reserved = 0;
+        if self.remaining != self.total {
+            self.doubt();
+        }
     }
 
     /// As it is kept: reserved units count as spent, so a crash can lose units but never invent them.

@@ -103,6 +103,7 @@ async fn open(
         accounts,
         runtime: Runtime::fixed(RuntimeConfig::default()),
         egress,
+        redis: None,
         clock: Clock::system(),
         tasks: tasks.clone(),
     });

@@ -30,6 +30,11 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicI64::new(now_ms))))
     }
 
+    /// Whether it is a test's.
+    pub fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
     /// Epoch milliseconds.
     pub fn now_ms(&self) -> i64 {
         match &self.0 {

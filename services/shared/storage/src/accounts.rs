@@ -95,9 +95,10 @@ pub struct StoredAccount {
 }
 
 /// What an account has paid for; the order is the order of price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the upstream's own names")]
 pub enum Tier {
+    #[default]
     Basic,
     Super,
     Heavy,

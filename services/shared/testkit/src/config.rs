@@ -20,6 +20,9 @@ pub fn runtime_config() -> RuntimeConfig {
         thinking_mode: "reasoning_content".into(),
         max_attempts: 3,
         account_concurrency: 8,
+        capacity_wait_ms: 500,
+        quota_readings_per_minute: 60,
+        resting_share_percent: 50,
         disable_memory: true,
         ..Default::default()
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-const KEPT_MS: i64 = 60 * 60 * 1000;
+pub(crate) const KEPT_MS: i64 = 60 * 60 * 1000;
 const MOST: usize = 100_000;
 
 /// The bindings, by the callers' opaque keys.
@@ -34,6 +34,13 @@ impl Affinity {
         }
         self.ages.insert((now, key.into()));
         self.forget(now);
+    }
+
+    /// It turns out not to be bound.
+    pub(crate) fn unbind(&mut self, key: &str) {
+        if let Some((_, at)) = self.bound.remove(key) {
+            self.ages.remove(&(at, key.into()));
+        }
     }
 
     fn forget(&mut self, now: i64) {

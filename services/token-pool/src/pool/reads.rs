@@ -6,11 +6,9 @@ use uuid::Uuid;
 
 use crate::classes::ClassId;
 
-const MINUTE_MS: i64 = 60_000;
-/// Readings a minute, over all accounts.
-const BUDGET: usize = 60;
-const FIRST_RETRY_MS: i64 = 30_000;
-const LONGEST_RETRY_MS: i64 = 60 * MINUTE_MS;
+pub(crate) const MINUTE_MS: i64 = 60_000;
+pub(crate) const FIRST_RETRY_MS: i64 = 30_000;
+pub(crate) const LONGEST_RETRY_MS: i64 = 60 * MINUTE_MS;
 
 /// One window of one account.
 pub(crate) type Target = (Uuid, ClassId);
@@ -26,6 +24,11 @@ pub(crate) enum Urgency {
     Reset,
     /// Nobody has used it yet.
     Idle,
+}
+
+impl Urgency {
+    /// The most urgent first.
+    pub(crate) const ALL: [Self; 4] = [Self::Asked, Self::Used, Self::Reset, Self::Idle];
 }
 
 /// The queue.
@@ -60,10 +63,10 @@ impl Reads {
         self.queue.insert((place.0, place.1, target));
     }
 
-    /// The next reading to begin, if one is due and the budget allows it.
-    pub(crate) fn take(&mut self, now: i64) -> Option<(Target, Urgency)> {
+    /// The next reading to begin, if one is due and so many a minute allow it.
+    pub(crate) fn take(&mut self, budget: usize, now: i64) -> Option<(Target, Urgency)> {
         while self.begun.pop_front_if(|at| *at + MINUTE_MS <= now).is_some() {}
-        if self.begun.len() >= BUDGET {
+        if self.begun.len() >= budget {
             return None;
         }
         let (urgency, due, target) = self.first_due(now)?;
@@ -110,7 +113,7 @@ impl Reads {
     }
 
     fn first_due(&self, now: i64) -> Option<(Urgency, i64, Target)> {
-        [Urgency::Asked, Urgency::Used, Urgency::Reset, Urgency::Idle].into_iter().find_map(|urgency| {
+        Urgency::ALL.into_iter().find_map(|urgency| {
             let from = (urgency, i64::MIN, (Uuid::nil(), ClassId::new(0)));
             let until = (urgency, now, (Uuid::max(), ClassId::new(usize::MAX)));
             self.queue.range(from..=until).find(|(_, _, target)| !self.is_running(*target)).copied()
@@ -126,12 +129,14 @@ impl Reads {
 mod tests {
     use super::*;
 
+    const BUDGET: usize = 60;
+
     fn target(number: u128) -> Target {
         (Uuid::from_u128(number), ClassId::new(0))
     }
 
     fn take(reads: &mut Reads, now: i64) -> Option<Target> {
-        reads.take(now).map(|(target, _)| target)
+        reads.take(BUDGET, now).map(|(target, _)| target)
     }
 
     #[test]
@@ -168,7 +173,7 @@ mod tests {
         assert_eq!(take(&mut reads, now), Some(target(1)), "success ends the back-off");
         reads.done(target(1), false, now);
         reads.want(target(1), Urgency::Asked, now);
-        assert_eq!(reads.take(now), Some((target(1), Urgency::Asked)), "the operator need not wait");
+        assert_eq!(reads.take(BUDGET, now), Some((target(1), Urgency::Asked)), "the operator need not wait");
     }
 
     #[test]
@@ -177,7 +182,7 @@ mod tests {
         for number in 0..200 {
             reads.want(target(number), Urgency::Idle, 0);
         }
-        let begin = |reads: &mut Reads, now| std::iter::from_fn(|| reads.take(now)).count();
+        let begin = |reads: &mut Reads, now| std::iter::from_fn(|| reads.take(BUDGET, now)).count();
         assert_eq!(begin(&mut reads, 0), BUDGET);
         assert_eq!(begin(&mut reads, MINUTE_MS - 1), 0);
         assert_eq!(begin(&mut reads, MINUTE_MS), BUDGET);
@@ -192,11 +197,11 @@ mod tests {
             reads.want(target(1), Urgency::Asked, 0);
             reads.done(target(1), ok, 0);
             reads.satisfied(target(1));
-            assert_eq!(reads.take(0), Some((target(1), Urgency::Asked)));
+            assert_eq!(reads.take(BUDGET, 0), Some((target(1), Urgency::Asked)));
             reads.done(target(1), true, 0);
             reads.want(target(1), Urgency::Used, 0);
             reads.satisfied(target(1));
-            assert_eq!(reads.take(0), None, "what nobody waits for is dropped");
+            assert_eq!(reads.take(BUDGET, 0), None, "what nobody waits for is dropped");
         }
     }
 

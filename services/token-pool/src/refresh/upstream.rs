@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     classes::Counter,
-    pool::{ReadEnd, ReadJob},
+    reading::{ReadEnd, ReadJob},
     window::Reading,
 };
 

@@ -13,7 +13,7 @@ use grok2api_storage::accounts::StoredAccount;
 use uuid::Uuid;
 
 use super::tier;
-use crate::{account::Account, import, pool::Pool, shared::Shared, token::normalise, view};
+use crate::{account::Account, import, roster::Roster, shared::Shared, token::normalise, view};
 
 /// Longer is no note.
 const NOTE_BYTES: usize = 2000;
@@ -22,7 +22,7 @@ const NOTE_BYTES: usize = 2000;
 pub(super) async fn remove(shared: Arc<Shared>, names: Vec<String>) -> Result<RemoveAccountsResponse> {
     let mut answer = RemoveAccountsResponse::default();
     for name in names {
-        let id = shared.with(|pool, _| find(pool, &name).map(|account| account.stored.id));
+        let id = shared.look(|roster, _| find(roster, &name).map(|account| account.stored.id));
         match id {
             Some(id) if shared.remove(id).await? => answer.removed += 1,
             _ => answer.unknown.push(mask(&name)),
@@ -33,12 +33,13 @@ pub(super) async fn remove(shared: Arc<Shared>, names: Vec<String>) -> Result<Re
 
 /// Ends blocking states of the named accounts, or of all.
 pub(super) async fn clear(shared: Arc<Shared>, names: Vec<String>) -> Result<ClearAccountsResponse> {
-    let cleared = shared.update(|pool, now| {
-        let (ids, _) = named(pool, &names);
-        ids.into_iter().filter(|id| pool.clear(*id, now)).count()
-    });
+    let (ids, _) = shared.look(|roster, _| named(roster, &names));
+    let mut cleared = 0;
+    for id in ids {
+        cleared += u32::from(shared.update(shared.hot.clear(id)).await?);
+    }
     shared.write_through().await?;
-    Ok(ClearAccountsResponse { cleared: u32::try_from(cleared).unwrap_or(u32::MAX) })
+    Ok(ClearAccountsResponse { cleared })
 }
 
 /// Changes what is said of accounts, each by itself.
@@ -51,7 +52,7 @@ pub(super) async fn change(
         return Err(Error::invalid("accounts", "no account is named"));
     }
     let change = change_of(&request)?;
-    let (ids, unknown) = shared.with(|pool, _| named(pool, &request.accounts));
+    let (ids, unknown) = shared.look(|roster, _| named(roster, &request.accounts));
     answer.unknown = unknown;
     for id in ids {
         if shared.change(id, &change).await? {
@@ -66,9 +67,9 @@ pub(super) async fn change(
 /// Full tokens of the named accounts, or of all, in batches.
 pub(super) fn export(shared: &Arc<Shared>, names: &[String]) -> Result<Vec<ExportBatch>> {
     const BATCH: usize = 500;
-    let (accounts, unknown) = shared.with(|pool, _| {
-        let (ids, unknown) = named(pool, names);
-        let accounts: Vec<_> = ids.into_iter().filter_map(|id| pool.stored(id)).map(exported).collect();
+    let (accounts, unknown) = shared.look(|roster, _| {
+        let (ids, unknown) = named(roster, names);
+        let accounts: Vec<_> = ids.into_iter().filter_map(|id| roster.stored(id)).map(exported).collect();
         (accounts, unknown)
     });
     if !unknown.is_empty() {
@@ -85,15 +86,15 @@ pub(super) fn export(shared: &Arc<Shared>, names: &[String]) -> Result<Vec<Expor
 
 /// The ids of the named accounts in the order of the names, or all in the order of their creation; and what names
 /// none, masked.
-pub(super) fn named(pool: &Pool, names: &[String]) -> (Vec<Uuid>, Vec<String>) {
+pub(super) fn named(roster: &Roster, names: &[String]) -> (Vec<Uuid>, Vec<String>) {
     if names.is_empty() {
-        let mut ids: Vec<Uuid> = pool.accounts().map(|account| account.stored.id).collect();
+        let mut ids: Vec<Uuid> = roster.accounts().map(|account| account.stored.id).collect();
         ids.sort_unstable();
         return (ids, Vec::new());
     }
     let (mut ids, mut unknown) = (Vec::new(), Vec::new());
     for name in names {
-        match find(pool, name) {
+        match find(roster, name) {
             Some(account) => ids.push(account.stored.id),
             None => unknown.push(mask(name)),
         }
@@ -134,7 +135,7 @@ fn change_of(request: &ChangeAccountsRequest) -> Result<impl Fn(&mut StoredAccou
     })
 }
 
-fn find<'a>(pool: &'a Pool, name: &str) -> Option<&'a Account> {
+fn find<'a>(roster: &'a Roster, name: &str) -> Option<&'a Account> {
     let token = normalise(name).ok().map(|token| token.digest());
-    pool.find(Uuid::parse_str(name.trim()).ok(), token)
+    roster.find(Uuid::parse_str(name.trim()).ok(), token)
 }

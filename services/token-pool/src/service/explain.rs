@@ -2,24 +2,26 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use grok2api_proto::pool::{ExplainResponse, Reason as WireReason, ReasonCount, Verdict};
+use grok2api_proto::{
+    Result,
+    pool::{ExplainResponse, Reason as WireReason, ReasonCount, Verdict},
+};
 use grok2api_storage::accounts::Status;
 
-use crate::{
-    account::Account,
-    eligible::Reason,
-    pool::{Explanation, Wanted},
-    shared::Shared,
-    view,
-};
+use crate::{account::Account, eligible::Reason, roster::Explanation, shared::Shared, view, wanted::Wanted};
 
 const DEFAULT_LIMIT: usize = 100;
 
 /// What a lease would do now.
-pub(super) fn explain(shared: &Arc<Shared>, wanted: &Wanted, limit: u32) -> ExplainResponse {
+pub(super) async fn explain(shared: &Arc<Shared>, wanted: &Wanted, limit: u32) -> Result<ExplainResponse> {
     let limit = if limit == 0 { DEFAULT_LIMIT } else { limit as usize };
-    shared.with(|pool, now| {
-        let explanation = pool.explain(wanted, now);
+    shared.call(shared.hot.advance()).await?;
+    let bound = match &wanted.affinity {
+        Some(conversation) => shared.hot.bound(conversation).await?,
+        None => None,
+    };
+    Ok(shared.look(|roster, now| {
+        let explanation = roster.explain(wanted, bound, now);
         let mut response = summary(&explanation, now);
         response.verdicts = explanation
             .verdicts
@@ -34,7 +36,7 @@ pub(super) fn explain(shared: &Arc<Shared>, wanted: &Wanted, limit: u32) -> Expl
             })
             .collect();
         response
-    })
+    }))
 }
 
 fn summary(explanation: &Explanation<'_>, now: i64) -> ExplainResponse {

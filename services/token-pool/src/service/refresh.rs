@@ -10,30 +10,34 @@ use grok2api_proto::{
 use uuid::Uuid;
 
 use super::admin::named;
-use crate::{
-    pool::{Asked, Pool, Target},
-    shared::Shared,
-};
+use crate::{pool::Target, reading::Asked, roster::Roster, shared::Shared};
 
 /// What of a refresh is still to come.
 struct Waiting {
-    since: u64,
     total: u32,
     done: u32,
-    /// Windows still to be read, by account; and why one of them could not be.
-    accounts: HashMap<Uuid, (Vec<Target>, Option<String>)>,
+    accounts: HashMap<Uuid, Pending>,
     /// Not told yet.
     reports: Vec<RefreshReport>,
     begun: bool,
 }
 
+/// What of an account is still to be read.
+struct Pending {
+    /// How many readings had begun when it was asked for.
+    since: u64,
+    targets: Vec<Target>,
+    /// Why one of its windows could not be read.
+    failed: Option<String>,
+}
+
 /// Asks for readings of the named accounts, or of all, and tells as they end.
-pub(super) fn refresh(shared: Arc<Shared>, names: &[String]) -> Result<Stream<RefreshProgress>> {
+pub(super) async fn refresh(shared: Arc<Shared>, names: &[String]) -> Result<Stream<RefreshProgress>> {
     if !shared.reads {
         let text = "this process has no way to the upstream to read quotas from";
         return Err(Error::new(Kind::Unavailable, "no_upstream", text));
     }
-    let waiting = shared.update(|pool, now| Waiting::begin(pool, names, now));
+    let waiting = Waiting::begin(&shared, names).await?;
     let state = (shared, waiting);
     Ok(Box::pin(stream::unfold(state, |(shared, mut waiting)| async move {
         let progress = waiting.next(&shared).await?;
@@ -42,17 +46,21 @@ pub(super) fn refresh(shared: Arc<Shared>, names: &[String]) -> Result<Stream<Re
 }
 
 impl Waiting {
-    fn begin(pool: &mut Pool, names: &[String], now: i64) -> Self {
-        let (ids, unknown) = named(pool, names);
-        let since = pool.readings();
-        let accounts: HashMap<_, _> = ids.into_iter().map(|id| (id, (pool.ask(id, now), None))).collect();
+    async fn begin(shared: &Arc<Shared>, names: &[String]) -> Result<Self> {
+        let (ids, unknown) = shared.look(|roster, _| named(roster, names));
+        let mut accounts = HashMap::with_capacity(ids.len());
+        for id in ids {
+            let since = shared.update(shared.hot.ask(id)).await?;
+            let targets = shared.look(|roster, _| roster.targets(id));
+            accounts.insert(id, Pending { since, targets, failed: None });
+        }
         let reports: Vec<_> = unknown
             .into_iter()
             .map(|name| report(Uuid::nil(), RefreshResult::Failed, format!("no such account: {name}")))
             .collect();
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let (done, total) = (count(reports.len()), count(reports.len() + accounts.len()));
-        Self { since, total, done, accounts, reports, begun: false }
+        Ok(Self { total, done, accounts, reports, begun: false })
     }
 
     /// The next message; the first one at once.
@@ -62,7 +70,7 @@ impl Waiting {
             tokio::pin!(ended);
             // Before the look: a reading that ends right after it must not be missed.
             ended.as_mut().enable();
-            shared.with(|pool, _| self.look(pool));
+            shared.look(|roster, _| self.look(roster));
             if !self.begun || !self.reports.is_empty() {
                 self.begun = true;
                 let reports = std::mem::take(&mut self.reports);
@@ -78,11 +86,12 @@ impl Waiting {
         }
     }
 
-    fn look(&mut self, pool: &Pool) {
-        let Self { since, done, accounts, reports, .. } = self;
-        accounts.retain(|id, (targets, failed)| {
+    fn look(&mut self, roster: &Roster) {
+        let Self { done, accounts, reports, .. } = self;
+        accounts.retain(|id, Pending { since, targets, failed }| {
             let mut gone = false;
-            targets.retain(|target| match pool.asked(*target, *since) {
+            let account = roster.get(*id);
+            targets.retain(|target| match account.map_or(Asked::Gone, |it| it.asked(*target, *since)) {
                 Asked::Pending => true,
                 Asked::Read => false,
                 Asked::Failed(reason) => {
@@ -99,7 +108,7 @@ impl Waiting {
             }
             *done += 1;
             reports.push(match failed.take() {
-                _ if gone => report(*id, RefreshResult::Gone, why_gone(pool, *id)),
+                _ if gone => report(*id, RefreshResult::Gone, why_gone(roster, *id)),
                 Some(reason) => report(*id, RefreshResult::Failed, reason),
                 None => report(*id, RefreshResult::Read, String::new()),
             });
@@ -108,8 +117,8 @@ impl Waiting {
     }
 }
 
-fn why_gone(pool: &Pool, id: Uuid) -> String {
-    pool.merged_into(id).map_or_else(
+fn why_gone(roster: &Roster, id: Uuid) -> String {
+    roster.merged_into(id).map_or_else(
         || "it was removed".to_owned(),
         |kept| format!("it is the same upstream user as {kept} and was merged into it"),
     )

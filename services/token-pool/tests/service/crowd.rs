@@ -9,13 +9,18 @@ use uuid::Uuid;
 
 use crate::support::{NOW, Started, lease, open, settle};
 
-const ACCOUNTS: u32 = 5;
-const UNITS: u32 = 80;
+pub(crate) const ACCOUNTS: u32 = 5;
+pub(crate) const UNITS: u32 = 80;
 const CALLERS: u32 = 32;
 
-/// Accounts whose windows are known to hold so many units.
 async fn known(units: u32) -> Started {
     let dir = Arc::new(tempfile::tempdir().unwrap());
+    open(dir.path()).await.insert(&known_rows(units)).await.unwrap();
+    Started::with(dir, runtime_config(), None).await
+}
+
+/// Accounts whose windows are known to hold so many units.
+pub(crate) fn known_rows(units: u32) -> Vec<StoredAccount> {
     let window = StoredWindow {
         total: Some(UNITS),
         remaining: Some(units),
@@ -24,7 +29,7 @@ async fn known(units: u32) -> Started {
         observed_at: NOW,
         ..StoredWindow::default()
     };
-    let rows: Vec<StoredAccount> = (0..ACCOUNTS)
+    (0..ACCOUNTS)
         .map(|number| StoredAccount {
             windows: BTreeMap::from([("normal".to_owned(), window.clone())]),
             ..StoredAccount::new(
@@ -34,13 +39,11 @@ async fn known(units: u32) -> Started {
                 NOW,
             )
         })
-        .collect();
-    open(dir.path()).await.insert(&rows).await.unwrap();
-    Started::with(dir, runtime_config(), None).await
+        .collect()
 }
 
 /// Leases until nothing is left. Every third request is not charged. Returns the units spent.
-async fn use_up(pool: Arc<dyn TokenPool>, caller: u32) -> u32 {
+pub(crate) async fn use_up(pool: Arc<dyn TokenPool>, caller: u32) -> u32 {
     let mut spent = 0;
     for turn in caller.. {
         let cost = 1 + turn % 4;

@@ -11,4 +11,5 @@ mod import;
 mod operator;
 mod processes;
 mod refresh;
+mod replicas;
 mod support;

@@ -11,7 +11,7 @@ use grok2api_proto::{
     },
 };
 use grok2api_storage::{accounts::Accounts, seal::Sealer, sqlite::Sqlite};
-use grok2api_testkit::{Reach, reach, runtime_config};
+use grok2api_testkit::{Reach, RedisServer, reach, runtime_config};
 use grok2api_token_pool::{Deps, start};
 use tempfile::TempDir;
 
@@ -24,6 +24,8 @@ pub(crate) struct Started {
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) dir: Arc<TempDir>,
+    /// Where the hot state lives, unless it is this process; it ends with the last replica.
+    _redis: Option<Arc<RedisServer>>,
 }
 
 pub(crate) async fn open(directory: &Path) -> Arc<dyn Accounts> {
@@ -35,8 +37,10 @@ impl Started {
         Self::with(Arc::new(tempfile::tempdir().unwrap()), runtime_config(), None).await
     }
 
-    pub(crate) async fn reached(how: Reach) -> Self {
-        Self::new().await.by(how).await
+    pub(crate) async fn reached(how: Reach, shared: bool) -> Self {
+        let redis = shared.then(|| Arc::new(RedisServer::start()));
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::over(dir, redis, runtime_config(), None).await.by(how).await
     }
 
     pub(crate) async fn by(mut self, how: Reach) -> Self {
@@ -45,11 +49,26 @@ impl Started {
     }
 
     pub(crate) async fn with(dir: Arc<TempDir>, config: RuntimeConfig, egress: Option<Gateway>) -> Self {
+        Self::over(dir, None, config, egress).await
+    }
+
+    /// A replica whose hot state is in this Redis.
+    pub(crate) async fn over(
+        dir: Arc<TempDir>,
+        redis: Option<Arc<RedisServer>>,
+        config: RuntimeConfig,
+        egress: Option<Gateway>,
+    ) -> Self {
         let (accounts, clock, tasks) = (open(dir.path()).await, Clock::manual(NOW), Tasks::new());
-        let runtime = Runtime::fixed(config);
-        let deps =
-            Deps { accounts: accounts.clone(), runtime, egress, clock: clock.clone(), tasks: tasks.clone() };
-        Self { pool: start(deps).await.unwrap(), accounts, clock, tasks, dir }
+        let deps = Deps {
+            accounts: accounts.clone(),
+            runtime: Runtime::fixed(config),
+            egress,
+            redis: redis.as_ref().map(|server| server.url()),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+        };
+        Self { pool: start(deps).await.unwrap(), accounts, clock, tasks, dir, _redis: redis }
     }
 
     /// Adds basic accounts by token.

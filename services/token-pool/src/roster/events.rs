@@ -4,13 +4,13 @@ use grok2api_proto::pool::{EventKind, Outcome, PoolEvent};
 use grok2api_storage::accounts::Status;
 use uuid::Uuid;
 
-use super::{Pool, index::Turn};
+use super::{Roster, index::Turn};
 use crate::{
     account::Account,
     classes::{ClassId, Classes},
 };
 
-impl Pool {
+impl Roster {
     /// Keeps events from now on, or no longer.
     pub(crate) fn watch(&mut self, watched: bool) {
         self.watched = watched;
@@ -21,13 +21,13 @@ impl Pool {
         std::mem::take(&mut self.events)
     }
 
-    pub(super) fn emit(&mut self, kind: EventKind, account: Uuid, now: i64) {
+    pub(crate) fn emit(&mut self, kind: EventKind, account: Uuid, now: i64) {
         if self.watched {
             self.events.push(event(kind, account, now));
         }
     }
 
-    pub(super) fn leased(&mut self, account: Uuid, class: ClassId, now: i64) {
+    pub(crate) fn leased(&mut self, account: Uuid, class: ClassId, now: i64) {
         if self.watched {
             let class = self.classes.name(class).to_owned();
             self.events.push(PoolEvent { class, ..event(EventKind::Leased, account, now) });
@@ -35,7 +35,7 @@ impl Pool {
     }
 
     /// `outcome` is unspecified when the lease expired.
-    pub(super) fn settled(&mut self, account: Uuid, class: ClassId, outcome: Outcome, now: i64) {
+    pub(crate) fn settled(&mut self, account: Uuid, class: ClassId, outcome: Outcome, now: i64) {
         if self.watched {
             let (class, outcome) = (self.classes.name(class).to_owned(), outcome.into());
             self.events.push(PoolEvent { class, outcome, ..event(EventKind::Settled, account, now) });

@@ -106,9 +106,9 @@ impl Index {
         }
     }
 
-    /// The next account that has changed by itself.
-    pub(crate) fn next_changed(&self, now: i64) -> Option<Uuid> {
-        self.timers.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+    /// The accounts that have changed by themselves, the earliest first.
+    pub(crate) fn changed(&self, now: i64) -> impl Iterator<Item = Uuid> {
+        self.timers.iter().take_while(move |(at, _)| *at <= now).map(|(_, id)| *id)
     }
 
     /// Accounts of a class, from a tier upwards, that lack at most a free slot. Of several tags the one that has

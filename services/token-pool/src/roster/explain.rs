@@ -2,12 +2,13 @@
 
 use uuid::Uuid;
 
-use super::{Pool, Refusal, Wanted};
+use super::{Refusal, Roster};
 use crate::{
     account::Account,
     classes::ClassId,
     eligible::{Reason, Verdict, eligible},
     order::{self, Key},
+    wanted::Wanted,
 };
 
 /// Every account's verdict: who would be tried, in order, then the others, the soonest to recover first.
@@ -30,13 +31,11 @@ struct Rank {
     key: Key,
 }
 
-impl Pool {
-    /// Explains what a lease would do now.
-    pub(crate) fn explain(&mut self, wanted: &Wanted, now: i64) -> Explanation<'_> {
-        self.advance(now);
+impl Roster {
+    /// Explains what a lease would do now, for a conversation that is bound to this account.
+    pub(crate) fn explain(&self, wanted: &Wanted, bound: Option<Uuid>, now: i64) -> Explanation<'_> {
         let class = self.classes.find(&wanted.class);
         let request = self.request(wanted, class);
-        let bound = wanted.affinity.as_deref().and_then(|key| self.affinity.of(key, now));
         let mut verdicts: Vec<_> =
             self.accounts().map(|account| (account, eligible(account, &request, now))).collect();
         verdicts.sort_by_cached_key(|(account, verdict)| Rank {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use grok2api_proto::{Error, Kind};
 
-use crate::eligible::Reason;
+use crate::{eligible::Reason, wanted::Refused};
 
 /// A pool that is merely busy is asked again this soon.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
@@ -65,9 +65,9 @@ impl Refusal {
         Self { saturated: 1, ..Self::default() }
     }
 
-    /// Whether a freed slot would help.
-    pub(crate) fn is_saturated(&self) -> bool {
-        self.saturated > 0
+    /// The answer to the caller.
+    pub(crate) fn refused(&self, now: i64) -> Refused {
+        Refused { error: self.error(now), busy: self.saturated > 0 }
     }
 
     /// The error for the caller.

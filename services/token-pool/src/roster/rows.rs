@@ -1,62 +1,81 @@
-//! The pool and the store: rows that come in, rows to write.
+//! The roster and the store: rows that come in, rows to write.
 
 use grok2api_proto::pool::EventKind;
 use grok2api_storage::accounts::StoredAccount;
 use uuid::Uuid;
 
-use super::{Account, Pool, Slot, Urgency};
+use super::{Account, Roster, Slot};
 
 /// Merges that can still be told to those who ask.
 const MERGED_REMEMBERED: usize = 1000;
 
-impl Pool {
-    /// Takes in an account, or what another process has made of a known one.
-    pub(crate) fn merge(&mut self, row: StoredAccount, now: i64) {
+/// What a row has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Nothing that people say of the account.
+    Nothing,
+    /// Something that people say of it.
+    Changed,
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+}
+
+impl Roster {
+    /// Takes in an account, or what another process has made of a known one: all of it, or only what people say.
+    pub(crate) fn merge(&mut self, row: StoredAccount, all: bool, now: i64) -> News {
         let id = row.id;
         if row.deleted_at.is_some() {
-            return self.remove(id, now);
+            return if self.remove(id, now) { News::Removed } else { News::Nothing };
         }
-        if let Some(slot) = self.slots.get(&id) {
-            if row.version > slot.account.stored.version {
-                let changed = said_otherwise(&slot.account.stored, &row);
-                self.change(id, now, |account, classes| account.merge(row, classes));
-                if changed {
-                    self.emit(EventKind::Changed, id, now);
-                    self.want_unknown(id, Urgency::Idle, now);
-                }
-            }
-            return;
+        let Some(known) = self.get(id) else {
+            self.insert(row, now);
+            return News::Added;
+        };
+        if row.version <= known.stored.version {
+            return News::Nothing;
         }
+        let changed = said_otherwise(&known.stored, &row);
+        self.change(id, now, |account, classes| match all {
+            true => account.merge(row, classes),
+            false => account.stored = row,
+        });
+        if !changed {
+            return News::Nothing;
+        }
+        self.emit(EventKind::Changed, id, now);
+        News::Changed
+    }
+
+    fn insert(&mut self, row: StoredAccount, now: i64) {
+        let id = row.id;
         self.by_token.insert(row.token.digest(), id);
         let account = Account::load(row, &mut self.classes);
-        let place = self.index.place(&account, &self.classes, self.concurrency, now);
+        let place = self.index.place(&account, &self.classes, self.limits.concurrency, now);
         self.slots.insert(id, Slot { account, place });
-        self.want_unknown(id, Urgency::Idle, now);
         self.emit(EventKind::Added, id, now);
     }
 
-    /// Drops an account; its leases end with it.
-    pub(crate) fn remove(&mut self, id: Uuid, now: i64) {
-        let Some(slot) = self.slots.remove(&id) else { return };
+    /// Drops an account. Returns whether it was there.
+    pub(crate) fn remove(&mut self, id: Uuid, now: i64) -> bool {
+        let Some(slot) = self.slots.remove(&id) else { return false };
         self.index.remove(&slot.account, &slot.place);
         self.by_token.remove(&slot.account.stored.token.digest());
         self.unwritten.remove(&id);
-        self.classes.ids().for_each(|class| self.reads.forget((id, class)));
-        self.leases.retain(|_, lease| lease.account != id);
-        let leases = &self.leases;
-        self.expiries.retain(|(_, lease)| leases.contains_key(lease));
         self.emit(EventKind::Removed, id, now);
+        true
     }
 
     /// An account as the store has it, as far as is known here.
     pub(crate) fn stored(&self, id: Uuid) -> Option<&StoredAccount> {
-        self.slots.get(&id).map(|slot| &slot.account.stored)
+        self.get(id).map(|account| &account.stored)
     }
 
     /// The other account of the same upstream user, if there is one: which of the two to keep, and which not. A
     /// credential that works beats one that does not, then the newer token wins.
     pub(crate) fn twins(&self, id: Uuid) -> Option<(Uuid, Uuid)> {
-        let one = &self.slots.get(&id)?.account;
+        let one = self.get(id)?;
         let user = one.stored.user_id.as_ref()?;
         let twin = |other: &&Account| other.stored.id != id && other.stored.user_id.as_ref() == Some(user);
         let other = self.accounts().find(twin)?;
@@ -65,15 +84,12 @@ impl Pool {
         Some((keep.stored.id, drop.stored.id))
     }
 
-    /// An account was merged into another of the same user: what is left there is read anew.
-    pub(crate) fn merged(&mut self, gone: Uuid, kept: Uuid, now: i64) {
+    /// An account was merged into another of the same user.
+    pub(crate) fn merged(&mut self, gone: Uuid, kept: Uuid) {
         self.merged_into.push_back((gone, kept));
         if self.merged_into.len() > MERGED_REMEMBERED {
             self.merged_into.pop_front();
         }
-        let Some(slot) = self.slots.get(&kept) else { return };
-        let classes: Vec<_> = self.classes.of_tier(slot.account.stored.tier).collect();
-        classes.into_iter().for_each(|class| self.reads.want((kept, class), Urgency::Used, now));
     }
 
     /// The account that another was merged into lately.
@@ -81,12 +97,17 @@ impl Pool {
         self.merged_into.iter().rev().find(|(id, _)| *id == gone).map(|(_, kept)| *kept)
     }
 
+    /// An account has changed and is to be written.
+    pub(crate) fn write(&mut self, id: Uuid) {
+        self.unwritten.insert(id);
+    }
+
     /// Whether something waits to be written.
     pub(crate) fn is_unwritten(&self) -> bool {
         !self.unwritten.is_empty()
     }
 
-    /// The rows to write; they count as written until [`Pool::not_written`] says otherwise.
+    /// The rows to write; they count as written until [`Roster::not_written`] says otherwise.
     pub(crate) fn take_unwritten(&mut self) -> Vec<StoredAccount> {
         let ids = std::mem::take(&mut self.unwritten);
         ids.into_iter().filter_map(|id| self.row(id)).collect()
@@ -94,7 +115,7 @@ impl Pool {
 
     /// An account as it would be written now.
     pub(crate) fn row(&self, id: Uuid) -> Option<StoredAccount> {
-        self.slots.get(&id).map(|slot| slot.account.row(&self.classes))
+        self.get(id).map(|account| account.row(&self.classes))
     }
 
     /// A row was written and has this version now. What the operator says may be newer already, and stays.

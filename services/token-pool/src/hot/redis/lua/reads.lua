@@ -1,0 +1,99 @@
+-- The queue of readings. A target is `account/class`; urgency 0 is the most urgent.
+
+local URGENCIES = 4
+
+local function read_key(target)
+  return key('read', target)
+end
+
+local function unqueue(target)
+  local urgency = redis.call('HGET', read_key(target), 'urgency')
+  if urgency then
+    redis.call('ZREM', key('due', urgency), target)
+    redis.call('HDEL', read_key(target), 'urgency', 'due')
+  end
+  return urgency
+end
+
+-- Asks for a reading; a more urgent wish replaces a lesser one, and back-off holds for all but the operator.
+local function want(target, urgency)
+  local entry = redis.call('HMGET', read_key(target), 'urgency', 'due', 'not_before')
+  local due = now
+  if urgency > 0 then
+    due = math.max(now, number(entry[3]) or 0)
+  end
+  local queued = number(entry[1])
+  if queued and (queued < urgency or (queued == urgency and number(entry[2]) <= due)) then
+    return
+  end
+  unqueue(target)
+  redis.call('ZADD', key('due', urgency), text(due), target)
+  redis.call('HSET', read_key(target), 'urgency', urgency, 'due', text(due))
+end
+
+local function forget_read(target)
+  unqueue(target)
+  redis.call('DEL', read_key(target))
+  redis.call('ZREM', key('reading'), target)
+end
+
+-- Whoever makes a reading may die: it is then asked for again.
+local function abandoned()
+  for _, target in ipairs(redis.call('ZRANGEBYSCORE', key('reading'), '-inf', text(now), 'LIMIT', 0, 100)) do
+    redis.call('ZREM', key('reading'), target)
+    want(target, URGENCIES - 1)
+  end
+end
+
+-- budget -> {now, target, urgency, number} or {now}
+function ops.take()
+  abandoned()
+  redis.call('ZREMRANGEBYSCORE', key('begun'), '-inf', text(now - $MINUTE_MS))
+  if redis.call('ZCARD', key('begun')) >= tonumber(ARGV[4]) then
+    return {now}
+  end
+  for urgency = 0, URGENCIES - 1 do
+    local due = redis.call('ZRANGEBYSCORE', key('due', urgency), '-inf', text(now), 'LIMIT', 0, 100)
+    for _, target in ipairs(due) do
+      if not redis.call('ZSCORE', key('reading'), target) then
+        local begun = redis.call('INCR', key('readings'))
+        unqueue(target)
+        redis.call('ZADD', key('reading'), text(now + $READING_MS), target)
+        redis.call('ZADD', key('begun'), text(now), begun)
+        return {now, target, urgency, begun}
+      end
+    end
+  end
+  return {now}
+end
+
+-- target, '1' if it was taken over, '1' if nobody needs another
+function ops.done()
+  local target, ok, satisfied = ARGV[4], ARGV[5] == '1', ARGV[6] == '1'
+  local entry = read_key(target)
+  redis.call('ZREM', key('reading'), target)
+  if not ok then
+    local failures = number(redis.call('HGET', entry, 'failures')) or 0
+    local wait = math.min($FIRST_RETRY_MS * 2 ^ math.min(failures, 20), $LONGEST_RETRY_MS)
+    redis.call('HSET', entry, 'failures', failures + 1, 'not_before', text(now + wait))
+    -- What the operator has asked for meanwhile is still to come.
+    if redis.call('HGET', entry, 'urgency') ~= '0' then
+      unqueue(target)
+    end
+    want(target, URGENCIES - 1)
+    return {now}
+  end
+  redis.call('HDEL', entry, 'failures', 'not_before')
+  if satisfied and redis.call('HGET', entry, 'urgency') ~= '0' then
+    forget_read(target)
+  end
+  return {now}
+end
+
+-- (target, urgency)* -> {now, readings begun so far}
+function ops.want()
+  for i = 4, #ARGV, 2 do
+    want(ARGV[i], tonumber(ARGV[i + 1]))
+  end
+  return {now, number(redis.call('GET', key('readings'))) or 0}
+end

@@ -7,9 +7,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::service::Service;
 
-const PERIOD: Duration = Duration::from_secs(1);
+const PERIOD: Duration = Duration::from_millis(500);
 
-/// Asks the store until draining begins. An outage is logged when it begins and when it ends, not every second.
+/// Asks the store until draining begins. An outage is logged when it begins and when it ends, not every time.
 pub(crate) async fn run(service: Arc<Service>, shutdown: Shutdown) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -19,8 +19,8 @@ pub(crate) async fn run(service: Arc<Service>, shutdown: Shutdown) {
             _ = ticks.tick() => {}
             () = shutdown.draining() => return,
         }
-        match service.refresh().await {
-            Ok(_) if away => tracing::info!("configuration is followed again"),
+        match service.follow().await {
+            Ok(()) if away => tracing::info!("configuration is followed again"),
             Err(error) if !away => tracing::warn!(%error, "configuration cannot be followed: {error}"),
             _ => continue,
         }

@@ -6,7 +6,7 @@
 //! name of the parameter at fault. Overrides that another version wrote and this one does not know are kept and
 //! ignored, so that replicas of two versions can share one store.
 //!
-//! Replicas that share a store follow each other by asking it once a second; callers follow by `watch`.
+//! Replicas that share a store follow each other by asking it for its newest number twice a second; callers follow by `watch`.
 
 mod follow;
 pub mod parameters;

@@ -54,6 +54,14 @@ impl Service {
         Ok(stored)
     }
 
+    /// Looks whether there is a newer revision, and reads it only then.
+    pub(crate) async fn follow(&self) -> storage::Result<()> {
+        if self.settings.newest().await? > self.newest.borrow().number {
+            self.refresh().await?;
+        }
+        Ok(())
+    }
+
     /// Tells the watchers of a revision unless they have seen it, or a later one.
     fn publish(&self, stored: &storage::settings::Revision) {
         if self.newest.borrow().number >= stored.number {

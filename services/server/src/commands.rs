@@ -3,6 +3,7 @@
 mod accounts;
 mod config;
 mod healthcheck;
+mod migrate;
 mod parameters;
 mod serve;
 mod sim;
@@ -31,12 +32,14 @@ enum Command {
     Serve(serve::Args),
     /// Run the simulated Grok upstream.
     Sim(sim::Args),
-    /// Manage the accounts in the data directory, also while the product runs.
+    /// Manage the accounts in the store, also while the product runs.
     #[command(subcommand)]
     Accounts(accounts::Command),
     /// Read and change the runtime parameters, also while the product runs.
     #[command(subcommand)]
     Parameters(parameters::Command),
+    /// Bring the store up to date and say what that took; `serve` does it as well.
+    Migrate,
     /// Check or show the settings.
     #[command(subcommand)]
     Config(config::Command),
@@ -81,6 +84,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sim(args) => sim::run(args).await,
         Command::Accounts(command) => accounts::run(&settings()?, command).await,
         Command::Parameters(command) => parameters::run(&settings()?, command).await,
+        Command::Migrate => migrate::run(&settings()?).await,
         Command::Config(command) => config::run(&settings()?, &command),
         Command::Healthcheck(args) => healthcheck::run(&settings()?, args).await,
     }

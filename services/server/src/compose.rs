@@ -24,8 +24,9 @@ use grok2api_proto::{
     media::{self, MediaCache},
     pool::{self, TokenPool},
 };
-use grok2api_storage::{seal::Sealer, sqlite::Sqlite};
+use grok2api_storage::{Store, place};
 use grok2api_token_pool as pool_service;
+use tokio::time::MissedTickBehavior;
 
 use crate::{
     instance::{Listeners, StartError},
@@ -33,6 +34,8 @@ use crate::{
 };
 
 const PEER_RETRY: Duration = Duration::from_millis(500);
+/// How often the store is asked whether it is there.
+const STORE_WATCH: Duration = Duration::from_secs(1);
 
 /// The services as a process reaches them.
 pub struct Services {
@@ -96,7 +99,10 @@ pub(crate) async fn run(
     log_level: Option<LogLevel>,
 ) -> Result<Services, StartError> {
     ops::serve(listeners.ops, readiness.clone(), tasks);
-    let store = if roles.need_storage() { Some(Store::open(settings).await?) } else { None };
+    let store = if roles.need_storage() { Some(open_store(settings).await?) } else { None };
+    if let Some(store) = store.clone() {
+        tasks.spawn_background("store-watch", watch_store(store, readiness.clone()));
+    }
     let build = Build { settings, roles, store: store.as_ref(), tasks };
     let config = build.config().await?;
     let runtime = build.runtime(&config).await?;
@@ -138,18 +144,25 @@ pub(crate) async fn run(
 }
 
 /// The durable store of this process.
-pub(crate) struct Store {
-    pub sqlite: Sqlite,
-    pub sealer: Sealer,
+pub(crate) async fn open_store(settings: &Settings) -> Result<Store, StartError> {
+    Store::open(settings).await.map_err(|error| StartError::one(place(settings), error))
 }
 
-impl Store {
-    pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
-        let directory = &settings.data.dir;
-        let failed = |error| StartError::one(format_args!("data directory {}", directory.display()), error);
-        let sqlite = Sqlite::open(directory).await.map_err(failed)?;
-        let sealer = Sealer::load(&settings.seal, directory).map_err(failed)?;
-        Ok(Self { sqlite, sealer })
+/// Readiness is off while the store is away; an outage is logged when it begins and when it ends.
+async fn watch_store(store: Store, readiness: Readiness) {
+    let mut ticks = tokio::time::interval(STORE_WATCH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut away = None;
+    loop {
+        ticks.tick().await;
+        match store.ping().await {
+            Ok(()) if away.take().is_some() => tracing::info!("the store is back"),
+            Err(error) if away.is_none() => {
+                tracing::error!(%error, "the store is away, so this process is not ready: {error}");
+                away = Some(readiness.guard("storage"));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -178,7 +191,7 @@ impl Build<'_> {
     async fn config(&self) -> Result<Arc<dyn Config>, StartError> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, config::client) };
         let service = config_service::start(config_service::Deps {
-            settings: store.sqlite.settings(store.sealer.clone()),
+            settings: store.settings(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
@@ -216,10 +229,8 @@ impl Build<'_> {
         let Some(store) = self.local(Role::TokenPool) else {
             return self.remote(Role::TokenPool, pool::client);
         };
-        let accounts = store.sqlite.accounts(store.sealer.clone()).await;
-        let accounts = accounts.map_err(|error| StartError::one("accounts", error))?;
         let service = pool_service::start(pool_service::Deps {
-            accounts,
+            accounts: store.accounts(),
             runtime: runtime.clone(),
             egress: Some(egress.clone()),
             redis: None,
@@ -238,7 +249,7 @@ impl Build<'_> {
             return self.remote(Role::MediaCache, media::client);
         };
         let service = media_service::start(media_service::Deps {
-            index: store.sqlite.media(),
+            index: store.media(),
             directory: self.settings.data.dir.join("media"),
             runtime: runtime.clone(),
             egress: egress.clone(),

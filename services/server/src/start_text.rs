@@ -1,7 +1,8 @@
 //! What a started process tells the person who started it.
 
-use grok2api_kit::settings::Settings;
+use grok2api_kit::settings::{Mode, Settings};
 use grok2api_proto::pool::{ListAccountsRequest, TokenPool};
+use grok2api_storage::place;
 
 use crate::{
     instance::{Addresses, Instance, reachable},
@@ -18,6 +19,9 @@ pub(crate) async fn text(instance: &Instance, settings: &Settings, roles: &Roles
         lines.push(format!("  upstream  {}", settings.upstream.url));
     }
     if roles.need_storage() {
+        if settings.storage.mode != Mode::File {
+            lines.push(format!("  store     {}", place(settings)));
+        }
         lines.push(format!("  data      {}", settings.data.dir.display()));
     }
     if instance.addresses.http.is_some() {
@@ -50,10 +54,15 @@ async fn no_accounts(pool: &dyn TokenPool, settings: &Settings) -> Vec<String> {
     ]
 }
 
-/// The command line that works on the same data.
+/// The command line that works on the same data; an address of a store holds a password and is not repeated.
 fn program(settings: &Settings) -> String {
     let binary = std::env::args().next().unwrap_or_else(|| "grok2api".to_owned());
-    format!("G2A_DATA_DIR={} {binary}", settings.data.dir.display())
+    let directory = settings.data.dir.display();
+    match settings.storage.mode {
+        Mode::File => format!("G2A_DATA_DIR={directory} {binary}"),
+        Mode::Mysql => format!("STORAGE_MODE=mysql DATABASE_URL=… G2A_DATA_DIR={directory} {binary}"),
+        Mode::Redis => format!("STORAGE_MODE=redis DATABASE_URL=… G2A_DATA_DIR={directory} {binary}"),
+    }
 }
 
 async fn accounts(pool: &dyn TokenPool) -> Option<usize> {

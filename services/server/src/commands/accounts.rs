@@ -1,4 +1,4 @@
-//! `grok2api accounts …`, on the data directory; a running product follows within a second.
+//! `grok2api accounts …`, on the store; a running product follows within a second.
 
 mod add;
 mod change;
@@ -21,9 +21,10 @@ use grok2api_proto::{
     config::RuntimeConfig,
     pool::{ClearAccountsRequest, RemoveAccountsRequest, Tier, TokenPool},
 };
+use grok2api_storage::Store;
 
 use super::{Failure, say};
-use crate::{StartError, compose::Store};
+use crate::{StartError, compose::open_store};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -77,7 +78,7 @@ impl From<TierArg> for Tier {
 }
 
 pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Failure> {
-    let store = Store::open(settings).await?;
+    let store = open_store(settings).await?;
     let tasks = Tasks::new();
     let upstream = matches!(command, Command::Refresh { .. });
     let done = match open(settings, &store, &tasks, upstream).await {
@@ -85,22 +86,20 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
         Err(error) => Err(error.into()),
     };
     super::finish(&tasks).await;
-    store.sqlite.close().await;
+    store.close().await;
     done
 }
 
-/// The pool of the data directory; with a way to the upstream only where it is needed.
+/// The pool of the store; with a way to the upstream only where it is needed.
 async fn open(
     settings: &Settings,
     store: &Store,
     tasks: &Tasks,
     upstream: bool,
 ) -> Result<Arc<dyn TokenPool>, StartError> {
-    let failed = |error| StartError::one("accounts", error);
-    let accounts = store.sqlite.accounts(store.sealer.clone()).await.map_err(failed)?;
     let egress = if upstream { Some(egress(settings, store, tasks).await?) } else { None };
     let pool = grok2api_token_pool::start(grok2api_token_pool::Deps {
-        accounts,
+        accounts: store.accounts(),
         runtime: Runtime::fixed(RuntimeConfig::default()),
         egress,
         redis: None,
@@ -114,7 +113,7 @@ async fn open(
 async fn egress(settings: &Settings, store: &Store, tasks: &Tasks) -> Result<Gateway, StartError> {
     let failed = |error| StartError::one("config", error);
     let config = grok2api_config::start(grok2api_config::Deps {
-        settings: store.sqlite.settings(store.sealer.clone()),
+        settings: store.settings(),
         clock: Clock::system(),
         tasks: tasks.clone(),
     });

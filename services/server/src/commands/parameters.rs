@@ -1,4 +1,4 @@
-//! `grok2api parameters list|set|reset`, on the data directory; a running product follows within a second.
+//! `grok2api parameters list|set|reset`, on the store; a running product follows within a second.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use grok2api_proto::{
 use serde_json::Value;
 
 use super::{Failure, say};
-use crate::{StartError, compose::Store};
+use crate::{StartError, compose::open_store};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -32,10 +32,10 @@ pub(crate) enum Command {
 }
 
 pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Failure> {
-    let store = Store::open(settings).await?;
+    let store = open_store(settings).await?;
     let tasks = Tasks::new();
     let service = grok2api_config::start(grok2api_config::Deps {
-        settings: store.sqlite.settings(store.sealer),
+        settings: store.settings(),
         clock: Clock::system(),
         tasks: tasks.clone(),
     });
@@ -46,7 +46,7 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
         Command::Reset { name } => change(&service, name, "null".to_owned(), "is back at its default").await,
     };
     super::finish(&tasks).await;
-    store.sqlite.close().await;
+    store.close().await;
     done
 }
 

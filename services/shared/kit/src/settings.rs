@@ -5,6 +5,7 @@
 
 mod model;
 mod sources;
+mod storage;
 
 use std::{fmt, path::Path};
 
@@ -12,6 +13,7 @@ pub use model::{
     Admin, Data, Grpc, Http, Internal, Lifecycle, Log, LogFormat, Ops, Peers, Seal, Settings, Storage,
     Upstream,
 };
+pub use storage::Mode;
 
 /// The commented defaults; also the reference of all settings.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -104,6 +106,33 @@ mod tests {
             "peers.chat",
         ] {
             assert!(all.contains(part), "{part} is missing in:\n{all}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_the_store_fits_its_mode_and_is_never_shown() {
+        let load = |pairs: &[(&str, &str)]| Settings::load(None, env(pairs));
+        let mysql = [("STORAGE_MODE", "mysql"), ("DATABASE_URL", "mariadb://u:hunter2@db/grok2api")];
+        let settings = load(&mysql).unwrap();
+        assert_eq!((settings.storage.mode, settings.storage.hot_url()), (Mode::Mysql, None));
+        assert!(!settings.dump().contains("hunter2"), "{}", settings.dump());
+        let redis = [("STORAGE_MODE", "redis"), ("DATABASE_URL", "rediss://:hunter2@cache")];
+        assert_eq!(load(&redis).unwrap().storage.hot_url(), Some("rediss://:hunter2@cache"));
+        let other = [redis[0], redis[1], ("REDIS_URL", "redis://hot")];
+        assert_eq!(load(&other).unwrap().storage.hot_url(), Some("redis://hot"));
+
+        for (given, names) in [
+            (vec![("STORAGE_MODE", "mysql")], vec!["DATABASE_URL"]),
+            (vec![mysql[0], ("DATABASE_URL", "mysql://u:hunter2@db")], vec!["DATABASE_URL"]),
+            (vec![mysql[0], redis[1], ("REDIS_URL", "cache:hunter2")], vec!["DATABASE_URL", "REDIS_URL"]),
+            (vec![redis[0], mysql[1]], vec!["DATABASE_URL"]),
+            (vec![redis[1], ("REDIS_URL", "redis://:hunter2@hot")], vec!["DATABASE_URL", "REDIS_URL"]),
+        ] {
+            let told: Vec<_> = load(&given).unwrap_err().iter().map(ToString::to_string).collect();
+            assert_eq!(told.len(), names.len(), "{told:?}");
+            for (told, name) in told.iter().zip(names) {
+                assert!(told.contains(name) && !told.contains("hunter2"), "{told}");
+            }
         }
     }
 

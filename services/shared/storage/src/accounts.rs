@@ -220,6 +220,29 @@ impl Tier {
     }
 }
 
+impl Status {
+    /// As it is stored: its name, the time that belongs to it (0 for none) and the cause.
+    pub(crate) fn columns(&self) -> (&'static str, i64, &str) {
+        match self {
+            Self::Active => ("active", 0, ""),
+            Self::Cooling { until, cause } => ("cooling", *until, cause),
+            Self::Invalid { since, cause } => ("invalid", *since, cause),
+            Self::Banned { since, cause } => ("banned", *since, cause),
+        }
+    }
+
+    /// Back from [`columns`](Self::columns).
+    pub(crate) fn of(name: &str, at: i64, cause: String) -> Result<Self, String> {
+        match name {
+            "active" => Ok(Self::Active),
+            "cooling" => Ok(Self::Cooling { until: at, cause }),
+            "invalid" => Ok(Self::Invalid { since: at, cause }),
+            "banned" => Ok(Self::Banned { since: at, cause }),
+            other => Err(format!("unknown status {other:?}")),
+        }
+    }
+}
+
 impl Token {
     /// Takes a token that is normalised already.
     pub fn new(token: impl Into<String>) -> Self {

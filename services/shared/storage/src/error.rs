@@ -11,6 +11,12 @@ pub enum Error {
     /// The store does not answer as it should.
     #[error("the store failed: {0}")]
     Store(#[from] sqlx::Error),
+    /// Redis does not answer as it should.
+    #[error("the store failed: {0}")]
+    Redis(redis::RedisError),
+    /// The store was not heard of in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(std::time::Duration),
     /// The store's tables cannot be brought up to this version.
     #[error("the store cannot be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -53,6 +59,12 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl From<redis::RedisError> for Error {
+    fn from(error: redis::RedisError) -> Self {
+        if error.is_timeout() { Self::Timeout(crate::bounded::ANSWER) } else { Self::Redis(error) }
+    }
 }
 
 impl From<Error> for proto::Error {

@@ -3,11 +3,23 @@
 //! Times are epoch milliseconds, ids are UUIDv7, secrets are sealed before they reach a row. A row that no code of
 //! ours can have written is reported as [`Error::ImpossibleRow`], never guessed at.
 
+//!
+//! [`Store::open`] gives the traits over the store that the settings name: SQLite, MySQL (or MariaDB) or Redis. The
+//! SQL is written once, in `src/sql`, and compiled into [`sqlite`] and [`mysql`], which differ in a few types and
+//! texts. One suite of tests runs on all of them.
+
+#![expect(clippy::duplicate_mod, reason = "src/sql is compiled once for each database")]
+
 pub mod accounts;
+mod bounded;
 mod error;
 pub mod media;
+pub mod mysql;
+pub mod redis;
 pub mod seal;
 pub mod settings;
 pub mod sqlite;
+mod store;
 
 pub use error::{Error, Result};
+pub use store::{Migrated, Store, place};

@@ -1,8 +1,5 @@
 //! The index of the media cache: what is held, how large it is, when it was last used.
 
-#[cfg(test)]
-pub(crate) mod contract;
-
 use crate::Result;
 
 /// What is cached apart from each other, with limits of its own.

@@ -26,6 +26,8 @@ const FORMAT: u8 = 1;
 const KEY_BYTES: usize = 32;
 const ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
+const CHECK_ROW: &[u8] = b"seal_check";
+const CHECK_TEXT: &[u8] = b"grok2api";
 /// Made in the data directory when the settings name no key.
 const KEY_FILE: &str = "master.key";
 
@@ -97,6 +99,17 @@ impl Sealer {
             )));
         }
         self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: text, aad: row }).map_err(|_| damaged())
+    }
+
+    /// What a store keeps to tell the right key from another.
+    pub(crate) fn check_text(&self) -> Result<Vec<u8>> {
+        self.seal(CHECK_ROW, CHECK_TEXT)
+    }
+
+    /// Refuses to go on with another key than the one that made `sealed`.
+    pub(crate) fn check(&self, sealed: &[u8]) -> Result<()> {
+        let opened = self.open(CHECK_ROW, sealed);
+        opened.map(drop).map_err(|error| Error::Seal(format!("the store's secrets: {error}")))
     }
 
     fn from_file(path: &Path) -> Result<Self> {

@@ -1,11 +1,8 @@
 //! The history of the runtime configuration.
 
-#[cfg(test)]
-pub(crate) mod contract;
-
 use serde_json::{Map, Value};
 
-use crate::Result;
+use crate::{Error, Result, seal::Sealer};
 
 /// Parameter name to its value, of the parameters that are not at their default.
 pub type Overrides = Map<String, Value>;
@@ -32,6 +29,12 @@ pub trait Settings: Send + Sync + 'static {
     /// When the store fails or holds an impossible row.
     async fn latest(&self) -> Result<Revision>;
 
+    /// The newest revision's number; cheap enough to ask twice a second.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn newest(&self) -> Result<u64>;
+
     /// Adds the revision after `expected`; `now` is epoch milliseconds.
     ///
     /// # Errors
@@ -43,4 +46,19 @@ pub trait Settings: Send + Sync + 'static {
     /// # Errors
     /// When the store fails or holds an impossible row.
     async fn list(&self, before: Option<u64>, limit: u32) -> Result<Vec<Revision>>;
+}
+
+/// Opens the overrides that were sealed for the revision of that number.
+pub(crate) fn open(sealer: &Sealer, number: u64, sealed: &[u8]) -> Result<Overrides> {
+    let text = sealer.open(&place(number), sealed)?;
+    serde_json::from_slice(&text).map_err(|_| impossible(number, "its overrides are not a JSON object"))
+}
+
+/// Where a revision's overrides belong: they open nowhere else.
+pub(crate) fn place(number: u64) -> Vec<u8> {
+    format!("settings_revisions/{number}").into_bytes()
+}
+
+pub(crate) fn impossible(number: impl ToString, reason: &str) -> Error {
+    Error::ImpossibleRow { table: "settings_revisions", id: number.to_string(), reason: reason.to_owned() }
 }

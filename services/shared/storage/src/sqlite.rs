@@ -1,7 +1,12 @@
 //! The `file` mode's durable store: SQLite in the data directory.
 
+#[path = "sql/accounts.rs"]
 mod accounts;
+#[path = "sql/media.rs"]
 mod media;
+#[path = "sql/migrate.rs"]
+mod migrate;
+#[path = "sql/settings.rs"]
 mod settings;
 
 use std::{
@@ -9,13 +14,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    SqlitePool,
-    migrate::{MigrateError, Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use crate::{Error, Result};
+use crate::{Error, Migrated, Result};
+
+/// The names that the SQL shared with MySQL knows this database by.
+type Db = sqlx::Sqlite;
+type Row = sqlx::sqlite::SqliteRow;
+type Connection = sqlx::SqliteConnection;
+type Pool = sqlx::SqlitePool;
+type Store = Sqlite;
+/// Takes the write lock at once: a transaction that reads first could not get it later.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// Applied in this order; a number never changes its text once released.
 const MIGRATIONS: [(i64, &str, &str); 4] = [
@@ -31,7 +41,8 @@ const LOCKED_WAIT: Duration = Duration::from_millis(20);
 /// An open database; clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
-    pool: SqlitePool,
+    pool: Pool,
+    migrated: Migrated,
 }
 
 impl Sqlite {
@@ -63,13 +74,11 @@ impl Sqlite {
 
     async fn connect(options: SqliteConnectOptions) -> Result<Self> {
         let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await?;
-        migrate(&pool).await?;
-        Ok(Self { pool })
-    }
-
-    /// Finishes what is being written and closes the file.
-    pub async fn close(&self) {
-        self.pool.close().await;
+        // Under the write lock, since two processes may start at once.
+        let mut lock = pool.begin_with(BEGIN).await?;
+        let migrated = migrate::run(&mut lock).await?;
+        lock.commit().await?;
+        Ok(Self { pool, migrated })
     }
 }
 
@@ -77,25 +86,4 @@ impl Sqlite {
 fn is_locked(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
-}
-
-/// Runs under the write lock, since two processes may start at once.
-async fn migrate(pool: &SqlitePool) -> Result<()> {
-    let mut lock = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let known = MIGRATIONS.map(|(version, ..)| version).into_iter().max().unwrap_or_default();
-    match migrator().run(&mut *lock).await {
-        Err(MigrateError::VersionMissing(found)) if found > known => {
-            return Err(Error::Newer { found, known });
-        }
-        done => done?,
-    }
-    lock.commit().await?;
-    Ok(())
-}
-
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.map(|(version, name, sql)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
-    });
-    Migrator::with_migrations(migrations.to_vec())
 }

@@ -53,6 +53,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Its process, for signals.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it at once, as a power cut does.
     pub fn kill(&mut self) {
         end(&mut self.child);
@@ -72,6 +77,8 @@ impl MariaDb {
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .args(["--innodb-log-file-size=8M", "--user=root"])
             .arg(format!("--datadir={}", dir.path().join("data").display()))
+            // Servers in other containers may have the same process id, and with it the same names in /tmp.
+            .arg(format!("--tmpdir={}", dir.path().display()))
             .output()
             .expect("mariadb-install-db: `make setup` installs it");
         assert!(made.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&made.stderr));
@@ -82,6 +89,11 @@ impl MariaDb {
     /// What to connect to: the administrator, who has no password, and an empty database that is there already.
     pub fn url(&self) -> String {
         format!("mysql://root@127.0.0.1:{}/grok2api", self.port)
+    }
+
+    /// Its process, for signals.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it at once, as a power cut does.
@@ -124,6 +136,7 @@ fn mariadb(port: u16, dir: &Path) -> Option<Child> {
     command.args(["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"]);
     for (option, file) in [
         ("datadir", "data"),
+        ("tmpdir", ""),
         ("socket", "mysqld.sock"),
         ("pid-file", "mysqld.pid"),
         ("init-file", "init.sql"),

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::Mistake;
+use super::{Mistake, storage::Mode};
 
 /// All settings of a process. Meanings and defaults: `defaults.toml`.
 #[derive(Clone, Deserialize, Serialize)]
@@ -40,7 +40,7 @@ section! {
     Http { listen: SocketAddr, max_body_bytes: usize }
     Ops { listen: SocketAddr }
     Data { dir: PathBuf }
-    Storage { mode: String, url: String }
+    Storage { mode: Mode, url: String, redis_url: String }
     Seal { key: String, key_file: String }
     Admin { password: String }
     Upstream { url: Url, assets_url: Url, allow_private_images: bool }
@@ -65,14 +65,7 @@ impl Settings {
     /// What the types cannot say.
     pub(super) fn check(&self) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
-        if self.storage.mode != "file" {
-            mistakes.push(Mistake(match self.storage.mode.as_str() {
-                mode @ ("mysql" | "redis") => {
-                    format!("storage.mode: {mode:?} is not in this version, use \"file\"")
-                }
-                mode => format!("storage.mode: {mode:?} is none of file, mysql, redis"),
-            }));
-        }
+        mistakes.extend(self.storage.check());
         for (name, url) in
             [("upstream.url", &self.upstream.url), ("upstream.assets_url", &self.upstream.assets_url)]
         {
@@ -110,6 +103,7 @@ impl Settings {
             &mut shown.seal.key,
             &mut shown.admin.password,
             &mut shown.storage.url,
+            &mut shown.storage.redis_url,
         ] {
             *secret = grok2api_proto::mask(secret);
         }

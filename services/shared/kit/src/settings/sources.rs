@@ -7,13 +7,14 @@ use toml::{Table, Value};
 use super::{DEFAULTS, Mistake};
 
 /// Environment names outside the `G2A_SECTION__KEY` pattern; stable, scripts rely on them.
-const SHORT_NAMES: [(&str, &str); 18] = [
+const SHORT_NAMES: [(&str, &str); 19] = [
     ("G2A_LISTEN", "http.listen"),
     ("G2A_MAX_BODY_BYTES", "http.max_body_bytes"),
     ("G2A_OPS_LISTEN", "ops.listen"),
     ("G2A_DATA_DIR", "data.dir"),
     ("STORAGE_MODE", "storage.mode"),
     ("DATABASE_URL", "storage.url"),
+    ("REDIS_URL", "storage.redis_url"),
     ("G2A_MASTER_KEY", "seal.key"),
     ("G2A_MASTER_KEY_FILE", "seal.key_file"),
     ("G2A_ADMIN_PASSWORD", "admin.password"),

@@ -1,8 +1,9 @@
 //! What every media index must do. Each function wants an empty index.
 
-use std::sync::Arc;
+use grok2api_kit::settings::Mode;
+use grok2api_storage::media::{Item, Kind, MediaIndex, Usage, Use};
 
-use super::{Item, Kind, MediaIndex, Usage, Use};
+use crate::support::Stand;
 
 const NOW: i64 = 1_760_000_000_000;
 
@@ -27,14 +28,17 @@ fn used(kind: Kind, name: &str, at: i64) -> Use {
     Use { kind, name: name.into(), at }
 }
 
-/// Runs the whole suite; `make` gives a fresh index each time.
-pub(crate) async fn suite<F: Future<Output = Arc<dyn MediaIndex>>>(make: impl Fn() -> F) {
-    items_come_back_as_they_were_given(&*make().await).await;
-    kinds_are_apart(&*make().await).await;
-    a_name_or_a_source_names_one_item(&*make().await).await;
-    the_least_recently_used_comes_first(&*make().await).await;
-    pages_follow_each_other(&*make().await).await;
-    what_is_removed_is_gone(&*make().await).await;
+#[rstest::rstest]
+#[tokio::test]
+async fn every_store_keeps_the_contract(#[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode) {
+    let stand = Stand::start(mode);
+    items_come_back_as_they_were_given(&*stand.fresh().await.media()).await;
+    kinds_are_apart(&*stand.fresh().await.media()).await;
+    a_name_or_a_source_names_one_item(&*stand.fresh().await.media()).await;
+    the_least_recently_used_comes_first(&*stand.fresh().await.media()).await;
+    pages_follow_each_other(&*stand.fresh().await.media()).await;
+    writers_side_by_side_agree(&*stand.fresh().await.media()).await;
+    what_is_removed_is_gone(&*stand.fresh().await.media()).await;
 }
 
 async fn items_come_back_as_they_were_given(index: &dyn MediaIndex) {
@@ -94,4 +98,17 @@ async fn what_is_removed_is_gone(index: &dyn MediaIndex) {
     assert!(!index.remove(Kind::Image, "a").await.unwrap());
     assert_eq!(index.find(Kind::Image, "source-of-a").await.unwrap(), None);
     assert_eq!(index.clear(Kind::Image).await.unwrap(), 0);
+}
+
+async fn writers_side_by_side_agree(index: &dyn MediaIndex) {
+    let write = async |from: u64| {
+        for number in from..from + 40 {
+            index.put(&item(Kind::Image, &format!("{}.jpg", number % 30), 1, NOW)).await.unwrap();
+            index.touch(&[used(Kind::Image, "7.jpg", NOW + 1)]).await.unwrap();
+        }
+    };
+    tokio::join!(write(0), write(20), write(40));
+    assert_eq!(index.usage(Kind::Image).await.unwrap(), Usage { items: 30, bytes: 30 });
+    assert_eq!(index.page(Kind::Image, "", 100).await.unwrap().len(), 30);
+    assert_eq!(index.clear(Kind::Image).await.unwrap(), 30);
 }

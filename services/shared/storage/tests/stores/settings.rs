@@ -1,11 +1,13 @@
 //! What every store of settings must do. Each function wants an empty store.
 
-use std::sync::Arc;
-
+use grok2api_kit::settings::Mode;
+use grok2api_storage::{
+    Error,
+    settings::{Overrides, Revision, Settings},
+};
 use serde_json::json;
 
-use super::{Overrides, Revision, Settings};
-use crate::Error;
+use crate::support::Stand;
 
 const NOW: i64 = 1_760_000_000_000;
 
@@ -13,13 +15,15 @@ fn overrides(value: serde_json::Value) -> Overrides {
     value.as_object().expect("an object").clone()
 }
 
-/// Runs the whole suite; `make` gives a fresh store each time.
-pub(crate) async fn suite<F: Future<Output = Arc<dyn Settings>>>(make: impl Fn() -> F) {
-    an_empty_store_is_at_the_defaults(&*make().await).await;
-    revisions_come_back_as_they_were_given(&*make().await).await;
-    only_one_of_two_writers_wins(&*make().await).await;
-    many_writers_leave_no_gap(&*make().await).await;
-    history_is_paged_from_the_newest(&*make().await).await;
+#[rstest::rstest]
+#[tokio::test]
+async fn every_store_keeps_the_contract(#[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode) {
+    let stand = Stand::start(mode);
+    an_empty_store_is_at_the_defaults(&*stand.fresh().await.settings()).await;
+    revisions_come_back_as_they_were_given(&*stand.fresh().await.settings()).await;
+    only_one_of_two_writers_wins(&*stand.fresh().await.settings()).await;
+    many_writers_leave_no_gap(&*stand.fresh().await.settings()).await;
+    history_is_paged_from_the_newest(&*stand.fresh().await.settings()).await;
 }
 
 async fn an_empty_store_is_at_the_defaults(store: &dyn Settings) {
@@ -36,6 +40,7 @@ async fn revisions_come_back_as_they_were_given(store: &dyn Settings) {
     let back = store.append(1, Overrides::new(), "second", NOW + 1).await.unwrap();
     assert_eq!((back.number, back.overrides.len()), (2, 0));
     assert_eq!(store.latest().await.unwrap(), back);
+    assert_eq!(store.newest().await.unwrap(), 2);
 }
 
 async fn only_one_of_two_writers_wins(store: &dyn Settings) {

@@ -1,10 +1,10 @@
-//! [`MediaIndex`] on SQLite.
+//! [`MediaIndex`] in SQL.
 
 use std::sync::Arc;
 
-use sqlx::{Row as _, SqlitePool, sqlite::SqliteRow};
+use sqlx::Row as _;
 
-use super::Sqlite;
+use super::{BEGIN, Pool, Row, Store};
 use crate::{
     Error, Result,
     media::{Item, Kind, MediaIndex, Usage, Use},
@@ -17,28 +17,29 @@ const INSERT: &str =
     "INSERT INTO media (kind, name, source, content_type, size, etag, created_at, last_used_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 const TOUCH: &str = "UPDATE media SET last_used_at = ? WHERE kind = ? AND name = ? AND last_used_at < ?";
-const USAGE: &str = "SELECT COUNT(*) AS items, COALESCE(SUM(size), 0) AS bytes FROM media WHERE kind = ?";
+const USAGE: &str =
+    "SELECT COUNT(*) AS items, CAST(COALESCE(SUM(size), 0) AS SIGNED) AS bytes FROM media WHERE kind = ?";
 const OLDEST: &str = "SELECT * FROM media WHERE kind = ? ORDER BY last_used_at, name LIMIT ?";
 const PAGE: &str = "SELECT * FROM media WHERE kind = ? AND name > ? ORDER BY name LIMIT ?";
 const REMOVE: &str = "DELETE FROM media WHERE kind = ? AND name = ?";
 const CLEAR: &str = "DELETE FROM media WHERE kind = ?";
 
-struct SqliteMedia {
-    pool: SqlitePool,
+struct SqlMedia {
+    pool: Pool,
 }
 
-impl Sqlite {
+impl Store {
     /// The index of the media cache.
     pub fn media(&self) -> Arc<dyn MediaIndex> {
-        Arc::new(SqliteMedia { pool: self.pool.clone() })
+        Arc::new(SqlMedia { pool: self.pool.clone() })
     }
 }
 
 #[async_trait::async_trait]
-impl MediaIndex for SqliteMedia {
+impl MediaIndex for SqlMedia {
     async fn put(&self, item: &Item) -> Result<()> {
         let kind = number(item.kind);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
         sqlx::query(DELETE_SAME)
             .bind(kind)
             .bind(&item.name)
@@ -70,7 +71,7 @@ impl MediaIndex for SqliteMedia {
     }
 
     async fn touch(&self, uses: &[Use]) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
         for Use { kind, name, at } in uses {
             sqlx::query(TOUCH)
                 .bind(at)
@@ -115,7 +116,7 @@ fn number(kind: Kind) -> i64 {
     }
 }
 
-fn item(row: &SqliteRow) -> Result<Item> {
+fn item(row: &Row) -> Result<Item> {
     let kind = match row.try_get("kind")? {
         1_i64 => Kind::Image,
         2 => Kind::Video,
@@ -123,8 +124,8 @@ fn item(row: &SqliteRow) -> Result<Item> {
     };
     Ok(Item {
         kind,
-        name: row.try_get("name")?,
-        source: row.try_get("source")?,
+        name: text(row, "name")?,
+        source: text(row, "source")?,
         content_type: row.try_get("content_type")?,
         size: unsigned(row, "size")?,
         etag: row.try_get("etag")?,
@@ -133,37 +134,17 @@ fn item(row: &SqliteRow) -> Result<Item> {
     })
 }
 
-fn unsigned(row: &SqliteRow, column: &str) -> Result<u64> {
+/// A text that MySQL keeps as bytes, so that it compares them.
+fn text(row: &Row, column: &str) -> Result<String> {
+    String::from_utf8(row.try_get(column)?).map_err(|_| impossible(row, format!("{column} is no text")))
+}
+
+fn unsigned(row: &Row, column: &str) -> Result<u64> {
     let value: i64 = row.try_get(column)?;
     u64::try_from(value).map_err(|_| impossible(row, format!("{column} {value} is negative")))
 }
 
-fn impossible(row: &SqliteRow, reason: String) -> Error {
-    Error::ImpossibleRow { table: "media", id: row.try_get("name").unwrap_or_default(), reason }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::media::contract;
-
-    #[tokio::test]
-    async fn sqlite_keeps_the_contract() {
-        let dirs = tempfile::tempdir().unwrap();
-        contract::suite(async || {
-            let dir = tempfile::tempdir_in(dirs.path()).unwrap().keep();
-            Sqlite::open(&dir).await.unwrap().media()
-        })
-        .await;
-    }
-
-    #[tokio::test]
-    async fn a_negative_size_is_reported_with_the_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(dir.path()).await.unwrap();
-        let row = "INSERT INTO media VALUES (1, 'a.jpg', 's', 'image/jpeg', -1, '', 0, 0)";
-        sqlx::query(row).execute(&store.pool).await.unwrap();
-        let error = store.media().get(Kind::Image, "a.jpg").await.unwrap_err().to_string();
-        assert!(error.contains("media, a.jpg: size -1 is negative"), "{error}");
-    }
+fn impossible(row: &Row, reason: String) -> Error {
+    let name: Vec<u8> = row.try_get("name").unwrap_or_default();
+    Error::ImpossibleRow { table: "media", id: String::from_utf8_lossy(&name).into_owned(), reason }
 }

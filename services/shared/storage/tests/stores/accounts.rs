@@ -1,7 +1,8 @@
-//! What every store of accounts does. Each function gets two handles on one empty store.
+//! What every store of accounts does. Each test gets two handles on one empty store.
 
 use std::collections::BTreeMap;
 
+use grok2api_kit::settings::Mode;
 use grok2api_storage::{
     Error,
     accounts::{
@@ -10,7 +11,31 @@ use grok2api_storage::{
 };
 use uuid::Uuid;
 
-use crate::account;
+use crate::support::{Stand, account};
+
+#[rstest::rstest]
+#[tokio::test]
+async fn every_store_keeps_the_contract(#[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode) {
+    let stand = Stand::start(mode);
+    macro_rules! run {
+        ($($name:ident),* $(,)?) => { $(
+            let (one, other) = stand.two().await;
+            $name(&*one.accounts(), &*other.accounts()).await;
+        )* };
+    }
+    run! {
+        everything_of_an_account_is_kept,
+        a_known_token_keeps_its_account,
+        a_removed_account_is_not_loaded_and_comes_back_under_its_id,
+        an_update_of_an_old_version_is_refused,
+        every_write_is_seen_by_the_other_handle,
+        writers_side_by_side_lose_nothing,
+        unknown_ids_are_nobody,
+        what_was_removed_long_ago_is_forgotten,
+        many_accounts_are_added_at_once,
+        all_or_none_are_added,
+    }
+}
 
 /// An account with nothing left at its default.
 fn full() -> StoredAccount {
@@ -46,7 +71,7 @@ async fn add(store: &dyn Accounts, account: StoredAccount) -> StoredAccount {
     store.insert(&[account]).await.unwrap()[0].account().clone()
 }
 
-pub(crate) async fn everything_of_an_account_is_kept(one: &dyn Accounts, other: &dyn Accounts) {
+async fn everything_of_an_account_is_kept(one: &dyn Accounts, other: &dyn Accounts) {
     let mut kept = add(one, full()).await;
     assert_eq!(StoredAccount { version: 0, ..kept.clone() }, StoredAccount { id: kept.id, ..full() });
     assert_eq!(other.load_all().await.unwrap(), [kept.clone()]);
@@ -65,7 +90,7 @@ pub(crate) async fn everything_of_an_account_is_kept(one: &dyn Accounts, other: 
     }
 }
 
-pub(crate) async fn a_known_token_keeps_its_account(one: &dyn Accounts, other: &dyn Accounts) {
+async fn a_known_token_keeps_its_account(one: &dyn Accounts, other: &dyn Accounts) {
     let first = add(one, account(1)).await;
     let twice = other.insert(&[account(1), account(2), account(2)]).await.unwrap();
     assert_eq!(twice[0], Inserted::Known(first.clone()));
@@ -74,7 +99,7 @@ pub(crate) async fn a_known_token_keeps_its_account(one: &dyn Accounts, other: &
     assert_eq!(one.load_all().await.unwrap().len(), 2);
 }
 
-pub(crate) async fn a_removed_account_is_not_loaded_and_comes_back_under_its_id(
+async fn a_removed_account_is_not_loaded_and_comes_back_under_its_id(
     one: &dyn Accounts,
     other: &dyn Accounts,
 ) {
@@ -89,7 +114,7 @@ pub(crate) async fn a_removed_account_is_not_loaded_and_comes_back_under_its_id(
     assert_eq!(one.load_all().await.unwrap(), [back]);
 }
 
-pub(crate) async fn what_was_removed_long_ago_is_forgotten(one: &dyn Accounts, other: &dyn Accounts) {
+async fn what_was_removed_long_ago_is_forgotten(one: &dyn Accounts, other: &dyn Accounts) {
     let (old, fresh) = (add(one, account(1)).await, add(one, account(2)).await);
     let kept = add(one, account(3)).await;
     one.remove(old.id, 1_000).await.unwrap();
@@ -100,7 +125,7 @@ pub(crate) async fn what_was_removed_long_ago_is_forgotten(one: &dyn Accounts, o
     assert_eq!(one.load_all().await.unwrap(), [kept]);
 }
 
-pub(crate) async fn an_update_of_an_old_version_is_refused(one: &dyn Accounts, other: &dyn Accounts) {
+async fn an_update_of_an_old_version_is_refused(one: &dyn Accounts, other: &dyn Accounts) {
     let mut mine = add(one, account(1)).await;
     let mut theirs = mine.clone();
     theirs.note = "theirs".into();
@@ -111,7 +136,7 @@ pub(crate) async fn an_update_of_an_old_version_is_refused(one: &dyn Accounts, o
     assert_eq!(one.get(mine.id).await.unwrap(), Some(theirs));
 }
 
-pub(crate) async fn every_write_is_seen_by_the_other_handle(one: &dyn Accounts, other: &dyn Accounts) {
+async fn every_write_is_seen_by_the_other_handle(one: &dyn Accounts, other: &dyn Accounts) {
     let start = other.version().await.unwrap();
     let mut first = add(one, account(1)).await;
     let second = add(one, account(2)).await;
@@ -132,7 +157,7 @@ pub(crate) async fn every_write_is_seen_by_the_other_handle(one: &dyn Accounts, 
     assert_eq!(other.version().await.unwrap(), removed.version);
 }
 
-pub(crate) async fn writers_side_by_side_lose_nothing(one: &dyn Accounts, other: &dyn Accounts) {
+async fn writers_side_by_side_lose_nothing(one: &dyn Accounts, other: &dyn Accounts) {
     let write = async |store: &dyn Accounts, numbers: std::ops::Range<u32>| {
         for number in numbers {
             let mut kept = add(store, account(number)).await;
@@ -146,9 +171,36 @@ pub(crate) async fn writers_side_by_side_lose_nothing(one: &dyn Accounts, other:
     assert!(all.iter().all(|account| account.note == "written" && account.version == 2));
 }
 
-pub(crate) async fn unknown_ids_are_nobody(one: &dyn Accounts, _: &dyn Accounts) {
+async fn unknown_ids_are_nobody(one: &dyn Accounts, _: &dyn Accounts) {
     assert_eq!(one.get(Uuid::now_v7()).await.unwrap(), None);
     assert!(!one.remove(Uuid::now_v7(), 1).await.unwrap());
     let refused = one.update(&account(1)).await;
     assert!(matches!(refused, Err(Error::Conflict { found: 0, .. })), "{refused:?}");
+}
+
+async fn many_accounts_are_added_at_once(one: &dyn Accounts, other: &dyn Accounts) {
+    let accounts: Vec<_> = (0..1_200).map(account).collect();
+    assert_eq!(one.insert(&accounts).await.unwrap().len(), 1_200);
+    assert_eq!(other.load_all().await.unwrap().len(), 1_200);
+    let again = other.insert(&accounts).await.unwrap();
+    assert!(
+        again
+            .iter()
+            .zip(&accounts)
+            .all(|(known, account)| matches!(known, Inserted::Known(_)) && known.account().id == account.id)
+    );
+    for account in &accounts[..1_100] {
+        one.remove(account.id, 5).await.unwrap();
+    }
+    assert_eq!(one.purge(6).await.unwrap(), 1_100);
+    assert_eq!(other.load_all().await.unwrap().len(), 100);
+}
+
+async fn all_or_none_are_added(one: &dyn Accounts, other: &dyn Accounts) {
+    let first = add(one, account(1)).await;
+    // The same id under another token cannot be.
+    let clash = StoredAccount { id: first.id, ..account(3) };
+    let refused = one.insert(&[account(2), clash]).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(other.load_all().await.unwrap(), [first]);
 }

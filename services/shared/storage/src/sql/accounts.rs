@@ -1,13 +1,13 @@
-//! Accounts in SQLite. Every write runs in a transaction that takes the write lock first, so the counter and the
-//! rows it stamps are seen together.
+//! Accounts in SQL. Every write runs in a transaction that counts first: the counter's row keeps other writers out
+//! until the end, so rows become visible in the order of the numbers they are stamped with.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::{Row as _, Sqlite as Db, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
-use super::Sqlite;
+use super::{BEGIN, Connection, Db, Pool, Row, Store};
 use crate::{
     Error, Result,
     accounts::{Accounts, Changes, Inserted, Status, StoredAccount, Tier, Token},
@@ -15,36 +15,44 @@ use crate::{
 };
 
 const TABLE: &str = "accounts";
-const CHECK_ROW: &[u8] = b"seal_check";
-const CHECK_TEXT: &[u8] = b"grok2api";
 
-struct SqliteAccounts {
-    pool: SqlitePool,
+struct SqlAccounts {
+    pool: Pool,
     sealer: Sealer,
 }
 
-impl Sqlite {
+impl Store {
     /// The accounts, their tokens sealed by `sealer`.
     ///
     /// # Errors
     /// [`Error::Seal`] when the database was sealed with another key.
     pub async fn accounts(&self, sealer: Sealer) -> Result<Arc<dyn Accounts>> {
-        let sealed = sealer.seal(CHECK_ROW, CHECK_TEXT)?;
-        sqlx::query("INSERT INTO seal_check (single, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING")
-            .bind(sealed)
-            .execute(&self.pool)
-            .await?;
-        let (sealed,): (Vec<u8>,) =
-            sqlx::query_as("SELECT sealed FROM seal_check").fetch_one(&self.pool).await?;
-        sealer
-            .open(CHECK_ROW, &sealed)
-            .map_err(|error| Error::Seal(format!("the database's secrets: {error}")))?;
-        Ok(Arc::new(SqliteAccounts { pool: self.pool.clone(), sealer }))
+        if read_check(&self.pool).await?.is_none() {
+            let mine = sqlx::query("INSERT INTO seal_check (single, sealed) VALUES (1, ?)")
+                .bind(sealer.check_text()?)
+                .execute(&self.pool)
+                .await;
+            // Another process that starts now may have been first.
+            mine.map(drop).or_else(|error| if is_taken(&error) { Ok(()) } else { Err(error) })?;
+        }
+        sealer.check(&read_check(&self.pool).await?.unwrap_or_default())?;
+        Ok(Arc::new(SqlAccounts { pool: self.pool.clone(), sealer }))
     }
 }
 
+async fn read_check(pool: &Pool) -> Result<Option<Vec<u8>>> {
+    let row: Option<(Vec<u8>,)> =
+        sqlx::query_as("SELECT sealed FROM seal_check").fetch_optional(pool).await?;
+    Ok(row.map(|(sealed,)| sealed))
+}
+
+/// Whether a row of that key is there already.
+pub(super) fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
 #[async_trait]
-impl Accounts for SqliteAccounts {
+impl Accounts for SqlAccounts {
     async fn version(&self) -> Result<u64> {
         let (value,): (i64,) =
             sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&self.pool).await?;
@@ -52,17 +60,14 @@ impl Accounts for SqliteAccounts {
     }
 
     async fn changed_since(&self, version: u64) -> Result<Changes> {
-        // One snapshot for both: a write between them would otherwise be skipped for ever.
-        let mut snapshot = self.pool.begin().await?;
-        let (newest,): (i64,) =
-            sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&mut *snapshot).await?;
+        // The counter first: a write between the two is then seen twice, and never skipped.
+        let newest = self.version().await?;
         let rows = sqlx::query("SELECT * FROM accounts WHERE changed > ?")
             .bind(version.cast_signed())
-            .fetch_all(&mut *snapshot)
+            .fetch_all(&self.pool)
             .await?;
-        snapshot.rollback().await?;
         let accounts = rows.iter().map(|row| self.open(row)).collect::<Result<_>>()?;
-        Ok(Changes { version: newest.cast_unsigned(), accounts })
+        Ok(Changes { version: newest, accounts })
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<StoredAccount>> {
@@ -114,20 +119,19 @@ impl Accounts for SqliteAccounts {
     }
 }
 
-impl SqliteAccounts {
+impl SqlAccounts {
     /// A transaction that holds the write lock, and the counter it stamps its rows with.
     async fn write(&self) -> Result<(Transaction<'static, Db>, i64)> {
-        let mut write = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut write = self.pool.begin_with(BEGIN).await?;
+        sqlx::query("UPDATE accounts_version SET value = value + 1").execute(&mut *write).await?;
         let (changed,): (i64,) =
-            sqlx::query_as("UPDATE accounts_version SET value = value + 1 RETURNING value")
-                .fetch_one(&mut *write)
-                .await?;
+            sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&mut *write).await?;
         Ok((write, changed))
     }
 
     async fn insert_one(
         &self,
-        write: &mut SqliteConnection,
+        write: &mut Connection,
         account: &StoredAccount,
         changed: i64,
     ) -> Result<Inserted> {
@@ -149,13 +153,8 @@ impl SqliteAccounts {
         Ok(Inserted::Added(back))
     }
 
-    async fn insert_row(
-        &self,
-        write: &mut SqliteConnection,
-        account: &StoredAccount,
-        changed: i64,
-    ) -> Result<u64> {
-        let (status, status_at, cause) = status_columns(&account.status);
+    async fn insert_row(&self, write: &mut Connection, account: &StoredAccount, changed: i64) -> Result<u64> {
+        let (status, status_at, cause) = account.status.columns();
         sqlx::query(
             "INSERT INTO accounts (id, token_hash, sealed_token, tier, status, status_at, status_cause, enabled,
              note, tags, priority, user_id, windows, failures, created_at, last_used_at, deleted_at, version, changed)
@@ -185,7 +184,7 @@ impl SqliteAccounts {
     }
 
     /// The account in a row; whatever this program cannot have written is an [`Error::ImpossibleRow`].
-    fn open(&self, row: &SqliteRow) -> Result<StoredAccount> {
+    fn open(&self, row: &Row) -> Result<StoredAccount> {
         let bytes: Vec<u8> = row.try_get("id")?;
         let id = Uuid::from_slice(&bytes).map_err(|error| impossible(format!("{bytes:?}"), error))?;
         let wrong = |reason: String| impossible(id.to_string(), reason);
@@ -199,7 +198,7 @@ impl SqliteAccounts {
             id,
             token: Token::new(token),
             tier: Tier::of(&tier).ok_or_else(|| wrong(format!("unknown tier {tier:?}")))?,
-            status: status_of(&status, row.try_get("status_at")?, row.try_get("status_cause")?)
+            status: Status::of(&status, row.try_get("status_at")?, row.try_get("status_cause")?)
                 .map_err(wrong)?,
             note: row.try_get("note")?,
             enabled: row.try_get("enabled")?,
@@ -218,16 +217,17 @@ impl SqliteAccounts {
 
 /// Writes the changeable columns if the row still has the expected version.
 async fn overwrite(
-    write: &mut SqliteConnection,
+    write: &mut Connection,
     account: &StoredAccount,
     expected: u64,
     changed: i64,
 ) -> Result<u64> {
-    let (status, status_at, cause) = status_columns(&account.status);
-    let version: Option<(i64,)> = sqlx::query_as(
-        "UPDATE accounts SET tier = ?, status = ?, status_at = ?, status_cause = ?, enabled = ?, note = ?,
-         tags = ?, priority = ?, user_id = ?, windows = ?, failures = ?, last_used_at = ?, deleted_at = ?, version = version + 1, changed = ?
-         WHERE id = ? AND version = ? RETURNING version",
+    let (status, status_at, cause) = account.status.columns();
+    let done = sqlx::query(
+        "UPDATE accounts SET tier = ?, status = ?, status_at = ?, status_cause = ?, enabled = ?, note = ?, tags = ?,
+         priority = ?, user_id = ?, windows = ?, failures = ?, last_used_at = ?, deleted_at = ?,
+         version = version + 1, changed = ?
+         WHERE id = ? AND version = ?",
     )
     .bind(account.tier.name())
     .bind(status)
@@ -245,10 +245,10 @@ async fn overwrite(
     .bind(changed)
     .bind(&account.id.as_bytes()[..])
     .bind(expected.cast_signed())
-    .fetch_optional(&mut *write)
+    .execute(&mut *write)
     .await?;
-    if let Some((version,)) = version {
-        return Ok(version.cast_unsigned());
+    if done.rows_affected() == 1 {
+        return Ok(expected + 1);
     }
     let found: Option<(i64,)> = sqlx::query_as("SELECT version FROM accounts WHERE id = ?")
         .bind(&account.id.as_bytes()[..])
@@ -257,36 +257,17 @@ async fn overwrite(
     Err(Error::Conflict { expected, found: found.map_or(0, |(version,)| version.cast_unsigned()) })
 }
 
-fn status_columns(status: &Status) -> (&'static str, i64, &str) {
-    match status {
-        Status::Active => ("active", 0, ""),
-        Status::Cooling { until, cause } => ("cooling", *until, cause),
-        Status::Invalid { since, cause } => ("invalid", *since, cause),
-        Status::Banned { since, cause } => ("banned", *since, cause),
-    }
-}
-
 fn json_column(account: &StoredAccount, value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| impossible(account.id.to_string(), error))
 }
 
 fn json_of<T: serde::de::DeserializeOwned>(
-    row: &SqliteRow,
+    row: &Row,
     column: &str,
     wrong: impl Fn(String) -> Error,
 ) -> Result<T> {
     let text: String = row.try_get(column)?;
     serde_json::from_str(&text).map_err(|error| wrong(format!("{column}: {error}")))
-}
-
-fn status_of(name: &str, at: i64, cause: String) -> Result<Status, String> {
-    match name {
-        "active" => Ok(Status::Active),
-        "cooling" => Ok(Status::Cooling { until: at, cause }),
-        "invalid" => Ok(Status::Invalid { since: at, cause }),
-        "banned" => Ok(Status::Banned { since: at, cause }),
-        other => Err(format!("unknown status {other:?}")),
-    }
 }
 
 fn impossible(id: String, reason: impl ToString) -> Error {

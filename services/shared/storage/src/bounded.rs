@@ -1,0 +1,133 @@
+//! Limits of time around a store behind a network: a call that gets no answer fails soon, whatever the network does.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{
+    Error, Result,
+    accounts::{Accounts, Changes, Inserted, StoredAccount},
+    media::{Item, Kind, MediaIndex, Usage, Use},
+    settings::{Overrides, Revision, Settings},
+};
+
+/// How long a store may take to answer at the start.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+/// How long a call may take that concerns one row, or a page of them.
+pub(crate) const ANSWER: Duration = Duration::from_secs(4);
+/// How long it may take in addition for each row that is added.
+const ROW: Duration = Duration::from_millis(10);
+/// How long a call may take that concerns all rows.
+const WHOLE: Duration = Duration::from_secs(60);
+
+/// What is behind, with the limits.
+struct Bounded<T: ?Sized>(Arc<T>);
+
+pub(crate) fn accounts(behind: Arc<dyn Accounts>) -> Arc<dyn Accounts> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn settings(behind: Arc<dyn Settings>) -> Arc<dyn Settings> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn media(behind: Arc<dyn MediaIndex>) -> Arc<dyn MediaIndex> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(limit, call).await.unwrap_or(Err(Error::Timeout(limit)))
+}
+
+#[async_trait]
+impl Accounts for Bounded<dyn Accounts> {
+    async fn version(&self) -> Result<u64> {
+        within(ANSWER, self.0.version()).await
+    }
+
+    async fn changed_since(&self, version: u64) -> Result<Changes> {
+        within(WHOLE, self.0.changed_since(version)).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<StoredAccount>> {
+        within(ANSWER, self.0.get(id)).await
+    }
+
+    async fn insert(&self, accounts: &[StoredAccount]) -> Result<Vec<Inserted>> {
+        let rows = u32::try_from(accounts.len()).unwrap_or(u32::MAX);
+        within(ANSWER + ROW * rows, self.0.insert(accounts)).await
+    }
+
+    async fn update(&self, account: &StoredAccount) -> Result<u64> {
+        within(ANSWER, self.0.update(account)).await
+    }
+
+    async fn remove(&self, id: Uuid, now_ms: i64) -> Result<bool> {
+        within(ANSWER, self.0.remove(id, now_ms)).await
+    }
+
+    async fn purge(&self, removed_before_ms: i64) -> Result<u64> {
+        within(WHOLE, self.0.purge(removed_before_ms)).await
+    }
+}
+
+#[async_trait]
+impl Settings for Bounded<dyn Settings> {
+    async fn latest(&self) -> Result<Revision> {
+        within(ANSWER, self.0.latest()).await
+    }
+
+    async fn newest(&self) -> Result<u64> {
+        within(ANSWER, self.0.newest()).await
+    }
+
+    async fn append(&self, expected: u64, overrides: Overrides, author: &str, now: i64) -> Result<Revision> {
+        within(ANSWER, self.0.append(expected, overrides, author, now)).await
+    }
+
+    async fn list(&self, before: Option<u64>, limit: u32) -> Result<Vec<Revision>> {
+        within(ANSWER, self.0.list(before, limit)).await
+    }
+}
+
+#[async_trait]
+impl MediaIndex for Bounded<dyn MediaIndex> {
+    async fn put(&self, item: &Item) -> Result<()> {
+        within(ANSWER, self.0.put(item)).await
+    }
+
+    async fn get(&self, kind: Kind, name: &str) -> Result<Option<Item>> {
+        within(ANSWER, self.0.get(kind, name)).await
+    }
+
+    async fn find(&self, kind: Kind, source: &str) -> Result<Option<Item>> {
+        within(ANSWER, self.0.find(kind, source)).await
+    }
+
+    async fn touch(&self, uses: &[Use]) -> Result<()> {
+        let rows = u32::try_from(uses.len()).unwrap_or(u32::MAX);
+        within(ANSWER + ROW * rows, self.0.touch(uses)).await
+    }
+
+    async fn usage(&self, kind: Kind) -> Result<Usage> {
+        within(ANSWER, self.0.usage(kind)).await
+    }
+
+    async fn least_recently_used(&self, kind: Kind, limit: u32) -> Result<Vec<Item>> {
+        within(ANSWER, self.0.least_recently_used(kind, limit)).await
+    }
+
+    async fn page(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Item>> {
+        within(ANSWER, self.0.page(kind, after, limit)).await
+    }
+
+    async fn remove(&self, kind: Kind, name: &str) -> Result<bool> {
+        within(ANSWER, self.0.remove(kind, name)).await
+    }
+
+    async fn clear(&self, kind: Kind) -> Result<u64> {
+        within(WHOLE, self.0.clear(kind)).await
+    }
+}

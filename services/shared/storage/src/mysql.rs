@@ -1,0 +1,97 @@
+//! The `mysql` mode's durable store: MySQL 8 or MariaDB.
+
+#[path = "sql/accounts.rs"]
+mod accounts;
+#[path = "sql/media.rs"]
+mod media;
+#[path = "sql/migrate.rs"]
+mod migrate;
+#[path = "sql/settings.rs"]
+mod settings;
+
+use std::{str::FromStr as _, time::Duration};
+
+use sqlx::{
+    ConnectOptions as _, Connection as _,
+    mysql::{MySqlConnectOptions, MySqlPoolOptions},
+};
+use tokio::time::timeout;
+
+use crate::{Error, Migrated, Result, bounded::CONNECT};
+
+/// The names that the SQL shared with SQLite knows this database by.
+type Db = sqlx::MySql;
+type Row = sqlx::mysql::MySqlRow;
+type Connection = sqlx::MySqlConnection;
+type Pool = sqlx::MySqlPool;
+type Store = MySql;
+const BEGIN: &str = "BEGIN";
+
+/// Applied in this order, under the numbers of SQLite; every statement can be run again.
+const MIGRATIONS: [(i64, &str, &str); 4] = [
+    (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
+    (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
+    (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
+    (4, "accounts_pool", include_str!("../migrations/mysql/0004_accounts_pool.sql")),
+];
+const MAX_CONNECTIONS: u32 = 10;
+/// How long a call waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(3);
+/// How long a connection that was given back may take to show that it lives.
+const RELEASE: Duration = Duration::from_secs(2);
+/// How long another process may be at the migrations.
+const MIGRATING: Duration = Duration::from_secs(60);
+/// READ COMMITTED takes no locks on gaps, so writers of different rows do not meet; nothing here reads twice in one
+/// transaction. The other is the longest wait for a row, in seconds.
+const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET SESSION innodb_lock_wait_timeout = 3";
+
+/// An open database; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct MySql {
+    pool: Pool,
+    migrated: Migrated,
+}
+
+impl MySql {
+    /// Connects to `url` (`mysql://` or `mariadb://`) and brings the tables of its database up to date.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Timeout`], [`Error::Migrate`], [`Error::Newer`].
+    pub async fn open(url: &str) -> Result<Self> {
+        let options = MySqlConnectOptions::from_str(url)?;
+        // By a connection of its own: the pool would try again and again, and tell less.
+        let first = timeout(CONNECT, options.connect()).await;
+        let mut first = first.map_err(|_| Error::Timeout(CONNECT))??;
+        let migrated = migrate_alone(&mut first).await?;
+        first.close().await?;
+        Ok(Self { pool: pool(options), migrated })
+    }
+}
+
+fn pool(options: MySqlConnectOptions) -> Pool {
+    MySqlPoolOptions::new()
+        .max_connections(MAX_CONNECTIONS)
+        .acquire_timeout(ACQUIRE)
+        .after_connect(|connection, _| {
+            Box::pin(async move { sqlx::raw_sql(SESSION).execute(connection).await.map(drop) })
+        })
+        // A call that was given up may leave a connection that never answers; it must not keep its place.
+        .after_release(|connection, _| {
+            Box::pin(
+                async move { Ok(timeout(RELEASE, connection.ping()).await.is_ok_and(|pong| pong.is_ok())) },
+            )
+        })
+        .connect_lazy_with(options)
+}
+
+/// Migrates while no other process does; sqlx's own lock is none on MariaDB, which refuses to wait for ever.
+async fn migrate_alone(connection: &mut Connection) -> Result<Migrated> {
+    let lock = "SELECT GET_LOCK(CONCAT('grok2api/', MD5(DATABASE())), ?)";
+    let (locked,): (Option<i64>,) =
+        sqlx::query_as(lock).bind(MIGRATING.as_secs()).fetch_one(&mut *connection).await?;
+    if locked != Some(1) {
+        return Err(Error::Timeout(MIGRATING));
+    }
+    migrate::run(connection).await
+}

@@ -1,0 +1,55 @@
+//! Brings the tables up to date, and the little that every database does the same way.
+
+use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
+
+use super::{Connection, MIGRATIONS, Store};
+use crate::{Error, Migrated, Result};
+
+/// sqlx's own name for it; released stores have it.
+const TABLE: &str = "_sqlx_migrations";
+
+impl Store {
+    /// What opening the store had to do.
+    pub fn migrated(&self) -> Migrated {
+        self.migrated
+    }
+
+    /// Asks the store for nothing.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Finishes what is being written and closes the connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Runs what is missing; the caller keeps other processes out meanwhile.
+pub(super) async fn run(connection: &mut Connection) -> Result<Migrated> {
+    connection.ensure_migrations_table(TABLE).await?;
+    // Of a start that was cut off; MySQL leaves such a mark, and the migration is run again.
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE").execute(&mut *connection).await?;
+    let from = newest(connection).await?;
+    let to = MIGRATIONS.map(|(number, ..)| number).into_iter().max().unwrap_or_default();
+    if from > to {
+        return Err(Error::Newer { found: from, known: to });
+    }
+    let mut migrator = Migrator::with_migrations(MIGRATIONS.map(migration).to_vec());
+    migrator.set_locking(false);
+    migrator.run(connection).await?;
+    Ok(Migrated { from, to })
+}
+
+async fn newest(connection: &mut Connection) -> Result<i64> {
+    let applied = connection.list_applied_migrations(TABLE).await?;
+    Ok(applied.iter().map(|migration| migration.version).max().unwrap_or_default())
+}
+
+fn migration((number, name, sql): (i64, &'static str, &'static str)) -> Migration {
+    Migration::new(number, name.into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
+}

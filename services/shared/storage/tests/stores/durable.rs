@@ -1,0 +1,132 @@
+//! What was acknowledged is there, whoever is killed in the middle; and calls fail soon while a store is away.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use grok2api_kit::settings::{Mode, Settings};
+use grok2api_storage::{Error, Store, accounts::Accounts};
+use uuid::Uuid;
+
+use crate::support::{Stand, account};
+
+const WRITES: u32 = 1_000;
+/// After how many of them the store is killed.
+const KILLS: [u32; 3] = [250, 500, 750];
+const SOON: Duration = Duration::from_secs(6);
+
+/// Adds one account and changes it; both are acknowledged when it returns.
+async fn write(store: &dyn Accounts, number: u32) -> Result<Uuid, Error> {
+    let mut kept = store.insert(&[account(number)]).await?[0].account().clone();
+    kept.note = "written".to_owned();
+    store.update(&kept).await?;
+    Ok(kept.id)
+}
+
+#[rstest::rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_the_store_is_killed(
+    #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
+    let mut stand = Stand::start(mode);
+    let settings = stand.settings().await;
+    let store = Store::open(&settings).await.unwrap().accounts();
+    let mut acknowledged = Vec::new();
+    for number in 0..WRITES {
+        if KILLS.contains(&number) {
+            let racing = write(&*store, WRITES + number);
+            let (outcome, ()) =
+                tokio::join!(racing, async { tokio::task::block_in_place(|| stand.server.kill()) });
+            acknowledged.extend(outcome);
+            let began = Instant::now();
+            let refused = store.version().await;
+            assert!(refused.is_err() && began.elapsed() < SOON, "{refused:?} after {:?}", began.elapsed());
+            tokio::task::block_in_place(|| stand.server.start_again());
+            recovered(&*store).await;
+        }
+        acknowledged.push(write(&*store, number).await.unwrap());
+    }
+    let kept = Store::open(&settings).await.unwrap().accounts().load_all().await.unwrap();
+    for id in &acknowledged {
+        let account = kept.iter().find(|account| account.id == *id).expect("it was acknowledged");
+        assert_eq!((account.note.as_str(), account.version), ("written", 2));
+    }
+    assert!(acknowledged.len() >= WRITES as usize);
+}
+
+/// Waits until the store answers by itself again.
+async fn recovered(store: &dyn Accounts) {
+    let began = Instant::now();
+    while store.version().await.is_err() {
+        assert!(began.elapsed() < SOON, "it does not come back");
+    }
+}
+
+/// A store that hangs is given up as fast as one that is gone, and is used again when it goes on.
+#[rstest::rstest]
+#[tokio::test]
+async fn calls_on_a_store_that_hangs_fail_soon(#[values(Mode::Mysql, Mode::Redis)] mode: Mode) {
+    let stand = Stand::start(mode);
+    let store = stand.fresh().await;
+    let accounts = store.accounts();
+    accounts.insert(&[account(1)]).await.unwrap();
+    signal(stand.server.pid(), "STOP");
+    for _ in 0..3 {
+        let began = Instant::now();
+        assert!(store.ping().await.is_err() && began.elapsed() < SOON);
+    }
+    signal(stand.server.pid(), "CONT");
+    recovered(&*accounts).await;
+    assert_eq!(accounts.load_all().await.unwrap().len(), 1);
+}
+
+fn signal(pid: u32, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap().success());
+}
+
+/// SQLite lives in the process, so it is the process that is killed.
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_when_a_process_with_sqlite_is_killed() {
+    let data = tempfile::tempdir().unwrap();
+    for _ in KILLS {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "durable::a_process_that_writes", "--nocapture"])
+            .env("G2A_DATA_DIR", data.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let ids = lines
+            .filter_map(|line| line.strip_prefix("acknowledged ").map(|id| Uuid::parse_str(id).unwrap()));
+        let mut acknowledged = Vec::new();
+        for id in ids {
+            acknowledged.push(id);
+            if acknowledged.len() == 300 {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        let kept = Store::open(&here(data.path())).await.unwrap().accounts().load_all().await.unwrap();
+        assert!(acknowledged.len() >= 300, "{}", acknowledged.len());
+        for id in &acknowledged {
+            assert!(kept.iter().any(|account| account.id == *id && account.note == "written"), "{id}");
+        }
+    }
+}
+
+fn here(data: &std::path::Path) -> Settings {
+    Settings::load(None, [("G2A_DATA_DIR".to_owned(), data.display().to_string())]).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, as a process of its own"]
+async fn a_process_that_writes() {
+    let data = std::env::var("G2A_DATA_DIR").unwrap();
+    let store = Store::open(&here(data.as_ref())).await.unwrap().accounts();
+    let begin = u32::try_from(store.load_all().await.unwrap().len()).unwrap();
+    for number in begin..begin + 100_000 {
+        println!("acknowledged {}", write(&*store, number).await.unwrap());
+    }
+}

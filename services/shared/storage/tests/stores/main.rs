@@ -1,0 +1,12 @@
+//! The stores: one contract on SQLite, a real MariaDB and a real Redis, and what each does at its start, when it is
+//! killed, and with rows that nobody can have written.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod accounts;
+mod damage;
+mod durable;
+mod media;
+mod settings;
+mod start;
+mod support;

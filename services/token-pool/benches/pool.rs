@@ -1,5 +1,7 @@
 //! One turn of the pool, lease and settle, over its size: in memory, and on a Redis server beside it.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot be set up has failed")]
+
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use grok2api_testkit::RedisServer;
 use grok2api_token_pool::bench::{RedisTurns, Turns};

@@ -103,7 +103,7 @@ pub(crate) async fn run(
     if let Some(store) = store.clone() {
         tasks.spawn_background("store-watch", watch_store(store, readiness.clone()));
     }
-    let build = Build { settings, roles, store: store.as_ref(), tasks };
+    let build = Build { settings, readiness, roles, store: store.as_ref(), tasks };
     let config = build.config().await?;
     let runtime = build.runtime(&config).await?;
     if let Some(level) = log_level {
@@ -168,6 +168,7 @@ async fn watch_store(store: Store, readiness: Readiness) {
 
 struct Build<'a> {
     settings: &'a Settings,
+    readiness: &'a Readiness,
     roles: &'a Roles,
     store: Option<&'a Store>,
     tasks: &'a Tasks,
@@ -233,7 +234,8 @@ impl Build<'_> {
             accounts: store.accounts(),
             runtime: runtime.clone(),
             egress: Some(egress.clone()),
-            redis: None,
+            redis: self.settings.storage.hot_url().map(str::to_owned),
+            readiness: self.readiness.clone(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });

@@ -78,7 +78,7 @@ mod window;
 
 use std::sync::Arc;
 
-use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime};
+use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
 use grok2api_proto::{Result, pool::TokenPool};
 use grok2api_storage::accounts::Accounts;
 
@@ -99,6 +99,8 @@ pub struct Deps {
     /// Where replicas of the pool share what is hot, `redis://host:port/0`; without it, it lives in this process, which
     /// must then be the only one.
     pub redis: Option<String>,
+    /// Goes off while the shared state is away.
+    pub readiness: Readiness,
     /// Tells the time.
     pub clock: Clock,
     /// Owns the pool's background work; draining it and waiting writes everything out.
@@ -110,13 +112,13 @@ pub struct Deps {
 /// # Errors
 /// When the accounts cannot be loaded.
 pub async fn start(deps: Deps) -> Result<Arc<dyn TokenPool>> {
-    let (egress, tasks) = (deps.egress.clone(), deps.tasks.clone());
+    let (egress, readiness, tasks) = (deps.egress.clone(), deps.readiness.clone(), deps.tasks.clone());
     let hot: Arc<dyn Hot> = match &deps.redis {
         Some(url) => Arc::new(Redis::connect(url, PREFIX, deps.clock.clone()).await?),
         None => Arc::new(Memory::new(deps.clock.clone())),
     };
     let shared = Shared::load(deps, hot).await?;
-    housekeeping::spawn(shared.clone(), &tasks);
+    housekeeping::spawn(shared.clone(), readiness, &tasks);
     housekeeping::follow(shared.clone(), &tasks);
     if let Some(egress) = egress {
         refresh::spawn(shared.clone(), egress, &tasks);

@@ -15,6 +15,7 @@ mod egress;
 mod faults;
 mod load;
 mod media;
+mod replicas;
 mod sdk;
 mod state;
 mod support;

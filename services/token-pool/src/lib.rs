@@ -53,8 +53,8 @@
 //!   units were written.
 //! - *The first turn of a conversation binds, the later ones follow.* Requests that merely begin alike would otherwise
 //!   all meet on one account.
-//! - *A refusal looks at every account* to name the reason and the earliest recovery. Only a pool that cannot serve
-//!   pays for that.
+//! - *A refusal looks at every account* to name the reason and the earliest recovery, once as long as no account
+//!   changes. Only a pool that cannot serve pays for that.
 
 mod account;
 #[doc(hidden)]

@@ -18,7 +18,7 @@ use grok2api_kit::{
 };
 use grok2api_media_cache as media_service;
 use grok2api_proto::{
-    Transport,
+    Kind, Transport,
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
     media::{self, MediaCache},
@@ -210,7 +210,11 @@ impl Build<'_> {
         let value = serde_json::Value::from(password.as_str()).to_string();
         let changes = [("admin_password".to_owned(), value)].into();
         let update = UpdateRequest { changes, expected_revision: Some(0), author: "first start".to_owned() };
-        service.update(update).await.map(drop).map_err(failed)
+        match service.update(update).await {
+            // Another replica that starts now was first.
+            Err(error) if error.kind == Kind::Conflict => Ok(()),
+            done => done.map(drop).map_err(failed),
+        }
     }
 
     /// The first revision; a config service that is not up yet is waited for.
@@ -297,7 +301,7 @@ where
 {
     loop {
         match call().await {
-            Err(error) if remote && error.kind == grok2api_proto::Kind::Unavailable => {
+            Err(error) if remote && error.kind == Kind::Unavailable => {
                 tracing::info!("waiting for the config service");
                 tokio::time::sleep(PEER_RETRY).await;
             }

@@ -17,4 +17,5 @@ mod load;
 mod media;
 mod sdk;
 mod state;
+mod stores;
 mod support;

@@ -113,7 +113,7 @@ async fn of_two_replicas_one_edit_wins_and_the_other_follows_within_a_second(
     #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
 ) {
     let product = Product::on_store(Shape::Whole, &[], Backing::start(mode)).await;
-    let replica = product.replica().await;
+    let replica = product.replica(&[]).await;
     let (mine, theirs) = (&product.gateway().services, &replica.services);
     for round in 0..4 {
         // Every edit changes something.
@@ -135,6 +135,24 @@ async fn of_two_replicas_one_edit_wins_and_the_other_follows_within_a_second(
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
     replica.stop().await;
+    product.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn replicas_that_start_first_with_a_password_agree_on_it(
+    #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
+    let product = Product::on_store(Shape::Whole, &[], Backing::start(mode)).await;
+    let password = [("G2A_ADMIN_PASSWORD", "a first password".to_owned())];
+    let start = || product.replica(&password);
+    let (one, two, three) = tokio::join!(start(), start(), start());
+    for replica in [one, two, three] {
+        let revision = replica.services.config.get(GetRequest {}).await.unwrap();
+        assert_eq!(revision.number, 1);
+        assert_eq!(revision.config.unwrap().admin_password, "a first password");
+        replica.stop().await;
+    }
     product.stop().await;
 }
 

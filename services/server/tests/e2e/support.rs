@@ -98,10 +98,11 @@ impl Product {
     }
 
     /// Another whole process on the same store, with a data directory of its own.
-    pub async fn replica(&self) -> Instance {
+    pub async fn replica(&self, more: &[(&'static str, String)]) -> Instance {
         let key = self.data.path().join("master.key").display().to_string();
         let data = tempfile::tempdir_in(self.data.path()).unwrap();
-        let settings = settings(&self.sim, &data, &self.backing, &[("G2A_MASTER_KEY_FILE", key)]);
+        let more = [more, &[("G2A_MASTER_KEY_FILE", key)]].concat();
+        let settings = settings(&self.sim, &data, &self.backing, &more);
         // The directory goes with that of the product.
         let _ = data.keep();
         Instance::start(&settings, &Roles::all(), None).await.unwrap()

@@ -65,7 +65,7 @@ impl MySql {
     /// Connects to `url` (`mysql://` or `mariadb://`) and brings the tables of its database up to date.
     ///
     /// # Errors
-    /// [`Error::Store`], [`Error::Timeout`], [`Error::Migrate`], [`Error::Newer`].
+    /// [`Error::Store`], [`Error::Timeout`], [`Error::Migrating`], [`Error::Migrate`], [`Error::Newer`].
     pub async fn open(url: &str) -> Result<Self> {
         let options = MySqlConnectOptions::from_str(url)?;
         // By a connection of its own: the pool would try again and again, and tell less.
@@ -100,7 +100,7 @@ async fn migrate_alone(connection: &mut Connection) -> Result<Migrated> {
     let (locked,): (Option<i64>,) =
         sqlx::query_as(lock).bind(MIGRATING.as_secs()).fetch_one(&mut *connection).await?;
     if locked != Some(1) {
-        return Err(Error::Timeout(MIGRATING));
+        return Err(Error::Migrating(MIGRATING));
     }
     migrate::run(connection).await
 }

@@ -18,24 +18,22 @@ use grok2api_kit::{
 };
 use grok2api_media_cache as media_service;
 use grok2api_proto::{
-    Transport,
+    Kind, Transport,
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
     media::{self, MediaCache},
     pool::{self, TokenPool},
 };
-use grok2api_storage::{Store, place};
+use grok2api_storage::Store;
 use grok2api_token_pool as pool_service;
-use tokio::time::MissedTickBehavior;
 
 use crate::{
     instance::{Listeners, StartError},
     roles::{Role, Roles},
+    store,
 };
 
 const PEER_RETRY: Duration = Duration::from_millis(500);
-/// How often the store is asked whether it is there.
-const STORE_WATCH: Duration = Duration::from_secs(1);
 
 /// The services as a process reaches them.
 pub struct Services {
@@ -99,9 +97,9 @@ pub(crate) async fn run(
     log_level: Option<LogLevel>,
 ) -> Result<Services, StartError> {
     ops::serve(listeners.ops, readiness.clone(), tasks);
-    let store = if roles.need_storage() { Some(open_store(settings).await?) } else { None };
+    let store = if roles.need_storage() { Some(store::open(settings).await?) } else { None };
     if let Some(store) = store.clone() {
-        tasks.spawn_background("store-watch", watch_store(store, readiness.clone()));
+        tasks.spawn_background("store-watch", store::watch(store, readiness.clone()));
     }
     let build = Build { settings, readiness, roles, store: store.as_ref(), tasks };
     let config = build.config().await?;
@@ -141,29 +139,6 @@ pub(crate) async fn run(
         gateway::serve(listener, router, tasks);
     }
     Ok(services)
-}
-
-/// The durable store of this process.
-pub(crate) async fn open_store(settings: &Settings) -> Result<Store, StartError> {
-    Store::open(settings).await.map_err(|error| StartError::one(place(settings), error))
-}
-
-/// Readiness is off while the store is away; an outage is logged when it begins and when it ends.
-async fn watch_store(store: Store, readiness: Readiness) {
-    let mut ticks = tokio::time::interval(STORE_WATCH);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut away = None;
-    loop {
-        ticks.tick().await;
-        match store.ping().await {
-            Ok(()) if away.take().is_some() => tracing::info!("the store is back"),
-            Err(error) if away.is_none() => {
-                tracing::error!(%error, "the store is away, so this process is not ready: {error}");
-                away = Some(readiness.guard("storage"));
-            }
-            _ => {}
-        }
-    }
 }
 
 struct Build<'a> {
@@ -211,7 +186,11 @@ impl Build<'_> {
         let value = serde_json::Value::from(password.as_str()).to_string();
         let changes = [("admin_password".to_owned(), value)].into();
         let update = UpdateRequest { changes, expected_revision: Some(0), author: "first start".to_owned() };
-        service.update(update).await.map(drop).map_err(failed)
+        match service.update(update).await {
+            // Another replica that starts now was first.
+            Err(error) if error.kind == Kind::Conflict => Ok(()),
+            done => done.map(drop).map_err(failed),
+        }
     }
 
     /// The first revision; a config service that is not up yet is waited for.
@@ -300,7 +279,7 @@ where
 {
     loop {
         match call().await {
-            Err(error) if remote && error.kind == grok2api_proto::Kind::Unavailable => {
+            Err(error) if remote && error.kind == Kind::Unavailable => {
                 tracing::info!("waiting for the config service");
                 tokio::time::sleep(PEER_RETRY).await;
             }

@@ -22,7 +22,7 @@ use grok2api_proto::pool::{ClearAccountsRequest, RemoveAccountsRequest, Tier, To
 use grok2api_storage::Store;
 
 use super::{Failure, say};
-use crate::{StartError, compose::open_store};
+use crate::{StartError, store};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -76,7 +76,7 @@ impl From<TierArg> for Tier {
 }
 
 pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Failure> {
-    let store = open_store(settings).await?;
+    let store = store::open(settings).await?;
     let tasks = Tasks::new();
     let upstream = matches!(command, Command::Refresh { .. });
     let done = match open(settings, &store, &tasks, upstream).await {

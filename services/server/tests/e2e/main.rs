@@ -18,4 +18,5 @@ mod media;
 mod replicas;
 mod sdk;
 mod state;
+mod stores;
 mod support;

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use grok2api_kit::{lifecycle::Tasks, settings::Settings};
+use grok2api_kit::{
+    lifecycle::Tasks,
+    settings::{Mode, Settings},
+};
 use grok2api_proto::{
     config::UpdateRequest,
     pool::{Account, AddAccountsRequest, ListAccountsRequest, NewAccount, Tier},
 };
 use grok2api_server::{Instance, Roles};
+use grok2api_testkit::{MariaDb, RedisServer};
 use grok2api_upstream_sim::{Sim, SimConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,12 +27,20 @@ pub enum Shape {
     Split,
 }
 
+/// Where its durable state is.
+pub enum Backing {
+    File,
+    MariaDb(MariaDb),
+    Redis(RedisServer),
+}
+
 /// A running product with its upstream.
 pub struct Product {
     pub sim: Sim,
     pub base: String,
     pub http: reqwest::Client,
     pub data: Arc<TempDir>,
+    pub backing: Backing,
     /// The instance that runs (or reaches) everything.
     instances: Vec<Instance>,
     sim_tasks: Tasks,
@@ -60,17 +72,21 @@ impl Product {
     }
 
     pub async fn with(shape: Shape, tokens: &[&str]) -> Self {
+        Self::on_store(shape, tokens, Backing::File).await
+    }
+
+    pub async fn on_store(shape: Shape, tokens: &[&str], backing: Backing) -> Self {
         let sim_tasks = Tasks::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sim = grok2api_upstream_sim::start(listener, SimConfig::default(), &sim_tasks).await.unwrap();
         let data = Arc::new(tempfile::tempdir().unwrap());
-        let product = Self::on(shape, sim, sim_tasks, data).await;
+        let product = Self::on(shape, sim, sim_tasks, data, backing).await;
         product.add(tokens).await;
         product
     }
 
-    async fn on(shape: Shape, sim: Sim, sim_tasks: Tasks, data: Arc<TempDir>) -> Self {
-        let settings = settings(&sim, &data);
+    async fn on(shape: Shape, sim: Sim, sim_tasks: Tasks, data: Arc<TempDir>, backing: Backing) -> Self {
+        let settings = settings(&sim, &data, &backing, &[]);
         let instances = match shape {
             Shape::Whole => vec![Instance::start(&settings, &Roles::all(), None).await.unwrap()],
             Shape::Split => split(&settings).await,
@@ -78,7 +94,18 @@ impl Product {
         let http = instances.last().unwrap().addresses.http.unwrap();
         #[expect(clippy::disallowed_methods, reason = "a client of the product, not a part of it")]
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { sim, base: format!("http://{http}"), http: client, data, instances, sim_tasks }
+        Self { sim, base: format!("http://{http}"), http: client, data, backing, instances, sim_tasks }
+    }
+
+    /// Another whole process on the same store, with a data directory of its own.
+    pub async fn replica(&self, more: &[(&'static str, String)]) -> Instance {
+        let key = self.data.path().join("master.key").display().to_string();
+        let data = tempfile::tempdir_in(self.data.path()).unwrap();
+        let more = [more, &[("G2A_MASTER_KEY_FILE", key)]].concat();
+        let settings = settings(&self.sim, &data, &self.backing, &more);
+        // The directory goes with that of the product.
+        let _ = data.keep();
+        Instance::start(&settings, &Roles::all(), None).await.unwrap()
     }
 
     /// The gateway's instance: it runs or reaches every service a client needs.
@@ -182,7 +209,7 @@ impl Product {
         for instance in self.instances.iter().rev() {
             instance.drain().await;
         }
-        Self::on(Shape::Whole, self.sim, self.sim_tasks, self.data).await
+        Self::on(Shape::Whole, self.sim, self.sim_tasks, self.data, self.backing).await
     }
 
     pub async fn stop(self) {
@@ -190,6 +217,42 @@ impl Product {
             instance.stop().await;
         }
         self.sim_tasks.shutdown().stop();
+    }
+}
+
+impl Backing {
+    pub fn start(mode: Mode) -> Self {
+        match mode {
+            Mode::File => Self::File,
+            Mode::Mysql => Self::MariaDb(MariaDb::start()),
+            Mode::Redis => Self::Redis(RedisServer::durable()),
+        }
+    }
+
+    /// As the environment names it.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let (mode, url) = match self {
+            Self::File => return Vec::new(),
+            Self::MariaDb(server) => ("mysql", server.url()),
+            Self::Redis(server) => ("redis", server.url()),
+        };
+        vec![("STORAGE_MODE", mode.to_owned()), ("DATABASE_URL", url)]
+    }
+
+    pub fn kill(&mut self) {
+        match self {
+            Self::File => {}
+            Self::MariaDb(server) => server.kill(),
+            Self::Redis(server) => server.kill(),
+        }
+    }
+
+    pub fn start_again(&mut self) {
+        match self {
+            Self::File => {}
+            Self::MariaDb(server) => server.start_again(),
+            Self::Redis(server) => server.start_again(),
+        }
     }
 }
 
@@ -273,7 +336,7 @@ impl Streamed {
     }
 }
 
-fn settings(sim: &Sim, data: &TempDir) -> Settings {
+fn settings(sim: &Sim, data: &TempDir, backing: &Backing, more: &[(&'static str, String)]) -> Settings {
     let any = "127.0.0.1:0".to_owned();
     let given = [
         ("G2A_LISTEN", any.clone()),
@@ -288,6 +351,7 @@ fn settings(sim: &Sim, data: &TempDir) -> Settings {
         ("G2A_INTERNAL_SECRET", "the-secret-of-the-tests".to_owned()),
         ("G2A_GRACE_SECONDS", "5".to_owned()),
     ];
+    let given = given.into_iter().chain(backing.environment()).chain(more.iter().cloned());
     Settings::load(None, given.map(|(name, value)| (name.to_owned(), value))).unwrap()
 }
 

@@ -17,6 +17,9 @@ pub enum Error {
     /// The store was not heard of in time.
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(std::time::Duration),
+    /// Another process does not come to an end with the migrations.
+    #[error("another process has been migrating the store for {} s", .0.as_secs())]
+    Migrating(std::time::Duration),
     /// The store's tables cannot be brought up to this version.
     #[error("the store cannot be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

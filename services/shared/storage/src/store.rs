@@ -8,7 +8,7 @@ use url::Url;
 use crate::{
     Result,
     accounts::Accounts,
-    bounded::{self, ANSWER},
+    bounded::{self, ANSWER, within},
     media::MediaIndex,
     mysql::MySql,
     redis::Redis,
@@ -68,7 +68,7 @@ impl Store {
 
     async fn mysql(mysql: MySql, sealer: Sealer) -> Result<Self> {
         Ok(Self {
-            accounts: bounded::accounts(mysql.accounts(sealer.clone()).await?),
+            accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
             settings: bounded::settings(mysql.settings(sealer)),
             media: bounded::media(mysql.media()),
             behind: Behind::MySql(mysql),
@@ -77,7 +77,7 @@ impl Store {
 
     async fn redis(redis: Redis, sealer: Sealer) -> Result<Self> {
         Ok(Self {
-            accounts: bounded::accounts(redis.accounts(sealer.clone()).await?),
+            accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
             settings: bounded::settings(redis.settings(sealer)),
             media: bounded::media(redis.media()),
             behind: Behind::Redis(redis),
@@ -113,7 +113,7 @@ impl Store {
     /// # Errors
     /// When it does not within a few seconds.
     pub async fn ping(&self) -> Result<()> {
-        bounded::within(ANSWER, async {
+        within(ANSWER, async {
             match &self.behind {
                 Behind::File(sqlite) => sqlite.ping().await,
                 Behind::MySql(mysql) => mysql.ping().await,

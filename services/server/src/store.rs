@@ -1,0 +1,35 @@
+//! The durable store of a process: opened at the start, watched while it serves.
+
+use std::time::Duration;
+
+use grok2api_kit::{readiness::Readiness, settings::Settings};
+use grok2api_storage::{Store, place};
+use tokio::time::MissedTickBehavior;
+
+use crate::StartError;
+
+/// How often the store is asked whether it is there.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// The store that the settings name, up to date.
+pub(crate) async fn open(settings: &Settings) -> Result<Store, StartError> {
+    Store::open(settings).await.map_err(|error| StartError::one(place(settings), error))
+}
+
+/// Readiness is off while the store is away; an outage is logged when it begins and when it ends.
+pub(crate) async fn watch(store: Store, readiness: Readiness) {
+    let mut ticks = tokio::time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut away = None;
+    loop {
+        ticks.tick().await;
+        match store.ping().await {
+            Ok(()) if away.take().is_some() => tracing::info!("the store is back"),
+            Err(error) if away.is_none() => {
+                tracing::error!(%error, "the store is away, so this process is not ready: {error}");
+                away = Some(readiness.guard("storage"));
+            }
+            _ => {}
+        }
+    }
+}

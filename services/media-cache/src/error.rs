@@ -49,3 +49,8 @@ pub(crate) fn store_failed(error: impl std::fmt::Display) -> Error {
 pub(crate) fn unusable(place: &str, what: impl std::fmt::Display) -> Error {
     Error::new(Kind::Unavailable, "media_store_failed", format!("{place}: {what}"))
 }
+
+/// A file that is to be taken in cannot be read.
+pub(crate) fn file_failed(path: &std::path::Path, error: impl std::fmt::Display) -> Error {
+    Error::new(Kind::InvalidRequest, "file_failed", format!("{}: {error}", path.display()))
+}

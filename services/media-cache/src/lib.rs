@@ -22,6 +22,7 @@ mod domain;
 mod download;
 mod error;
 mod flight;
+mod intake;
 mod reconcile;
 mod service;
 mod shelf;
@@ -32,6 +33,7 @@ use std::{path::PathBuf, sync::Arc};
 use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime, settings};
 use grok2api_proto::{Result, media::MediaCache};
 use grok2api_storage::media::{Kind, MediaIndex};
+pub use intake::{Intake, Taken};
 
 /// What the service needs.
 pub struct Deps {

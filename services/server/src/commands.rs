@@ -3,6 +3,7 @@
 mod accounts;
 mod config;
 mod healthcheck;
+mod import_seed;
 mod parameters;
 mod serve;
 mod sim;
@@ -37,6 +38,8 @@ enum Command {
     /// Read and change the runtime parameters, also while the product runs.
     #[command(subcommand)]
     Parameters(parameters::Command),
+    /// Take over settings, accounts and media of the Python project; can be run again.
+    ImportSeed(import_seed::Args),
     /// Check or show the settings.
     #[command(subcommand)]
     Config(config::Command),
@@ -81,6 +84,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sim(args) => sim::run(args).await,
         Command::Accounts(command) => accounts::run(&settings()?, command).await,
         Command::Parameters(command) => parameters::run(&settings()?, command).await,
+        Command::ImportSeed(args) => import_seed::run(&settings()?, args).await,
         Command::Config(command) => config::run(&settings()?, &command),
         Command::Healthcheck(args) => healthcheck::run(&settings()?, args).await,
     }

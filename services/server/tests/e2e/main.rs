@@ -14,6 +14,7 @@ mod chat;
 mod cli;
 mod egress;
 mod faults;
+mod import_seed;
 mod load;
 mod media;
 mod sdk;

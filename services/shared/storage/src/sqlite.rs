@@ -3,6 +3,7 @@
 mod accounts;
 mod media;
 mod settings;
+pub mod snapshot;
 
 use std::{
     path::Path,

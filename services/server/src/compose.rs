@@ -231,13 +231,14 @@ impl Build<'_> {
         };
         let service = media_service::start(media_service::Deps {
             index: store.media(),
-            directory: self.settings.data.dir.join("media"),
+            media: self.settings.media.clone(),
+            data_dir: self.settings.data.dir.clone(),
             runtime: runtime.clone(),
             egress: egress.clone(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
-        service.await.map_err(|error| StartError::one("media-cache", error))
+        service.await.map_err(|error| StartError::one("media store", error.message))
     }
 
     fn chat(

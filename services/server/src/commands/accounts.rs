@@ -89,7 +89,7 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
 }
 
 /// The pool of the store; with a way to the upstream only where it is needed.
-async fn open(
+pub(crate) async fn open(
     settings: &Settings,
     store: &Store,
     tasks: &Tasks,

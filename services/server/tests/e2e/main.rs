@@ -9,10 +9,13 @@
 #![expect(unreachable_pub, reason = "the support module is shared by all modules of this binary")]
 
 mod accounts;
+mod backup;
+mod bucket;
 mod chat;
 mod cli;
 mod egress;
 mod faults;
+mod import_seed;
 mod load;
 mod media;
 mod replicas;

@@ -54,6 +54,14 @@ pub enum Error {
     /// A sealed value cannot be opened with the key at hand.
     #[error("{0}")]
     Seal(String),
+    /// A database file is not sound.
+    #[error("{path} is damaged: {reason}")]
+    Damaged {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The data directory cannot be used.
     #[error("{path}: {source}")]
     Directory {

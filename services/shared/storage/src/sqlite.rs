@@ -8,6 +8,7 @@ mod media;
 mod migrate;
 #[path = "sql/settings.rs"]
 mod settings;
+pub mod snapshot;
 
 use std::{
     path::Path,

@@ -14,4 +14,4 @@ pub use config::runtime_config;
 pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};
-pub use servers::{MariaDb, RedisServer};
+pub use servers::{MariaDb, RedisServer, S3Server};

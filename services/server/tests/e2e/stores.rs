@@ -7,12 +7,13 @@ use grok2api_proto::{
     Kind,
     config::{GetRequest, UpdateRequest},
 };
+use grok2api_testkit::Backing;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
     cli::{grok2api, output},
-    support::{Backing, Product, Shape},
+    support::{Product, Shape},
 };
 
 /// The longest a call may take while the store is away.

@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use grok2api_kit::{
-    lifecycle::Tasks,
-    settings::{Mode, Settings},
-};
+use grok2api_kit::{lifecycle::Tasks, settings::Settings};
 use grok2api_proto::{
     config::UpdateRequest,
     pool::{Account, AddAccountsRequest, ListAccountsRequest, NewAccount, Tier},
 };
 use grok2api_server::{Instance, Roles};
-use grok2api_testkit::{MariaDb, RedisServer};
+use grok2api_testkit::Backing;
 use grok2api_upstream_sim::{Sim, SimConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,13 +22,6 @@ pub enum Shape {
     Whole,
     /// A process for each role, over TCP.
     Split,
-}
-
-/// Where its durable state is.
-pub enum Backing {
-    File,
-    MariaDb(MariaDb),
-    Redis(RedisServer),
 }
 
 /// A running product with its upstream.
@@ -217,42 +207,6 @@ impl Product {
             instance.stop().await;
         }
         self.sim_tasks.shutdown().stop();
-    }
-}
-
-impl Backing {
-    pub fn start(mode: Mode) -> Self {
-        match mode {
-            Mode::File => Self::File,
-            Mode::Mysql => Self::MariaDb(MariaDb::start()),
-            Mode::Redis => Self::Redis(RedisServer::durable()),
-        }
-    }
-
-    /// As the environment names it.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
-        let (mode, url) = match self {
-            Self::File => return Vec::new(),
-            Self::MariaDb(server) => ("mysql", server.url()),
-            Self::Redis(server) => ("redis", server.url()),
-        };
-        vec![("STORAGE_MODE", mode.to_owned()), ("DATABASE_URL", url)]
-    }
-
-    pub fn kill(&mut self) {
-        match self {
-            Self::File => {}
-            Self::MariaDb(server) => server.kill(),
-            Self::Redis(server) => server.kill(),
-        }
-    }
-
-    pub fn start_again(&mut self) {
-        match self {
-            Self::File => {}
-            Self::MariaDb(server) => server.start_again(),
-            Self::Redis(server) => server.start_again(),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
+mod backing;
 mod chat;
 mod config;
 mod media;
@@ -9,6 +10,7 @@ mod pool;
 mod reach;
 mod servers;
 
+pub use backing::Backing;
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
 pub use media::FakeMediaCache;

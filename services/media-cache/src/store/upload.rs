@@ -3,7 +3,9 @@
 use std::mem;
 
 use bytes::Bytes;
+use grok2api_kit::lifecycle::Tasks;
 use object_store::{Error, ObjectStoreExt as _, PutPayloadMut, WriteMultipart, path::Path};
+use tokio::sync::oneshot;
 
 use super::Store;
 use crate::error::store_failed;
@@ -18,7 +20,14 @@ pub(super) struct Upload {
     store: Store,
     path: Path,
     held: PutPayloadMut,
-    parts: Option<WriteMultipart>,
+    parts: Option<Parts>,
+}
+
+/// An upload that the store has begun: given up when it is dropped, since a bucket keeps, and charges for, the parts of
+/// one that nobody ends.
+struct Parts {
+    upload: Option<WriteMultipart>,
+    tasks: Tasks,
 }
 
 impl Upload {
@@ -28,9 +37,9 @@ impl Upload {
 
     /// Adds bytes; waits while the store is behind.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
-        if let Some(parts) = &mut self.parts {
-            parts.wait_for_capacity(PARTS).await?;
-            parts.put(bytes);
+        if let Some(upload) = self.parts.as_mut().and_then(|parts| parts.upload.as_mut()) {
+            upload.wait_for_capacity(PARTS).await?;
+            upload.put(bytes);
             return Ok(());
         }
         self.held.push(bytes);
@@ -42,17 +51,29 @@ impl Upload {
 
     /// Sends what is held as the first part, and all that comes later as further ones.
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        let upload = self.store.objects.put_multipart(&self.path).await?;
-        let mut parts = WriteMultipart::new_with_chunk_size(upload, PART);
-        mem::take(&mut self.held).freeze().into_iter().for_each(|bytes| parts.put(bytes));
+        let (reply, begun) = oneshot::channel();
+        let (store, path) = (self.store.clone(), self.path.clone());
+        // Not dropped with its caller: the store may have begun already, and the answer alone says what to give up.
+        self.store.tasks.spawn("media-begin", async move {
+            let begun = store.objects.put_multipart(&path).await.map(|upload| Parts {
+                upload: Some(WriteMultipart::new_with_chunk_size(upload, PART)),
+                tasks: store.tasks.clone(),
+            });
+            drop(reply.send(begun));
+        });
+        let stopped = |stopped| Error::Generic { store: "media", source: Box::new(stopped) };
+        let mut parts = begun.await.map_err(stopped)??;
+        if let Some(upload) = &mut parts.upload {
+            mem::take(&mut self.held).freeze().into_iter().for_each(|bytes| upload.put(bytes));
+        }
         self.parts = Some(parts);
         Ok(())
     }
 
     /// Puts the whole under its name at once.
     pub(super) async fn finish(mut self) -> Result<(), Error> {
-        match self.parts.take() {
-            Some(parts) => parts.finish().await.map(drop),
+        match self.parts.and_then(|mut parts| parts.upload.take()) {
+            Some(upload) => upload.finish().await.map(drop),
             None => {
                 let whole = mem::take(&mut self.held).freeze();
                 self.store.objects.put(&self.path, whole).await.map(drop)
@@ -60,21 +81,20 @@ impl Upload {
         }
     }
 
-    pub(super) async fn abort(mut self) -> Result<(), Error> {
-        match self.parts.take() {
-            Some(parts) => parts.abort().await,
+    pub(super) async fn abort(self) -> Result<(), Error> {
+        match self.parts.and_then(|mut parts| parts.upload.take()) {
+            Some(upload) => upload.abort().await,
             None => Ok(()),
         }
     }
 }
 
-impl Drop for Upload {
-    /// A bucket keeps, and charges for, the parts of an upload that nobody ends.
+impl Drop for Parts {
     fn drop(&mut self) {
-        let Some(parts) = self.parts.take() else { return };
+        let Some(upload) = self.upload.take() else { return };
         if tokio::runtime::Handle::try_current().is_ok() {
-            self.store.tasks.spawn("media-abort", async move {
-                if let Err(error) = parts.abort().await {
+            self.tasks.spawn("media-abort", async move {
+                if let Err(error) = upload.abort().await {
                     store_failed(error);
                 }
             });

@@ -62,7 +62,9 @@ pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> 
     let failed = |error: &dyn std::fmt::Display| failed(&args.file, error);
     let staging = Staging::beside(&args.file).map_err(|error| failed(&error))?;
     let database = staging.path(snapshot::FILE);
-    let migration = snapshot::copy(data, &database).await.map_err(|error| failed(&error))?;
+    let migration = snapshot::copy(data, &database).await.map_err(|error| {
+        failed(&format_args!("the database in {} cannot be copied: {error}", data.display()))
+    })?;
     let archive = staging.path("archive");
     let written = write(settings, &archive, &database, migration, media.as_deref());
     let written = written.map_err(|error| failed(&error))?;

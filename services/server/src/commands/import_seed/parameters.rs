@@ -1,6 +1,6 @@
 //! `setting.toml`: the tables `[global]` and `[grok]`, as one revision.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use grok2api_config::parameters::{Parameter, Table};
 use grok2api_proto::{
@@ -31,40 +31,49 @@ pub(super) async fn import(import: &Import<'_>) -> Result<Counts, Failure> {
     let table = Table::compiled()?;
     let revision = import.config.get(GetRequest {}).await?;
     let current = serde_json::to_value(revision.config.unwrap_or_default()).unwrap_or_default();
-    let (mut counts, mut changes) = (Counts::default(), BTreeMap::new());
+    let (mut counts, mut changes) = (Counts::default(), HashMap::new());
     for (scope, values) in tables {
-        let Value::Object(values) = values else {
-            say(&format!("{FILE}: {scope}: not taken: it is no table of the seed's settings"));
-            counts.refused += 1;
-            continue;
-        };
-        for (name, value) in values {
-            let line = match fate(&table, &current, &scope, &name, &value) {
-                Fate::Set(parameter) => {
-                    counts.taken += 1;
-                    changes.insert(name.clone(), value.to_string());
-                    shown(parameter, &value)
-                }
-                Fate::Known => {
-                    counts.known += 1;
-                    continue;
-                }
-                Fate::Refused(reason) => {
-                    counts.refused += 1;
-                    format!("not taken: {reason}")
-                }
-            };
-            say(&format!("{FILE}: {scope}.{name}: {line}"));
+        match values {
+            Value::Object(values) => counts.judge((&table, &current), &scope, values, &mut changes),
+            _ => counts.refuse(&scope, "it is no table of the seed's settings"),
         }
     }
     if !changes.is_empty() && !import.args.dry_run {
-        let changes = changes.into_iter().collect();
         let update =
             UpdateRequest { changes, expected_revision: Some(revision.number), author: AUTHOR.to_owned() };
         let number = import.config.update(update).await?.number;
         say(&format!("{FILE}: revision {number} by {AUTHOR}"));
     }
     Ok(counts.tell("settings"))
+}
+
+impl Counts {
+    /// Sorts the values of one of the seed's tables; those to be set go to `changes`.
+    fn judge(
+        &mut self,
+        (table, current): (&Table, &Value),
+        scope: &str,
+        values: Map<String, Value>,
+        changes: &mut HashMap<String, String>,
+    ) {
+        for (name, value) in values {
+            let place = format!("{scope}.{name}");
+            match fate(table, current, scope, &name, &value) {
+                Fate::Known => self.known += 1,
+                Fate::Refused(reason) => self.refuse(&place, &reason),
+                Fate::Set(parameter) => {
+                    self.taken += 1;
+                    say(&format!("{FILE}: {place}: {}", shown(parameter, &value)));
+                    changes.insert(name, value.to_string());
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, place: &str, reason: &str) {
+        say(&format!("{FILE}: {place}: not taken: {reason}"));
+        self.refused += 1;
+    }
 }
 
 /// The parser's own text would show the line, and with it perhaps a secret.

@@ -204,7 +204,7 @@ impl Account {
     /// As it is once its leases are lost: their units count as spent.
     pub(crate) fn orphaned(&self) -> Self {
         let mut orphan = self.clone();
-        (orphan.in_flight, orphan.stamp) = (0, Stamp::default());
+        orphan.in_flight = 0;
         orphan.windows.iter_mut().for_each(Window::orphan);
         orphan
     }

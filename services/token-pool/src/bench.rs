@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grok2api_kit::clock::Clock;
+use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::pool::Outcome;
 use grok2api_storage::accounts::{StoredAccount, StoredWindow, Tier, Token, WindowSource};
 use tokio::runtime::Runtime;
@@ -72,7 +72,7 @@ impl RedisTurns {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| grok2api_proto::Error::internal(error.to_string()))?;
         let redis = runtime.block_on(async {
-            let redis = Redis::connect(url, PREFIX, Clock::system()).await?;
+            let redis = Redis::connect(url, PREFIX, Clock::system(), Tasks::new()).await?;
             redis.roster().set_limits(LIMITS, NOW);
             redis.merge((0..accounts).map(account).collect()).await?;
             Ok::<_, grok2api_proto::Error>(redis)

@@ -22,8 +22,8 @@ use crate::{
     wanted::{Granted, Refused, Settlement, Wanted},
 };
 
-/// Leases, windows, conversations and readings, atomically. Every call fails only when the state is away, and then
-/// as `storage_unavailable`.
+/// Leases, windows, conversations and readings, atomically. A call fails as `storage_unavailable` when the state is
+/// away.
 #[async_trait]
 pub(crate) trait Hot: Send + Sync + 'static {
     /// Reserves the units of a request on the account its conversation is bound to, else on the best. A `patient`
@@ -49,11 +49,11 @@ pub(crate) trait Hot: Send + Sync + 'static {
     /// Takes in rows of the store: new accounts, and what other processes made of known ones.
     async fn merge(&self, rows: Vec<StoredAccount>) -> Result<()>;
 
-    /// Drops an account; its leases end with it.
+    /// Drops an account that the store does not know any more; its leases end with it.
     async fn remove(&self, id: Uuid) -> Result<()>;
 
-    /// Asks for readings of an account, ahead of everything else. Returns how many had begun before.
-    async fn ask(&self, id: Uuid) -> Result<u64>;
+    /// Asks for readings of accounts, ahead of everything else. Returns how many had begun before.
+    async fn ask(&self, ids: &[Uuid]) -> Result<u64>;
 
     /// Asks for readings of an account that has just taken over another's.
     async fn recheck(&self, id: Uuid) -> Result<()>;
@@ -86,6 +86,8 @@ pub(crate) trait Hot: Send + Sync + 'static {
 /// What other replicas have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Elsewhere {
+    /// Leases were taken, which frees nobody.
+    Leases,
     /// The hot state, which has been caught up with.
     Accounts,
     /// The store as well.

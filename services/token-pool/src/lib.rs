@@ -115,12 +115,11 @@ pub struct Deps {
 pub async fn start(deps: Deps) -> Result<Arc<dyn TokenPool>> {
     let (egress, readiness, tasks) = (deps.egress.clone(), deps.readiness.clone(), deps.tasks.clone());
     let hot: Arc<dyn Hot> = match &deps.redis {
-        Some(url) => Arc::new(Redis::connect(url, PREFIX, deps.clock.clone()).await?),
+        Some(url) => Arc::new(Redis::connect(url, PREFIX, deps.clock.clone(), tasks.clone()).await?),
         None => Arc::new(Memory::new(deps.clock.clone())),
     };
     let shared = Shared::load(deps, hot).await?;
-    housekeeping::spawn(shared.clone(), readiness, &tasks);
-    housekeeping::follow(shared.clone(), &tasks);
+    housekeeping::spawn(&shared, readiness, &tasks);
     if let Some(egress) = egress {
         refresh::spawn(shared.clone(), egress, &tasks);
     }

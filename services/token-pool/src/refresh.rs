@@ -30,7 +30,11 @@ pub(crate) fn spawn(shared: Arc<Shared>, egress: Gateway, tasks: &Tasks) {
                 running.push(read(&shared, &egress, job));
             }
             tokio::select! {
-                () = shutdown.draining() => return Ok::<(), Infallible>(()),
+                () = shutdown.draining() => {
+                    // What was begun is finished, or nobody would read it for a while.
+                    while let Some(()) = running.next().await {}
+                    return Ok::<(), Infallible>(());
+                }
                 Some(()) = running.next() => {}
                 () = shared.wanted.notified() => {}
                 _ = ticks.tick() => {}

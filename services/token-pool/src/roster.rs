@@ -176,6 +176,21 @@ impl Roster {
         chosen
     }
 
+    /// The best account for such a request of one unit, save that one.
+    pub(crate) fn another(
+        &self,
+        id: Uuid,
+        class: ClassId,
+        minimum_tier: Tier,
+        tags: &[String],
+        now: i64,
+    ) -> Option<&Account> {
+        let exclude = [id];
+        let concurrency = self.limits.concurrency;
+        let request = Request { class, cost: 1, minimum_tier, tags, exclude: &exclude, concurrency };
+        self.best(&request, 1, now).first().and_then(|id| self.get(*id))
+    }
+
     /// Where a conversation stands that is bound to this account. What passes by itself, or lies in this request
     /// only, does not end a binding.
     pub(crate) fn bound(&self, account: Option<Uuid>, request: &Request<'_>, now: i64) -> Bound {

@@ -25,6 +25,8 @@ use crate::{
 
 /// How long a removed account can come back with its history.
 const REMOVED_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+/// Rows written before others get at the store.
+const ROWS_AT_ONCE: usize = 50;
 /// How long a store that fails is left alone.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
@@ -90,6 +92,13 @@ impl Shared {
         result
     }
 
+    /// Something has changed that somebody may wait for.
+    pub(crate) fn wake(&self) {
+        self.freed.notify_waiters();
+        self.wanted.notify_one();
+        self.read.notify_waiters();
+    }
+
     /// How long a lease waits for a free slot before it is refused.
     pub(crate) fn capacity_wait(&self) -> Duration {
         Duration::from_millis(self.runtime.current().config.capacity_wait_ms.into())
@@ -114,7 +123,7 @@ impl Shared {
         let mut roster = self.hot.roster();
         // Under the lock, so that they are told in the order they happened. Nobody may be left to be told.
         roster.take_events().into_iter().for_each(|event| drop(self.events.send(event)));
-        let unwritten = roster.is_unwritten();
+        let unwritten = roster.unwritten() > 0;
         drop(roster);
         if unwritten && !self.writing.swap(true, Ordering::AcqRel) {
             self.tasks.spawn("pool-write", self.clone().write_all());
@@ -224,15 +233,25 @@ impl Shared {
     pub(crate) async fn remove(self: &Arc<Self>, id: Uuid) -> Result<bool> {
         let _store = self.store.lock().await;
         let removed = self.accounts.remove(id, self.now()).await?;
-        self.update(self.hot.remove(id)).await?;
+        // The row tells which of the accounts that ever had this id is gone.
+        match self.accounts.get(id).await? {
+            Some(row) => self.update(self.hot.merge(vec![row])).await?,
+            None => self.update(self.hot.remove(id)).await?,
+        }
         self.hot.stored().await?;
         Ok(removed)
     }
 
-    /// Writes what is unwritten before it returns.
+    /// Writes what is unwritten before it returns. Others get at the store in between.
     pub(crate) async fn write_through(self: &Arc<Self>) -> Result<()> {
-        let _store = self.store.lock().await;
-        self.write_rows().await
+        // What comes to be unwritten meanwhile is not waited for.
+        let batches = self.hot.roster().unwritten().div_ceil(ROWS_AT_ONCE);
+        for _ in 0..batches {
+            let _store = self.store.lock().await;
+            let rows = self.hot.roster().take_unwritten(ROWS_AT_ONCE);
+            self.write_rows(rows).await?;
+        }
+        Ok(())
     }
 
     /// Runs work whose caller may leave.
@@ -262,7 +281,7 @@ impl Shared {
                 tokio::time::sleep(STORE_RETRY).await;
             }
             let roster = self.hot.roster();
-            if !roster.is_unwritten() {
+            if roster.unwritten() == 0 {
                 // Under the lock: whoever changes the pool next sees that nobody writes.
                 self.writing.store(false, Ordering::Release);
                 return;
@@ -271,8 +290,8 @@ impl Shared {
     }
 
     /// Writes row by row; the caller holds the store.
-    async fn write_rows(&self) -> Result<()> {
-        let mut rows = self.hot.roster().take_unwritten().into_iter();
+    async fn write_rows(&self, rows: Vec<StoredAccount>) -> Result<()> {
+        let mut rows = rows.into_iter();
         while let Some(row) = rows.next() {
             let id = row.id;
             if let Err(error) = self.write_row(row).await {

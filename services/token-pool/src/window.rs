@@ -185,7 +185,7 @@ impl Window {
     /// Its leases are lost: their units count as spent, and the truth is to be read once it is used.
     pub(crate) fn orphan(&mut self) {
         self.remaining = self.available();
-        self.reserved = 0;
+        (self.reserved, self.read_number) = (0, 0);
         if self.remaining != self.total {
             self.doubt();
         }

@@ -16,10 +16,12 @@ pub(crate) struct Fields(pub(crate) HashMap<String, String>);
 /// Which state of the hash this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stamp {
-    /// Counts every change.
+    /// Grows with every change.
     pub(crate) version: u64,
-    /// Counts those that are more than leases coming and going.
+    /// The version of the last change that was more than leases coming and going.
     pub(crate) revision: u64,
+    /// The version it was made with.
+    pub(crate) made: u64,
 }
 
 /// What only whole writes change.
@@ -95,7 +97,11 @@ impl Account {
 impl Fields {
     /// Which state this is.
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { version: self.number("version"), revision: self.number("revision") }
+        Stamp {
+            version: self.number("version"),
+            revision: self.number("revision"),
+            made: self.number("made"),
+        }
     }
 
     /// 0 where there is none.

@@ -75,8 +75,8 @@ impl Hot for Memory {
         Ok(())
     }
 
-    async fn ask(&self, id: Uuid) -> Result<u64> {
-        Ok(self.with(|pool, now| pool.ask(id, now)))
+    async fn ask(&self, ids: &[Uuid]) -> Result<u64> {
+        Ok(self.with(|pool, now| pool.ask(ids, now)))
     }
 
     async fn recheck(&self, id: Uuid) -> Result<()> {

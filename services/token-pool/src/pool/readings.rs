@@ -45,9 +45,9 @@ impl Pool {
         }
     }
 
-    /// Asks for readings of an account, ahead of everything else. Returns how many had begun before.
-    pub(crate) fn ask(&mut self, id: Uuid, now: i64) -> u64 {
-        self.want_all(id, Urgency::Asked, now);
+    /// Asks for readings of accounts, ahead of everything else. Returns how many had begun before.
+    pub(crate) fn ask(&mut self, ids: &[Uuid], now: i64) -> u64 {
+        ids.iter().for_each(|id| self.want_all(*id, Urgency::Asked, now));
         self.readings
     }
 

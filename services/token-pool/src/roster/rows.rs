@@ -104,14 +104,14 @@ impl Roster {
         self.unwritten.insert(id);
     }
 
-    /// Whether something waits to be written.
-    pub(crate) fn is_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
+    /// How many accounts wait to be written.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.unwritten.len()
     }
 
-    /// The rows to write; they count as written until [`Roster::not_written`] says otherwise.
-    pub(crate) fn take_unwritten(&mut self) -> Vec<StoredAccount> {
-        let ids = std::mem::take(&mut self.unwritten);
+    /// Rows to write, at most so many; they count as written until [`Roster::not_written`] says otherwise.
+    pub(crate) fn take_unwritten(&mut self, most: usize) -> Vec<StoredAccount> {
+        let ids = std::iter::from_fn(|| self.unwritten.pop_first()).take(most).collect::<Vec<_>>();
         ids.into_iter().filter_map(|id| self.row(id)).collect()
     }
 

@@ -14,6 +14,8 @@ use crate::{pool::Target, reading::Asked, roster::Roster, shared::Shared};
 
 /// What of a refresh is still to come.
 struct Waiting {
+    /// How many readings had begun when these were asked for.
+    since: u64,
     total: u32,
     done: u32,
     accounts: HashMap<Uuid, Pending>,
@@ -24,8 +26,6 @@ struct Waiting {
 
 /// What of an account is still to be read.
 struct Pending {
-    /// How many readings had begun when it was asked for.
-    since: u64,
     targets: Vec<Target>,
     /// Why one of its windows could not be read.
     failed: Option<String>,
@@ -48,19 +48,17 @@ pub(super) async fn refresh(shared: Arc<Shared>, names: &[String]) -> Result<Str
 impl Waiting {
     async fn begin(shared: &Arc<Shared>, names: &[String]) -> Result<Self> {
         let (ids, unknown) = shared.look(|roster, _| named(roster, names));
-        let mut accounts = HashMap::with_capacity(ids.len());
-        for id in ids {
-            let since = shared.update(shared.hot.ask(id)).await?;
-            let targets = shared.look(|roster, _| roster.targets(id));
-            accounts.insert(id, Pending { since, targets, failed: None });
-        }
+        let since = shared.update(shared.hot.ask(&ids)).await?;
+        let pending = |roster: &Roster, id| Pending { targets: roster.targets(id), failed: None };
+        let accounts: HashMap<_, _> =
+            shared.look(|roster, _| ids.into_iter().map(|id| (id, pending(roster, id))).collect());
         let reports: Vec<_> = unknown
             .into_iter()
             .map(|name| report(Uuid::nil(), RefreshResult::Failed, format!("no such account: {name}")))
             .collect();
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let (done, total) = (count(reports.len()), count(reports.len() + accounts.len()));
-        Ok(Self { total, done, accounts, reports, begun: false })
+        Ok(Self { since, total, done, accounts, reports, begun: false })
     }
 
     /// The next message; the first one at once.
@@ -87,8 +85,8 @@ impl Waiting {
     }
 
     fn look(&mut self, roster: &Roster) {
-        let Self { done, accounts, reports, .. } = self;
-        accounts.retain(|id, Pending { since, targets, failed }| {
+        let Self { since, done, accounts, reports, .. } = self;
+        accounts.retain(|id, Pending { targets, failed }| {
             let mut gone = false;
             let account = roster.get(*id);
             targets.retain(|target| match account.map_or(Asked::Gone, |it| it.asked(*target, *since)) {

@@ -8,7 +8,7 @@ use redis::{Client, Msg, RedisResult, aio::PubSubStream};
 use tokio::{sync::Mutex, time::timeout};
 use uuid::Uuid;
 
-use super::{Redis, script::away};
+use super::{State, script::ANSWER_WITHIN};
 use crate::hot::Elsewhere;
 
 /// Changes that come so close together are fetched together.
@@ -38,15 +38,12 @@ impl Follower {
         let mut slot = self.stream.lock().await;
         let Some(stream) = slot.as_mut() else {
             loop {
-                match self.subscribe().await {
-                    Ok(stream) => *slot = Some(stream),
-                    Err(error) => {
-                        away(&error);
-                        tokio::time::sleep(RECONNECT).await;
-                        continue;
-                    }
+                // Housekeeping tells the operator of a server that is away.
+                if let Ok(Ok(stream)) = timeout(ANSWER_WITHIN, self.subscribe()).await {
+                    *slot = Some(stream);
+                    return Vec::new();
                 }
-                return Vec::new();
+                tokio::time::sleep(RECONNECT).await;
             }
         };
         let mut messages = Vec::new();
@@ -67,7 +64,7 @@ impl Follower {
     }
 }
 
-impl Redis {
+impl State {
     /// Waits until others have done something, and sees what it was.
     pub(super) async fn hear(&self) -> Elsewhere {
         loop {
@@ -96,18 +93,20 @@ impl Redis {
         if kind == "stored" {
             return Some(Elsewhere::Store);
         }
-        if let Ok(id) = Uuid::parse_str(account) {
-            let (now, mut view) = (self.time(), self.view.lock());
-            let class = view.roster.class(class, now);
-            match kind {
-                "leased" => view.roster.leased(id, class, now),
-                "settled" => {
-                    let outcome =
-                        outcome.parse::<i32>().ok().and_then(|number| Outcome::try_from(number).ok());
-                    view.roster.settled(id, class, outcome.unwrap_or_default(), now);
-                }
-                _ => {}
+        let Ok(id) = Uuid::parse_str(account) else { return None };
+        let (now, mut view) = (self.time(), self.view.lock());
+        let known = view.roster.get(id).map(|_| view.roster.classes().find(class));
+        match kind {
+            "leased" => {
+                known.into_iter().for_each(|class| view.roster.leased(id, class, now));
+                return Some(Elsewhere::Leases);
             }
+            "settled" => {
+                let outcome = outcome.parse::<i32>().ok().and_then(|number| Outcome::try_from(number).ok());
+                let outcome = outcome.unwrap_or_default();
+                known.into_iter().for_each(|class| view.roster.settled(id, class, outcome, now));
+            }
+            _ => {}
         }
         Some(Elsewhere::Accounts)
     }

@@ -1,21 +1,26 @@
 //! Leases: the order is this replica's advice, the claim is the script's.
 
-use grok2api_proto::{Result, pool::Outcome};
-use grok2api_storage::accounts::Tier;
+use std::sync::atomic::Ordering;
+
+use grok2api_proto::Result;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Redis, script::strange};
+use super::{
+    State,
+    script::{Answer, strange, uuid},
+    view::{Owed, Sent},
+};
 use crate::{
-    account::{Account, Blame, Fields},
-    policy::{self, Effect},
-    pool::Urgency,
+    account::Fields,
     roster::{Bound, Refusal},
-    wanted::{Granted, LEASE_MS, Refused, Settlement, Spent, Wanted},
+    wanted::{Granted, LEASE_MS, Refused, Wanted},
 };
 
 /// Candidates handed to the script at once: when the first was taken meanwhile, the next is tried in the same call.
 const CANDIDATES: usize = 8;
+/// Who asks while others wait for their answer begins further down, so that a crowd does not meet on one account.
+const FURTHER_DOWN: usize = 24;
 /// Every try ends with a lease, or with news that make the next one differ.
 const TRIES: usize = 64;
 
@@ -31,127 +36,133 @@ struct Plan {
 
 /// What of a request is needed when its lease ends.
 #[derive(Serialize, Deserialize)]
-struct About {
-    request_id: String,
-    minimum_tier: String,
-    tags: Vec<String>,
+pub(super) struct About {
+    pub(super) request_id: String,
+    pub(super) minimum_tier: String,
+    pub(super) tags: Vec<String>,
 }
 
-impl Redis {
+impl State {
     /// See [`Hot::lease`](crate::hot::Hot::lease).
-    pub(super) async fn lease_one(&self, wanted: &Wanted, patient: bool) -> Result<Result<Granted, Refused>> {
-        let lease = Uuid::now_v7();
+    pub(super) async fn lease(&self, wanted: &Wanted, patient: bool) -> Result<Result<Granted, Refused>> {
         let mut fresh = false;
-        let mut refused = Refusal::busy().refused(self.time());
         for _ in 0..TRIES {
-            match self.plan(wanted, patient) {
-                Ok(plan) => {
-                    if let Some(granted) = self.claim(lease, wanted, &plan).await? {
+            match self.plan(wanted, patient, fresh) {
+                Some(Ok(plan)) => {
+                    if let Some(granted) = self.claim(wanted, &plan).await? {
                         return Ok(Ok(granted));
                     }
                 }
-                Err(refusal) if fresh => return Ok(Err(refusal)),
-                Err(refusal) => {
+                Some(Err(refused)) => return Ok(Err(refused)),
+                None => {
                     // Nobody is refused for what others have changed meanwhile.
-                    self.advance_all().await?;
-                    (fresh, refused) = (true, refusal);
+                    self.advance().await?;
+                    fresh = true;
                 }
             }
         }
-        Ok(Err(refused))
+        Ok(Err(Refusal::busy().refused(self.time())))
     }
 
-    fn plan(&self, wanted: &Wanted, patient: bool) -> Result<Plan, Refused> {
+    /// Whom to ask for; or why there is nobody, once that is `fresh` news.
+    fn plan(&self, wanted: &Wanted, patient: bool, fresh: bool) -> Option<Result<Plan, Refused>> {
         let now = self.time();
         let mut view = self.view.lock();
         let class = view.roster.class(&wanted.class, now);
         let bound = wanted.followed().and_then(|key| view.affinity.of(key, now));
         let request = view.roster.request(wanted, class);
-        let (chosen, bind) = match view.roster.bound(bound, &request, now) {
+        let (mut chosen, bind) = match view.roster.bound(bound, &request, now) {
             Bound::To(id) => (vec![id], true),
-            Bound::Busy if patient => return Err(Refusal::busy().refused(now)),
-            other => (view.roster.best(&request, CANDIDATES, now), other == Bound::Nowhere),
+            Bound::Busy if patient => return fresh.then(|| Err(Refusal::busy().refused(now))),
+            other => {
+                let others = self.claims.load(Ordering::Relaxed).min(FURTHER_DOWN);
+                let mut best = view.roster.best(&request, CANDIDATES + others, now);
+                let first = others % best.len().max(1);
+                best.rotate_left(first);
+                (best, other == Bound::Nowhere)
+            }
         };
         if chosen.is_empty() {
-            return Err(view.roster.refusal(wanted, class, now).refused(now));
+            return fresh.then(|| Err(view.roster.refusal(wanted, class, now).refused(now)));
         }
+        chosen.truncate(CANDIDATES);
         let revision = |id| view.roster.get(id).map(|account| (id, account.stamp.revision));
         let candidates = chosen.into_iter().filter_map(revision).collect();
-        Ok(Plan { candidates, bound, bind, concurrency: view.roster.limits().concurrency })
+        Some(Ok(Plan { candidates, bound, bind, concurrency: view.roster.limits().concurrency }))
     }
 
     /// One round trip; nothing when the plan was out of date.
-    async fn claim(&self, lease: Uuid, wanted: &Wanted, plan: &Plan) -> Result<Option<Granted>> {
-        let about = About {
-            request_id: wanted.request_id.clone(),
-            minimum_tier: wanted.minimum_tier.name().to_owned(),
-            tags: wanted.tags.clone(),
+    async fn claim(&self, wanted: &Wanted, plan: &Plan) -> Result<Option<Granted>> {
+        let lease = Uuid::now_v7();
+        let args = plan.args(lease, wanted)?;
+        self.claims.fetch_add(1, Ordering::Relaxed);
+        let called = self.call("lease", &args).await;
+        self.claims.fetch_sub(1, Ordering::Relaxed);
+        let (sent, mut answer) = match called {
+            Ok(answer) => answer,
+            Err(error) => {
+                // It may have been granted, and only the answer was lost.
+                self.give_back(lease).await;
+                return Err(error);
+            }
         };
-        let flag = |flag: bool| if flag { "1" } else { "0" }.to_owned();
-        let mut args = vec![
-            lease.to_string(),
-            wanted.owner.clone(),
-            wanted.class.clone(),
-            wanted.cost.to_string(),
-            plan.concurrency.to_string(),
-            wanted.rate_limit_name.clone(),
-            serde_json::to_string(&about).map_err(strange)?,
-            wanted.affinity.clone().unwrap_or_default(),
-            plan.bound.map(|id| id.to_string()).unwrap_or_default(),
-            flag(wanted.followed().is_some()),
-            flag(wanted.affinity.is_some() && plan.bind),
-        ];
-        for (id, revision) in &plan.candidates {
-            args.extend([id.to_string(), revision.to_string()]);
-        }
-        let mut answer = self.call("lease", &args).await?;
         match answer.text()?.as_str() {
             "leased" => {
-                let id = uuid(&answer.text()?)?;
-                let fields = answer.fields()?;
-                Ok(self.granted(lease, wanted, plan, id, &fields))
+                let (id, fields) = (answer.id()?, answer.fields()?);
+                let granted = self.granted(lease, wanted, plan, (id, &fields), sent)?;
+                if granted.is_none() {
+                    self.give_back(lease).await;
+                }
+                Ok(granted)
             }
             "bound" => {
                 let bound = answer.text()?;
                 self.learn(wanted, (!bound.is_empty()).then(|| uuid(&bound)).transpose()?);
                 Ok(None)
             }
-            _ => {
-                let mut missing = false;
-                while answer.has_more() {
-                    let (id, fields) = (uuid(&answer.text()?)?, answer.fields()?);
-                    missing |= fields.0.is_empty();
-                    self.adopt(id, &fields);
-                }
-                if missing {
-                    self.restore().await?;
-                }
-                Ok(None)
-            }
+            _ => self.outdated(sent, answer).await.map(|()| None),
         }
     }
 
+    /// Learns why none of the candidates was given.
+    async fn outdated(&self, sent: Sent, mut answer: Answer) -> Result<()> {
+        while answer.has_more() {
+            let (id, fields) = (answer.id()?, answer.fields()?);
+            let mut view = self.view.lock();
+            view.adopt(id, &fields, sent, self.time())?;
+            if fields.0.is_empty() && view.roster.get(id).is_some() {
+                view.owed.insert(id, Owed::Load);
+            }
+        }
+        self.mend().await?;
+        self.pay().await
+    }
+
+    /// Nothing when the account was removed here at this very moment.
     fn granted(
         &self,
         lease: Uuid,
         wanted: &Wanted,
         plan: &Plan,
-        id: Uuid,
-        fields: &Fields,
-    ) -> Option<Granted> {
+        (id, fields): (Uuid, &Fields),
+        sent: Sent,
+    ) -> Result<Option<Granted>> {
         let now = self.time();
         let mut view = self.view.lock();
-        view.adopt(id, fields, false, now);
+        view.adopt(id, fields, sent, now)?;
         if let Some(key) = wanted.affinity.as_deref().filter(|_| plan.bind) {
             view.affinity.bind(key, id, now);
         }
         view.roster.write(id);
         let class = view.roster.class(&wanted.class, now);
         view.roster.leased(id, class, now);
-        // Removed here at this very moment: its lease ends by itself.
-        let account = view.roster.get(id)?;
-        let (token, tier) = (account.stored.token.clone(), account.stored.tier);
-        Some(Granted { lease, account: id, token, tier, expires_at: now + LEASE_MS })
+        Ok(view.roster.get(id).map(|account| Granted {
+            lease,
+            account: id,
+            token: account.stored.token.clone(),
+            tier: account.stored.tier,
+            expires_at: now + LEASE_MS,
+        }))
     }
 
     fn learn(&self, wanted: &Wanted, bound: Option<Uuid>) {
@@ -162,87 +173,32 @@ impl Redis {
             None => view.affinity.unbind(key),
         }
     }
-
-    /// See [`Hot::settle`](crate::hot::Hot::settle). One round trip; a failure that is blamed costs a second one.
-    pub(super) async fn settle_one(&self, lease: Uuid, settlement: &Settlement) -> Result<Option<Uuid>> {
-        let spent = match settlement.spent() {
-            None => String::new(),
-            Some(Spent::Reserved) => "reserved".to_owned(),
-            Some(Spent::Known(units)) => units.to_string(),
-        };
-        let outcome = i32::from(settlement.outcome).to_string();
-        let mut answer = self.call("settle", &[lease.to_string(), spent, outcome]).await?;
-        if !answer.has_more() {
-            return Ok(None);
-        }
-        let expired = answer.text()? == "expired";
-        let id = uuid(&answer.text()?)?;
-        let class = answer.text()?;
-        let began_at = answer.text()?.parse().map_err(strange)?;
-        let about: About = serde_json::from_str(&answer.text()?).map_err(strange)?;
-        self.adopt(id, &answer.fields()?);
-        let class = {
-            let (now, mut view) = (self.time(), self.view.lock());
-            let class = view.roster.class(&class, now);
-            view.roster.write(id);
-            view.roster.settled(
-                id,
-                class,
-                if expired { Outcome::Unspecified } else { settlement.outcome },
-                now,
-            );
-            class
-        };
-        if expired {
-            return Ok(None);
-        }
-        let blame = Blame::of(settlement, class, began_at);
-        match blame.effect {
-            Effect::Absolve => self.absolve(id).await?,
-            _ => self.blame(id, &blame, &about).await?,
-        }
-        Ok(Some(id))
-    }
-
-    async fn absolve(&self, id: Uuid) -> Result<()> {
-        // Nearly always there is nothing to forget, and nothing to ask for.
-        let struck = self.view.lock().roster.get(id).is_some_and(Account::is_struck);
-        if struck {
-            self.change(id, None, |account, _| {
-                account.absolve();
-                ((), Vec::new())
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn blame(&self, id: Uuid, blame: &Blame, about: &About) -> Result<()> {
-        let tier = Tier::of(&about.minimum_tier).unwrap_or_default();
-        let spared = self.view.lock().roster.spares(id, blame.outcome, blame.class, tier, &about.tags);
-        let target = (id, blame.class);
-        if blame.effect.is_penalty() && !spared {
-            let penalised = self.change(id, Some(&about.request_id), |account, now| {
-                account.record(blame, true, now);
-                let probe = account.blame(blame, now);
-                ((), probe.then_some((target, Urgency::Used)).into_iter().collect())
-            });
-            if penalised.await?.is_some() {
-                return Ok(());
-            }
-        }
-        if policy::is_failure(blame.outcome) {
-            self.change(id, None, |account, now| {
-                account.record(blame, false, now);
-                let limited = blame.outcome == Outcome::RateLimited;
-                ((), limited.then_some((target, Urgency::Used)).into_iter().collect())
-            })
-            .await?;
-        }
-        Ok(())
-    }
 }
 
-pub(super) fn uuid(text: &str) -> Result<Uuid> {
-    Uuid::parse_str(text).map_err(|_| strange(format_args!("{text:?} for an account")))
+impl Plan {
+    fn args(&self, lease: Uuid, wanted: &Wanted) -> Result<Vec<String>> {
+        let about = About {
+            request_id: wanted.request_id.clone(),
+            minimum_tier: wanted.minimum_tier.name().to_owned(),
+            tags: wanted.tags.clone(),
+        };
+        let flag = |flag: bool| u8::from(flag).to_string();
+        let mut args = vec![
+            lease.to_string(),
+            wanted.owner.clone(),
+            wanted.class.clone(),
+            wanted.cost.to_string(),
+            self.concurrency.to_string(),
+            wanted.rate_limit_name.clone(),
+            serde_json::to_string(&about).map_err(strange)?,
+            wanted.affinity.clone().unwrap_or_default(),
+            self.bound.map(|id| id.to_string()).unwrap_or_default(),
+            flag(wanted.followed().is_some()),
+            flag(wanted.affinity.is_some() && self.bind),
+        ];
+        for (id, revision) in &self.candidates {
+            args.extend([id.to_string(), revision.to_string()]);
+        }
+        Ok(args)
+    }
 }

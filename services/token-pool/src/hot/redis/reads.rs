@@ -3,48 +3,81 @@
 use grok2api_proto::Result;
 use uuid::Uuid;
 
-use super::{Redis, lease::uuid, script::strange};
+use super::{
+    CHUNK, State,
+    change::Change,
+    script::{strange, uuid},
+};
 use crate::{
     classes::Classes,
     pool::{Target, Urgency},
     reading::{ReadEnd, ReadJob},
 };
 
-impl Redis {
+/// What to do with a reading that was taken from the queue.
+enum Taken {
+    Make(ReadJob),
+    /// Its account is out of use.
+    Forget,
+    /// Its account is not known here yet.
+    Leave,
+}
+
+impl State {
     pub(super) async fn take_read(&self) -> Result<Option<ReadJob>> {
         let budget = self.view.lock().roster.limits().readings_per_minute.to_string();
         loop {
-            let mut answer = self.call("take", std::slice::from_ref(&budget)).await?;
+            let (_, mut answer) = self.call("take", std::slice::from_ref(&budget)).await?;
             if !answer.has_more() {
                 return Ok(None);
             }
             let (target, urgency, number) = (answer.text()?, answer.number()?, answer.number()?);
-            if let Some(job) = self.job(&target, urgency, number)? {
-                return Ok(Some(job));
+            match self.judge(&target, urgency, number)? {
+                Taken::Make(job) => return Ok(Some(job)),
+                Taken::Forget => self.put_back(target, number, false).await?,
+                Taken::Leave => {
+                    self.put_back(target, number, true).await?;
+                    return Ok(None);
+                }
             }
-            self.call("done", &[target, "1".to_owned(), "1".to_owned()]).await?;
         }
+    }
+
+    /// A reading that is not made after all costs nothing; `again` when another replica is to make it.
+    async fn put_back(&self, target: String, number: u64, again: bool) -> Result<()> {
+        let args = [target, number.to_string(), u8::from(again).to_string()];
+        self.call("unread", &args).await.map(drop)
     }
 
     /// Takes in what a reading brought; when that fails, the reading counts as never made.
     pub(super) async fn end_read(&self, job: &ReadJob, end: &ReadEnd) -> Result<()> {
         let target = job.target;
-        let read = self.change(target.0, None, |account, now| {
+        let read = self.change(target.0, |_, account, now| {
             let read = account.take(job, end, now);
-            (read, read.probe.then_some((target, Urgency::Used)).into_iter().collect())
+            Some(Change::of(read).wanting(read.probe.then_some((target, Urgency::Used))))
         });
-        let read = read.await?.unwrap_or_default();
+        let read = read.await?.done().unwrap_or_default();
         let name = name(target, self.view.lock().roster.classes());
         let flag = |flag: bool| u8::from(flag).to_string();
         self.call("done", &[name, flag(read.ok), flag(read.satisfied)]).await.map(drop)
     }
 
-    /// Asks for readings. Returns how many had begun before.
-    pub(super) async fn want(&self, targets: &[Target], urgency: Urgency) -> Result<u64> {
-        let named = |target: &Target| name(*target, self.view.lock().roster.classes());
-        let args: Vec<String> = targets.iter().flat_map(|target| [named(target), rank(urgency)]).collect();
-        let begun = self.call("want", &args).await?.number()?;
-        u64::try_from(begun).map_err(strange)
+    pub(super) async fn tell_read(&self, job: &ReadJob) -> Result<()> {
+        let (id, class) = job.target;
+        let told = self.change(id, |_, account, _| {
+            account.window_mut(class).read_number = job.number;
+            Some(Change::of(()))
+        });
+        told.await.map(drop)
+    }
+
+    /// Asks for readings of all windows of accounts. Returns how many had begun before.
+    pub(super) async fn want_all(&self, ids: &[Uuid], urgency: Urgency) -> Result<u64> {
+        let targets: Vec<Target> = {
+            let view = self.view.lock();
+            ids.iter().flat_map(|id| view.roster.targets(*id)).collect()
+        };
+        self.want(&targets, urgency).await
     }
 
     /// Asks for what is not known of accounts.
@@ -54,32 +87,35 @@ impl Redis {
             let view = self.view.lock();
             ids.iter().flat_map(|id| view.roster.unknown(*id, now)).collect()
         };
-        for chunk in unknown.chunks(super::CHUNK) {
-            self.want(chunk, Urgency::Idle).await?;
+        if unknown.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.want(&unknown, Urgency::Idle).await.map(drop)
     }
 
-    pub(super) async fn drop_shared(&self, id: Uuid) -> Result<()> {
-        let mut args = vec![id.to_string()];
-        {
-            let view = self.view.lock();
-            let classes = view.roster.classes();
-            args.extend(classes.ids().map(|class| name((id, class), classes)));
+    async fn want(&self, targets: &[Target], urgency: Urgency) -> Result<u64> {
+        let mut before = None;
+        // With nothing to ask for, there is still something to know.
+        let chunks =
+            targets.chunks(CHUNK).chain(std::iter::once([].as_slice()).filter(|_| targets.is_empty()));
+        for chunk in chunks {
+            let named = |target: &Target| name(*target, self.view.lock().roster.classes());
+            let args: Vec<String> = chunk.iter().flat_map(|target| [named(target), rank(urgency)]).collect();
+            let begun = self.call("want", &args).await?.1.number()?;
+            before.get_or_insert(begun);
         }
-        self.call("drop", &args).await.map(drop)
+        Ok(before.unwrap_or_default())
     }
 
-    /// The reading of a target; none when its account is gone or out of use.
-    fn job(&self, target: &str, urgency: i64, number: i64) -> Result<Option<ReadJob>> {
+    fn judge(&self, target: &str, urgency: usize, number: u64) -> Result<Taken> {
         let (id, class) = target.split_once('/').ok_or_else(|| strange("a target without a class"))?;
         let (id, now) = (uuid(id)?, self.time());
+        let urgency = Urgency::ALL.get(urgency).ok_or_else(|| strange("an unknown urgency"))?;
         let mut view = self.view.lock();
         let class = view.roster.class(class, now);
-        let number = u64::try_from(number).map_err(strange)?;
-        let due = ((id, class), Urgency::ALL[usize::try_from(urgency).map_err(strange)?.min(3)]);
-        let roster = &view.roster;
-        Ok(roster.get(id).and_then(|account| ReadJob::of(account, roster.classes(), due, number, now)))
+        let Some(account) = view.roster.get(id) else { return Ok(Taken::Leave) };
+        let job = ReadJob::of(account, view.roster.classes(), ((id, class), *urgency), number, now);
+        Ok(job.map_or(Taken::Forget, Taken::Make))
     }
 }
 

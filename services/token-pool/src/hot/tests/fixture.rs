@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use grok2api_kit::clock::Clock;
+use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{Error, pool::Outcome};
 use grok2api_storage::accounts::{Status, StoredAccount, StoredWindow, Tier, Token, WindowSource};
 use grok2api_testkit::RedisServer;
@@ -161,7 +161,7 @@ impl Fixture {
             None => Arc::new(Memory::new(clock.clone())),
             Some(server) => {
                 let url = server.0.lock().url();
-                let connecting = Redis::connect(&url, prefix, clock.clone());
+                let connecting = Redis::connect(&url, prefix, clock.clone(), Tasks::new());
                 Arc::new(runtime.block_on(connecting).expect("a server that answers"))
             }
         };
@@ -215,6 +215,14 @@ impl Fixture {
             Ok(granted) => Ok(Leased { id: granted.lease, account: granted.account.as_u128() }),
             Err(refused) => Err(refused.error.code.into_owned()),
         }
+    }
+
+    /// So many callers at once; all of them get something.
+    pub(super) fn crowd(&self, wanted: &Wanted, callers: usize) -> Vec<Leased> {
+        let leases = (0..callers).map(|_| self.hot.lease(wanted, false));
+        let granted = self.call(futures_util::future::try_join_all(leases));
+        let leased = granted.into_iter().map(|granted| granted.expect("there is enough for all"));
+        leased.map(|granted| Leased { id: granted.lease, account: granted.account.as_u128() }).collect()
     }
 
     pub(super) fn settle(&self, lease: &Leased, settlement: &Settlement) -> bool {

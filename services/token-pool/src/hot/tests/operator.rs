@@ -119,7 +119,7 @@ fn a_reading_that_is_asked_for_goes_first_and_is_told_when_it_is_done(
     let asked = |pool: &Fixture, since| {
         pool.look(|roster| roster.get(id(2)).map(|account| account.asked((id(2), ClassId::new(0)), since)))
     };
-    let since = pool.call(pool.hot.ask(id(2)));
+    let since = pool.call(pool.hot.ask(&[id(2)]));
     assert_eq!(asked(&pool, since), Some(Asked::Pending));
     let job = pool.next_read().unwrap();
     assert_eq!(job.target.0, id(2), "account 1 is merely unknown");
@@ -128,7 +128,7 @@ fn a_reading_that_is_asked_for_goes_first_and_is_told_when_it_is_done(
     pool.call(pool.hot.read_told(&job));
     assert_eq!(asked(&pool, since), Some(Asked::Failed("502".into())));
     assert_eq!(pool.window(2).read_error.as_deref(), Some("502"));
-    let since = pool.call(pool.hot.ask(id(2)));
+    let since = pool.call(pool.hot.ask(&[id(2)]));
     let job = pool.next_read().unwrap();
     pool.read_done(&job, &ReadEnd::Reading(FULL));
     pool.call(pool.hot.read_told(&job));
@@ -142,10 +142,10 @@ fn a_dead_account_comes_back_when_the_operator_asks_and_the_upstream_takes_it(
     let banned = Status::Banned { since: 1, cause: "blocked".into() };
     let row = StoredAccount { status: banned, enabled: false, ..stored(1, Tier::Basic, Some(window(80))) };
     let pool = Fixture::on(on, [row]);
-    pool.call(pool.hot.ask(id(1)));
+    pool.call(pool.hot.ask(&[id(1)]));
     pool.read(&ReadEnd::Refused(Outcome::Banned, "blocked".into()));
     assert_eq!(pool.state(1), "banned");
-    pool.call(pool.hot.ask(id(1)));
+    pool.call(pool.hot.ask(&[id(1)]));
     pool.read(&ReadEnd::Reading(FULL));
     assert_eq!(pool.state(1), "active");
 }
@@ -153,7 +153,7 @@ fn a_dead_account_comes_back_when_the_operator_asks_and_the_upstream_takes_it(
 #[rstest]
 fn an_implausible_reading_is_flagged_and_tried_again(#[values(On::Memory, On::Redis)] on: On) {
     let mut pool = Fixture::on(on, [stored(1, Tier::Basic, Some(window(80)))]);
-    pool.call(pool.hot.ask(id(1)));
+    pool.call(pool.hot.ask(&[id(1)]));
     let eight = ReadEnd::Reading(Reading { total: 8, remaining: 8, length_ms: 3_600_000 });
     pool.read(&eight);
     let window = pool.window(1);

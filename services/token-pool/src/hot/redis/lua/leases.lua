@@ -11,20 +11,21 @@ local function bind(conversation, id)
 end
 
 -- Takes a slot and units, unless the account is not as the caller has seen it, or somebody was faster.
+-- Returns which of the accounts that ever had this id it is.
 local function claim(id, revision, class, cost, limit)
   local account, window = key('account', id), 'w:' .. class .. ':'
-  local at = redis.call('HMGET', account, 'revision', 'in_flight', window .. 'remaining', window .. 'reserved')
+  local at = redis.call('HMGET', account, 'revision', 'in_flight', window .. 'remaining', window .. 'reserved', 'made')
   if at[1] ~= revision or number(at[2]) >= limit then
-    return false
+    return nil
   end
   local remaining = number(at[3])
   if remaining and remaining - (number(at[4]) or 0) < cost then
-    return false
+    return nil
   end
   redis.call('HINCRBY', account, 'in_flight', 1)
   redis.call('HINCRBY', account, window .. 'reserved', cost)
   redis.call('HSET', account, 'last_used_at', text(now))
-  return true
+  return at[5]
 end
 
 -- Takes units for good, as `Window::spend` does.
@@ -47,20 +48,25 @@ local function spend(id, class, units)
   end
 end
 
--- Takes a lease away and its units with it; `spent` is empty, 'reserved' or a number. Returns what it was.
+-- What a lease was; nothing when it never was, or its account has gone, or come again as another.
+local function held_by(lease)
+  local held = redis.call('HMGET', key('lease', lease), 'account', 'class', 'cost', 'began_at', 'about', 'made')
+  local made = held[1] and redis.call('HGET', key('account', held[1]), 'made')
+  return made and made == held[6] and held or nil
+end
+
+-- Takes a lease away and its units with it; `spent` is empty, 'reserved' or a number. Returns what it was. It is
+-- remembered for a while, since the answer may be lost.
 local function finish(lease, spent)
-  local entry = key('lease', lease)
-  local held = redis.call('HMGET', entry, 'account', 'class', 'cost', 'began_at', 'about')
-  if not held[1] then
+  local held = held_by(lease)
+  redis.call('ZREM', key('expiries'), lease)
+  redis.call('HSET', key('lease', lease), 'ended', 1)
+  redis.call('PEXPIRE', key('lease', lease), $ENDED_MS)
+  if not held then
     return nil
   end
-  redis.call('DEL', entry)
-  redis.call('ZREM', key('expiries'), lease)
   local id, class, cost = held[1], held[2], tonumber(held[3])
   local account, window = key('account', id), 'w:' .. class .. ':'
-  if redis.call('EXISTS', account) == 0 then
-    return held
-  end
   local at = redis.call('HMGET', account, 'in_flight', window .. 'reserved')
   redis.call('HSET', account, 'in_flight', math.max(0, (number(at[1]) or 0) - 1))
   redis.call('HSET', account, window .. 'reserved', math.max(0, (number(at[2]) or 0) - cost))
@@ -86,8 +92,6 @@ local function expire(most)
       tell('settled', held[1], held[2], '0')
       ended[#ended + 1] = held[1]
       ended[#ended + 1] = held[2]
-    else
-      redis.call('ZREM', key('expiries'), lease)
     end
   end
   return ended
@@ -114,13 +118,14 @@ function ops.lease()
   local answer = {now, 'none'}
   for i = 15, #ARGV, 2 do
     local id = ARGV[i]
-    if claim(id, ARGV[i + 1], class, cost, limit) then
+    local made = claim(id, ARGV[i + 1], class, cost, limit)
+    if made then
       if ARGV[9] ~= '' then
         redis.call('HSET', key('account', id), 'w:' .. class .. ':name', ARGV[9])
       end
       local expires = text(now + $LEASE_MS)
       redis.call('HSET', key('lease', lease), 'account', id, 'class', class, 'cost', cost, 'owner', owner,
-        'began_at', text(now), 'expires_at', expires, 'about', ARGV[10])
+        'began_at', text(now), 'expires_at', expires, 'about', ARGV[10], 'made', made)
       redis.call('ZADD', key('expiries'), expires, lease)
       if ARGV[14] == '1' then
         bind(conversation, id)
@@ -135,19 +140,27 @@ function ops.lease()
   return answer
 end
 
--- lease, spent, outcome -> {now, 'settled' or 'expired', account, class, began_at, about, doc} | {now}
+-- lease, spent, outcome, '1' when an answer was lost
+-- -> {now, 'settled' or 'expired', account, class, began_at, about, doc} | {now}
 function ops.settle()
   local lease = ARGV[4]
-  local expires = number(redis.call('HGET', key('lease', lease), 'expires_at'))
-  local expired = expires and expires <= now
-  local held = finish(lease, expired and 'reserved' or ARGV[5])
+  local at = redis.call('HMGET', key('lease', lease), 'expires_at', 'ended')
+  if not at[1] or (at[2] and ARGV[7] ~= '1') then
+    return {now}
+  end
+  local expired = number(at[1]) <= now
+  local held
+  if at[2] then
+    held = held_by(lease)
+  else
+    held = finish(lease, expired and 'reserved' or ARGV[5])
+  end
   if not held then
     return {now}
   end
-  if redis.call('EXISTS', key('account', held[1])) == 0 then
-    return {now}
+  if not at[2] then
+    tell('settled', held[1], held[2], expired and '0' or ARGV[6])
   end
-  tell('settled', held[1], held[2], expired and '0' or ARGV[6])
   return {now, expired and 'expired' or 'settled', held[1], held[2], held[4], held[5], doc(held[1])}
 end
 
@@ -156,8 +169,8 @@ function ops.renew()
   local answer = {now}
   for i = 5, #ARGV do
     local entry = key('lease', ARGV[i])
-    local held = redis.call('HMGET', entry, 'owner', 'expires_at')
-    if held[1] == ARGV[4] and number(held[2]) > now then
+    local held = redis.call('HMGET', entry, 'owner', 'expires_at', 'ended')
+    if held[1] == ARGV[4] and number(held[2]) > now and not held[3] then
       local expires = text(now + $LEASE_MS)
       redis.call('HSET', entry, 'expires_at', expires)
       redis.call('ZADD', key('expiries'), expires, ARGV[i])

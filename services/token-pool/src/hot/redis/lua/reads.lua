@@ -1,6 +1,7 @@
 -- The queue of readings. A target is `account/class`; urgency 0 is the most urgent.
 
-local URGENCIES = 4
+-- As many as `Urgency` has; what nobody waits for comes last.
+local URGENCIES = $URGENCIES
 
 local function read_key(target)
   return key('read', target)
@@ -37,11 +38,30 @@ local function forget_read(target)
   redis.call('ZREM', key('reading'), target)
 end
 
--- Whoever makes a reading may die: it is then asked for again.
+-- A reading that was begun is asked for again, as urgently as before.
+local function again(target)
+  redis.call('ZREM', key('reading'), target)
+  want(target, number(redis.call('HGET', read_key(target), 'begun')) or URGENCIES - 1)
+end
+
+-- Whoever makes a reading may die.
 local function abandoned()
   for _, target in ipairs(redis.call('ZRANGEBYSCORE', key('reading'), '-inf', text(now), 'LIMIT', 0, 100)) do
-    redis.call('ZREM', key('reading'), target)
-    want(target, URGENCIES - 1)
+    again(target)
+  end
+end
+
+-- The first target that is due and nobody reads, with its urgency; those of accounts that are gone are forgotten.
+local function first_due()
+  for urgency = 0, URGENCIES - 1 do
+    local due = redis.call('ZRANGEBYSCORE', key('due', urgency), '-inf', text(now), 'LIMIT', 0, 100)
+    for _, target in ipairs(due) do
+      if redis.call('EXISTS', key('account', string.match(target, '^[^/]*'))) == 0 then
+        forget_read(target)
+      elseif not redis.call('ZSCORE', key('reading'), target) then
+        return target, urgency
+      end
+    end
   end
 end
 
@@ -52,17 +72,25 @@ function ops.take()
   if redis.call('ZCARD', key('begun')) >= tonumber(ARGV[4]) then
     return {now}
   end
-  for urgency = 0, URGENCIES - 1 do
-    local due = redis.call('ZRANGEBYSCORE', key('due', urgency), '-inf', text(now), 'LIMIT', 0, 100)
-    for _, target in ipairs(due) do
-      if not redis.call('ZSCORE', key('reading'), target) then
-        local begun = redis.call('INCR', key('readings'))
-        unqueue(target)
-        redis.call('ZADD', key('reading'), text(now + $READING_MS), target)
-        redis.call('ZADD', key('begun'), text(now), begun)
-        return {now, target, urgency, begun}
-      end
-    end
+  local target, urgency = first_due()
+  if not target then
+    return {now}
+  end
+  local begun = count('readings')
+  unqueue(target)
+  redis.call('HSET', read_key(target), 'begun', urgency)
+  redis.call('ZADD', key('reading'), text(now + $READING_MS), target)
+  redis.call('ZADD', key('begun'), text(now), begun)
+  return {now, target, urgency, begun}
+end
+
+-- target, number, '1' if it is to be made by another: a reading that was not made costs nothing.
+function ops.unread()
+  redis.call('ZREM', key('begun'), ARGV[5])
+  if ARGV[6] == '1' then
+    again(ARGV[4])
+  else
+    forget_read(ARGV[4])
   end
   return {now}
 end
@@ -83,7 +111,7 @@ function ops.done()
     want(target, URGENCIES - 1)
     return {now}
   end
-  redis.call('HDEL', entry, 'failures', 'not_before')
+  redis.call('HDEL', entry, 'failures', 'not_before', 'begun')
   if satisfied and redis.call('HGET', entry, 'urgency') ~= '0' then
     forget_read(target)
   end
@@ -95,5 +123,5 @@ function ops.want()
   for i = 4, #ARGV, 2 do
     want(ARGV[i], tonumber(ARGV[i + 1]))
   end
-  return {now, number(redis.call('GET', key('readings'))) or 0}
+  return {now, redis.call('GET', key('readings')) or '0'}
 end

@@ -7,6 +7,7 @@ mod migrate;
 mod parameters;
 mod serve;
 mod sim;
+mod usage;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -38,6 +39,8 @@ enum Command {
     /// Read and change the runtime parameters, also while the product runs.
     #[command(subcommand)]
     Parameters(parameters::Command),
+    /// Show what was asked of the product lately, also while it runs.
+    Usage(usage::Args),
     /// Bring the store up to date and say what that took; `serve` does it as well.
     Migrate,
     /// Check or show the settings.
@@ -84,6 +87,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sim(args) => sim::run(args).await,
         Command::Accounts(command) => accounts::run(&settings()?, command).await,
         Command::Parameters(command) => parameters::run(&settings()?, command).await,
+        Command::Usage(args) => usage::run(&settings()?, &args).await,
         Command::Migrate => migrate::run(&settings()?).await,
         Command::Config(command) => config::run(&settings()?, &command),
         Command::Healthcheck(args) => healthcheck::run(&settings()?, args).await,

@@ -18,3 +18,4 @@ mod media;
 mod sdk;
 mod state;
 mod support;
+mod usage;

@@ -28,7 +28,9 @@ lint: ## formatting and lints, as CI runs them
 fmt: ## format the source
 	cargo fmt --all
 
-bench: ## the hot paths (criterion)
+bench: ## the hot paths (criterion), and the ledger at a size: LEDGER_ROWS=10000000
 	@scripts/setup build
 	cargo bench -p grok2api-server --bench stream_path
 	cargo bench -p grok2api-token-pool --bench pool
+	cargo bench -p grok2api-gateway --bench usage
+	cargo bench -p grok2api-storage --bench ledger

@@ -2,9 +2,10 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
+    "grok2api/ledger/v1/ledger.proto",
     "grok2api/media/v1/media.proto",
     "grok2api/pool/v1/pool.proto",
 ];
@@ -22,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".grok2api.config.v1.RuntimeConfig",
             "#[derive(serde::Serialize, serde::Deserialize)] #[serde(deny_unknown_fields)]",
         )
+        .type_attribute(".grok2api.chat.v1.Attempts", "#[derive(Eq)]")
         .skip_debug([
             ".grok2api.pool.v1.LeaseGrant",
             ".grok2api.pool.v1.NewAccount",

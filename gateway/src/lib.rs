@@ -20,6 +20,7 @@ mod handlers;
 mod middleware;
 pub mod openai;
 mod routes;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Takes down every request for the usage ledger.
+    pub usage: usage::Recorder,
     /// Its hard stop ends open streams.
     pub tasks: Tasks,
 }

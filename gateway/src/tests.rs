@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
-use grok2api_testkit::{FakeChat, FakeMediaCache, Step, Turn, runtime_config};
+use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, Step, Turn, runtime_config};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -24,6 +24,7 @@ async fn start(turns: impl IntoIterator<Item = Turn>) -> (TcpStream, Arc<FakeCha
         runtime: Runtime::fixed(runtime_config()),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,
+        usage: usage::Recorder::start(Arc::<FakeLedger>::default(), &tasks),
         tasks: tasks.clone(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

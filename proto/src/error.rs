@@ -4,13 +4,17 @@
 
 use std::{borrow::Cow, collections::HashMap, fmt, time::Duration};
 
+use prost::Message as _;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, StatusExt, pb::Status as Details};
+
+use crate::chat::{Attempt, Attempts};
 
 /// Result of every service call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 const DOMAIN: &str = "grok2api";
+const ATTEMPTS: &str = "type.googleapis.com/grok2api.chat.v1.Attempts";
 
 /// What went wrong, in terms a client can act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Error {
     pub param: Option<String>,
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
+    /// The accounts that a turn tried, for the ledger; never told to a client.
+    pub attempts: Option<Box<Attempts>>,
 }
 
 macro_rules! kinds {
@@ -81,7 +87,8 @@ kinds! {
 impl Error {
     /// An error of a kind with its stable code and message.
     pub fn new(kind: Kind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { kind, code: code.into(), message: message.into(), param: None, retry_after: None }
+        let (code, message) = (code.into(), message.into());
+        Self { kind, code, message, param: None, retry_after: None, attempts: None }
     }
 
     /// A wrong parameter: `invalid_value` at `param`.
@@ -107,6 +114,18 @@ impl Error {
         self.retry_after = Some(wait);
         self
     }
+
+    /// Says which accounts were tried.
+    #[must_use]
+    pub fn after(mut self, attempts: Vec<Attempt>) -> Self {
+        self.attempts = (!attempts.is_empty()).then(|| Box::new(Attempts { items: attempts }));
+        self
+    }
+
+    /// The accounts that a turn tried, for the ledger; never told to a client.
+    pub fn attempts(&self) -> &[Attempt] {
+        self.attempts.as_ref().map(|attempts| attempts.items.as_slice()).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Error {
@@ -130,7 +149,11 @@ impl From<Error> for Status {
         if let Some(wait) = error.retry_after {
             details.set_retry_info(Some(wait));
         }
-        Status::with_error_details(error.kind.grpc(), error.message, details)
+        let status = Status::with_error_details(error.kind.grpc(), error.message, details);
+        match error.attempts {
+            Some(attempts) => with_attempts(&status, &attempts),
+            None => status,
+        }
     }
 }
 
@@ -148,8 +171,23 @@ impl From<Status> for Error {
             message: status.message().to_owned(),
             param: info.metadata.get("param").cloned(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
+            attempts: attempts(&status),
         }
     }
+}
+
+/// The status with one detail more.
+fn with_attempts(status: &Status, attempts: &Attempts) -> Status {
+    let mut details = Details::decode(status.details()).unwrap_or_default();
+    let value = attempts.encode_to_vec();
+    details.details.push(prost_types::Any { type_url: ATTEMPTS.to_owned(), value });
+    Status::with_details(status.code(), status.message(), details.encode_to_vec().into())
+}
+
+fn attempts(status: &Status) -> Option<Box<Attempts>> {
+    let details = Details::decode(status.details()).unwrap_or_default().details;
+    let found = details.iter().find(|detail| detail.type_url == ATTEMPTS)?;
+    Attempts::decode(&found.value[..]).ok().map(Box::new)
 }
 
 /// A status that no service of ours made: the connection, or tonic itself.
@@ -178,7 +216,8 @@ mod tests {
         for &kind in Kind::ALL {
             let error = Error::new(kind, "some_code", "text")
                 .at("messages[0]")
-                .retry_after(Duration::from_millis(1500));
+                .retry_after(Duration::from_millis(1500))
+                .after(vec![Attempt { account_id: "a".into(), units: 4, ..Attempt::default() }]);
             assert_eq!(Error::from(Status::from(error.clone())), error);
         }
     }

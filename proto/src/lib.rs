@@ -1,6 +1,6 @@
 //! The contract: messages, one trait per service, and the closed error.
 //!
-//! A caller holds `Arc<dyn Chat>` (or `TokenPool`, `MediaCache`, `Config`) and cannot tell whether it is in this
+//! A caller holds `Arc<dyn Chat>` (or `TokenPool`, `MediaCache`, `Config`, `Ledger`) and cannot tell whether it is in this
 //! process or behind the network: [`service!`] declares each trait together with its gRPC client and server.
 //! This crate depends on no other crate of the workspace.
 
@@ -24,6 +24,9 @@ mod pb {
     }
     pub(crate) mod config {
         tonic::include_proto!("grok2api.config.v1");
+    }
+    pub(crate) mod ledger {
+        tonic::include_proto!("grok2api.ledger.v1");
     }
     pub(crate) mod media {
         tonic::include_proto!("grok2api.media.v1");
@@ -70,6 +73,25 @@ pub mod config {
         stream watch(WatchRequest) -> Revision as WatchStream;
         /// Names, types, defaults and meanings of all parameters.
         unary list_parameters(ListParametersRequest) -> ListParametersResponse;
+    }
+}
+
+/// The usage ledger.
+pub mod ledger {
+    pub use crate::pb::ledger::*;
+
+    service! {
+        /// Keeps one entry for each request, and their sums. Source: `grok2api/ledger/v1/ledger.proto`.
+        trait Ledger = ledger_service_client::LedgerServiceClient,
+            ledger_service_server::{LedgerService, LedgerServiceServer};
+        /// Writes entries; idempotent by id.
+        unary record(RecordRequest) -> RecordResponse;
+        /// Entries that match, newest first.
+        unary query(QueryRequest) -> QueryResponse;
+        /// One entry.
+        unary get(GetRequest) -> Entry;
+        /// Sums over time.
+        unary aggregate(AggregateRequest) -> AggregateResponse;
     }
 }
 

@@ -4,6 +4,7 @@ mod live;
 
 use axum::{
     Json,
+    body::Body,
     extract::{Request, State},
     http::request::Parts,
     response::{IntoResponse as _, Response},
@@ -29,32 +30,54 @@ use crate::{
         stream::Head,
         whole::Collector,
     },
+    usage::Record,
 };
+
+const ENDPOINT: &str = "/v1/chat/completions";
 
 /// From here on a body is read by a thread that may take its time.
 const LARGE: usize = 256 * 1024;
 
 pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
+    let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
+    let turn = match prepare(&deps, &parts, body, &mut record).await {
+        Ok(turn) => turn,
+        Err(error) => {
+            record.failed(&error);
+            return Err(error.into());
+        }
+    };
+    let (id, turn_id) = (turn.id.clone(), turn.request.request_id.clone());
+    tracing::debug!(request.id = id, turn.id = turn_id, "turn accepted");
+    let answer = if turn.stream {
+        live::answer(deps, turn, record).await
+    } else {
+        unless_stopped(deps, turn, record).await
+    };
+    answer.map_err(|error| {
+        tracing::warn!(request.id = id, turn.id = turn_id, error.code = %error.code, "turn refused: {error}");
+        error.into()
+    })
+}
+
+/// The turn that a request asks for.
+async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) -> Result<Turn> {
     let body = body::read(&parts.headers, body, deps.max_body_bytes).await?;
     let completion = parse(body).await?;
-    let presentation = presentation(&deps, &completion, &parts);
+    record.asked(&completion.model, completion.stream);
     let head = Head {
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
         created: Clock::system().now_ms() / 1000,
         model: completion.model.clone(),
         include_usage: completion.include_usage,
     };
-    let stream = completion.stream;
-    let id = request_id(&parts.headers).to_owned();
-    // Clients choose request ids and repeat them; quotas, blame and accounts are kept by an id of ours.
-    let turn_id = format!("turn_{}", Uuid::now_v7().simple());
-    tracing::debug!(request.id = id, turn.id = turn_id, "turn accepted");
-    let turn = Turn { id: id.clone(), request: completion.into_request(turn_id.clone()), presentation, head };
-    let answer = if stream { live::answer(deps, turn).await } else { unless_stopped(deps, turn).await };
-    answer.map_err(|error| {
-        tracing::warn!(request.id = id, turn.id = turn_id, error.code = %error.code, "turn refused: {error}");
-        error.into()
+    Ok(Turn {
+        id: request_id(&parts.headers).to_owned(),
+        presentation: presentation(deps, &completion, parts),
+        stream: completion.stream,
+        request: completion.into_request(record.turn_id().to_owned()),
+        head,
     })
 }
 
@@ -62,6 +85,7 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
 struct Turn {
     /// The request id.
     id: String,
+    stream: bool,
     request: ChatRequest,
     presentation: Presentation,
     head: Head,
@@ -87,17 +111,18 @@ fn presentation(deps: &Deps, completion: &Completion, parts: &Parts) -> Presenta
     }
 }
 
-/// One JSON answer, or the news that the process ends.
-async fn unless_stopped(deps: Deps, turn: Turn) -> Result<Response> {
+/// One JSON answer, or the news that the process ends. A client that leaves drops this future, and with it the turn and
+/// the record.
+async fn unless_stopped(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {
     let shutdown = deps.tasks.shutdown().clone();
-    tokio::select! {
-        answer = whole(deps, turn) => answer,
+    let answer = tokio::select! {
+        answer = whole(deps, turn, &mut record) => answer,
         () = shutdown.stopped() => Err(stopping()),
-    }
+    };
+    answer.inspect_err(|error| record.failed(error))
 }
 
-/// One JSON answer. A client that leaves drops this future and the turn with it.
-async fn whole(deps: Deps, turn: Turn) -> Result<Response> {
+async fn whole(deps: Deps, turn: Turn, record: &mut Record) -> Result<Response> {
     let mut batches = deps.chat.complete(turn.request).await?;
     let mut collector = Collector::new(turn.presentation);
     while let Some(batch) = batches.next().await {
@@ -105,6 +130,7 @@ async fn whole(deps: Deps, turn: Turn) -> Result<Response> {
             Err(_) if collector.is_done() => break,
             batch => batch?,
         };
+        record.events(&batch.events);
         for event in &batch.events {
             let Some(image) = collector.event(event) else { continue };
             collector.image_start(image);

@@ -175,6 +175,7 @@ impl Presenter {
             }
             Kind::Usage(usage) => self.usage = *usage,
             Kind::Started(_)
+            | Kind::Charge(_)
             | Kind::ToolCall(_)
             | Kind::ImageProgress(_)
             | Kind::VideoProgress(_)

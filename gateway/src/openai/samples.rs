@@ -40,7 +40,7 @@ pub(super) fn header(text: &str) -> Kind {
 }
 
 pub(super) fn started() -> Kind {
-    Kind::Started(Started { conversation_id: "conv_1".into(), attempts: 1 })
+    Kind::Started(Started { conversation_id: "conv_1".into(), attempts: 1, ..Started::default() })
 }
 
 pub(super) fn image(name: &str) -> Kind {

@@ -4,6 +4,7 @@ mod chat;
 mod common;
 mod media;
 mod stream;
+mod usage;
 
 use std::sync::Arc;
 
@@ -14,18 +15,19 @@ use axum::{
 };
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
 use grok2api_proto::config::RuntimeConfig;
-use grok2api_testkit::{FakeChat, FakeMediaCache, Turn, runtime_config};
+use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, Turn, runtime_config};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::{Deps, router};
+use crate::{Deps, router, usage::Recorder};
 
 /// A gateway over fakes.
 struct Gateway {
     router: Router,
     chat: Arc<FakeChat>,
     media: Arc<FakeMediaCache>,
+    ledger: Arc<FakeLedger>,
     tasks: Tasks,
 }
 
@@ -43,15 +45,17 @@ impl Gateway {
         change(&mut config);
         let (chat, media, tasks) =
             (Arc::new(FakeChat::playing(turns)), Arc::<FakeMediaCache>::default(), Tasks::new());
+        let ledger = Arc::<FakeLedger>::default();
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
             runtime: Runtime::fixed(config),
             readiness: Readiness::new(tasks.shutdown().clone()),
             max_body_bytes: 4096,
+            usage: Recorder::start(ledger.clone(), &tasks),
             tasks: tasks.clone(),
         });
-        Self { router, chat, media, tasks }
+        Self { router, chat, media, ledger, tasks }
     }
 
     /// Asks, and returns when the headers are there.

@@ -166,12 +166,12 @@ impl Lease {
         failure: Option<&Failure>,
     ) -> Option<SettleRequest> {
         let grant = self.grant.take()?;
-        let wait = failure.and_then(|failure| failure.retry_after);
+        let wait = failure.and_then(|failure| failure.retry_after_ms);
         Some(SettleRequest {
             lease_id: grant.lease_id,
             outcome: outcome.into(),
             charged,
-            retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            retry_after_ms: wait.map(u64::from),
             units: self.units,
             cause: failure.map(|failure| failure.error.to_string()).unwrap_or_default(),
         })

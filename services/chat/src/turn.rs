@@ -3,13 +3,14 @@
 mod attempt;
 mod limits;
 mod live;
+mod tried;
 
 use std::sync::Arc;
 
 use grok2api_kit::{egress, runtime::Applied};
 use grok2api_proto::{
-    Kind, Result, Stream,
-    chat::{ChatBatch, ChatRequest},
+    Error, Kind, Result, Stream,
+    chat::{self, ChatBatch, ChatRequest},
     media::MediaCache,
 };
 use tokio::time::Instant;
@@ -42,20 +43,27 @@ pub(crate) struct Turn {
 /// Runs the turn up to its commit point.
 ///
 /// # Errors
-/// The last attempt's, or the pool's refusal.
+/// The last attempt's, or the pool's refusal; with the attempts.
 pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
     let mut tried = Vec::new();
+    let done = attempts(turn, &mut tried).await;
+    done.map_err(|error| error.after(tried))
+}
+
+async fn attempts(turn: Turn, tried: &mut Vec<chat::Attempt>) -> Result<Stream<ChatBatch>> {
     let mut last: Option<Failure> = None;
     for number in 1..=turn.config.config.max_attempts.max(1) {
-        let lease = match turn.leases.take(&turn, &tried).await {
+        let accounts: Vec<String> = tried.iter().map(|attempt| attempt.account_id.clone()).collect();
+        let lease = match turn.leases.take(&turn, &accounts).await {
             Ok(lease) => lease,
             Err(refusal) => return Err(last.map_or(refusal.clone(), |failure| worse(failure, refusal))),
         };
-        tried.push(lease.account().to_owned());
-        match (Attempt { turn: &turn, number }).open(lease).await {
+        let began = Instant::now();
+        match (Attempt { turn: &turn, number, began, tried }).open(lease).await {
             Ok(live) => return Ok(live.into_stream(turn.leases.tasks())),
             Err((lease, failure)) => {
                 log(&turn, number, lease.account(), &failure);
+                tried.push(tried::failed(&lease, &failure, turn.model, began));
                 lease.failed(&failure).await;
                 if !failure.retry || Instant::now() >= turn.deadline {
                     return Err(failure.error);
@@ -64,12 +72,12 @@ pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
             }
         }
     }
-    Err(last.map_or_else(|| grok2api_proto::Error::internal("no attempt was made"), |failure| failure.error))
+    Err(last.map_or_else(|| Error::internal("no attempt was made"), |failure| failure.error))
 }
 
 /// Nobody is left to try. A rate limit is best told by the pool, which knows when it ends; any other failure is
 /// the upstream's and must not look like a limit of the client's.
-fn worse(failure: Failure, refusal: grok2api_proto::Error) -> grok2api_proto::Error {
+fn worse(failure: Failure, refusal: Error) -> Error {
     if failure.error.kind == Kind::RateLimited && refusal.kind == Kind::RateLimited {
         refusal
     } else {

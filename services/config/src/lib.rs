@@ -1,4 +1,4 @@
-//! Runtime configuration: typed parameters, validated revisions, watch.
+//! Runtime configuration (typed parameters, validated revisions, watch), and beside it the [usage ledger](ledger).
 //!
 //! `parameters.toml` is the single source: it holds every parameter with its type, default, range and meaning;
 //! `docs/parameters.md` is made from it. A revision stores only what differs from the defaults, so that a later
@@ -9,6 +9,7 @@
 //! Replicas that share a store follow each other by asking it for its newest number twice a second; callers follow by `watch`.
 
 mod follow;
+pub mod ledger;
 pub mod parameters;
 mod revision;
 mod service;

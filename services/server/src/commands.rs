@@ -10,6 +10,7 @@ mod parameters;
 mod restore;
 mod serve;
 mod sim;
+mod usage;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -41,6 +42,8 @@ enum Command {
     /// Read and change the runtime parameters, also while the product runs.
     #[command(subcommand)]
     Parameters(parameters::Command),
+    /// Show what was asked of the product lately, also while it runs.
+    Usage(usage::Args),
     /// Bring the store up to date and say what that took; `serve` does it as well.
     Migrate,
     /// Take over settings, accounts and media of the Python project; can be run again.
@@ -95,6 +98,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sim(args) => sim::run(args).await,
         Command::Accounts(command) => accounts::run(&logged()?, command).await,
         Command::Parameters(command) => parameters::run(&logged()?, command).await,
+        Command::Usage(args) => usage::run(&logged()?, &args).await,
         Command::Migrate => migrate::run(&logged()?).await,
         Command::ImportSeed(args) => import_seed::run(&logged()?, args).await,
         Command::Backup(args) => backup::run(&logged()?, args).await,

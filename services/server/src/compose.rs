@@ -21,6 +21,7 @@ use grok2api_proto::{
     Kind, Transport,
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
+    ledger::{self, Ledger},
     media::{self, MediaCache},
     pool::{self, TokenPool},
 };
@@ -39,6 +40,8 @@ const PEER_RETRY: Duration = Duration::from_millis(500);
 pub struct Services {
     /// Runtime configuration.
     pub config: Arc<dyn Config>,
+    /// The usage ledger.
+    pub ledger: Arc<dyn Ledger>,
     /// The accounts.
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
@@ -107,15 +110,17 @@ pub(crate) async fn run(
     if let Some(level) = log_level {
         follow_level(level, runtime.clone(), tasks);
     }
+    let ledger = build.ledger(&runtime)?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, pool, media, chat, runtime };
+    let services = Services { config, ledger, pool, media, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
+            .with(ledger::server(services.ledger.clone()))
             .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.token_pool {
@@ -134,6 +139,7 @@ pub(crate) async fn run(
             runtime: services.runtime.clone(),
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
+            usage: gateway::usage::Recorder::start(services.ledger.clone(), tasks),
             tasks: tasks.clone(),
         });
         gateway::serve(listener, router, tasks);
@@ -174,6 +180,16 @@ impl Build<'_> {
         let service = service.await.map_err(|error| StartError::one("config", error))?;
         self.first_password(&service).await?;
         Ok(service)
+    }
+
+    fn ledger(&self, runtime: &Runtime) -> Result<Arc<dyn Ledger>, StartError> {
+        let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, ledger::client) };
+        Ok(config_service::ledger::start(config_service::ledger::Deps {
+            ledger: store.ledger(),
+            runtime: runtime.clone(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        }))
     }
 
     /// The owner's password from the settings, as long as nothing was ever changed.

@@ -26,24 +26,30 @@ use crate::{
         inline::Pieces,
         stream::{Encoder, PING},
     },
+    usage::Record,
 };
 
 const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// Waits for the commit as long as one ping interval, so that early failures have a status of their own.
-pub(super) async fn answer(deps: Deps, turn: Turn) -> Result<Response> {
+pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let chat = deps.chat.clone();
     let mut call = Box::pin(async move { chat.complete(turn.request).await });
     let (batches, out) = tokio::select! {
         biased;
-        committed = &mut call => (committed?, BytesMut::new()),
-        _ = ping.tick() => (flatten(call), BytesMut::from(PING)),
+        committed = &mut call => {
+            (committed.inspect_err(|error| record.failed(error))?, BytesMut::new())
+        }
+        _ = ping.tick() => {
+            record.accepted();
+            (flatten(call), BytesMut::from(PING))
+        }
     };
     let encoder = Encoder::new(&turn.head, turn.presentation);
-    let live =
-        Live { deps, id: turn.id, batches, encoder, ping, out, image: None, events: Vec::new(), taken: 0 };
+    let (image, events) = (None, Vec::new());
+    let live = Live { deps, id: turn.id, record, batches, encoder, ping, out, image, events, taken: 0 };
     let frames = stream::unfold(live, async |mut live| Some((Ok::<_, Infallible>(live.next().await?), live)));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
@@ -57,6 +63,7 @@ pub(super) async fn answer(deps: Deps, turn: Turn) -> Result<Response> {
 struct Live {
     deps: Deps,
     id: String,
+    record: Record,
     batches: Stream<ChatBatch>,
     encoder: Encoder,
     ping: Interval,
@@ -120,6 +127,7 @@ impl Live {
     }
 
     fn batch(&mut self, batch: ChatBatch) {
+        self.record.events(&batch.events);
         self.events = batch.events;
         self.taken = 0;
         self.encode();
@@ -153,6 +161,7 @@ impl Live {
     /// Ends the stream with an error, and the turn with it.
     fn fail(&mut self, error: &Error) {
         tracing::warn!(request.id = self.id, error.code = %error.code, "stream failed: {error}");
+        self.record.failed(error);
         self.encoder.fail(error, &mut self.out);
         self.image = None;
         self.batches = stream::empty().boxed();

@@ -21,8 +21,8 @@ pub struct Failure {
     pub retry: bool,
     /// Whether the upstream had accepted the turn, so that it counts against the quota.
     pub charged: bool,
-    /// The upstream's own wish.
-    pub retry_after: Option<Duration>,
+    /// The upstream's own wish, in milliseconds.
+    pub retry_after_ms: Option<u32>,
 }
 
 /// Where a failure showed.
@@ -129,7 +129,7 @@ impl Failure {
         };
         let text = if edge { String::new() } else { message_in(body) };
         let mut failure = Self::by_rule(place, &body.to_lowercase(), edge, &text);
-        failure.retry_after = retry_after;
+        failure.retry_after_ms = retry_after.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
         if failure.error.kind == Kind::RateLimited {
             failure.error.retry_after = retry_after;
         }
@@ -179,7 +179,7 @@ impl Failure {
             outcome: rule.outcome,
             retry: rule.retry,
             charged: false,
-            retry_after: None,
+            retry_after_ms: None,
         }
     }
 
@@ -190,7 +190,7 @@ impl Failure {
             outcome: Outcome::UpstreamFailed,
             retry: true,
             charged: true,
-            retry_after: None,
+            retry_after_ms: None,
         }
     }
 
@@ -213,13 +213,13 @@ impl Failure {
             outcome: Outcome::RequestRefused,
             retry: false,
             charged: true,
-            retry_after: None,
+            retry_after_ms: None,
         }
     }
 
     /// A fault on our side of the turn; no account is to blame and none would do better.
     pub fn own(error: Error) -> Self {
-        Self { error, outcome: Outcome::Unknown, retry: false, charged: false, retry_after: None }
+        Self { error, outcome: Outcome::Unknown, retry: false, charged: false, retry_after_ms: None }
     }
 
     /// The same failure of work that must not be done twice: tried again only when the upstream said no, or never

@@ -1,7 +1,8 @@
 //! One account's try: upload, open the stream, read to the commit point.
 
+use grok2api_proto::chat;
 use http::Method;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Turn, limits::Limits, live::Live};
 use crate::{
@@ -21,6 +22,9 @@ pub(super) struct Attempt<'a> {
     pub turn: &'a Turn,
     /// Counts from one.
     pub number: u32,
+    pub began: Instant,
+    /// The ones before.
+    pub tried: &'a [chat::Attempt],
 }
 
 impl Attempt<'_> {

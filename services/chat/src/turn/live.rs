@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, future::join_all};
 use grok2api_kit::lifecycle::Tasks;
 use grok2api_proto::{
     Result, Stream,
-    chat::{ChatBatch, ChatEvent, Media, Started, chat_event::Kind as Event},
+    chat::{self, Charge, ChatBatch, ChatEvent, Media, Started, chat_event::Kind as Event},
     media::{self, MediaCache},
     pool::Outcome,
 };
@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{attempt::Attempt, limits::Limits};
+use super::{attempt::Attempt, limits::Limits, tried};
 use crate::{
     grok::{
         self,
@@ -42,6 +42,9 @@ pub(super) struct Live {
     request_id: String,
     model: &'static Model,
     attempts: u32,
+    /// The attempts before this one, and when this one began.
+    tried: Vec<chat::Attempt>,
+    began: Instant,
     begun: Instant,
     limits: Limits,
     /// Decoded, not yet told.
@@ -69,6 +72,8 @@ impl Live {
             request_id: attempt.turn.request.request_id.clone(),
             model: attempt.turn.model,
             attempts: attempt.number,
+            tried: attempt.tried.to_vec(),
+            began: attempt.began,
             begun: attempt.turn.begun,
             limits,
             outputs: VecDeque::new(),
@@ -98,9 +103,11 @@ impl Live {
 
     /// The batches from the commit point on.
     pub(super) fn into_stream(mut self, tasks: &Tasks) -> Stream<ChatBatch> {
-        let started =
-            Started { conversation_id: self.decoder.conversation_id().to_owned(), attempts: self.attempts };
-        let mut events = vec![ChatEvent::from(Event::Started(started))];
+        let mut tried = self.tried.clone();
+        tried.push(tried::begun(&self.lease, self.began));
+        let conversation_id = self.decoder.conversation_id().to_owned();
+        let started = Started { conversation_id, attempts: self.attempts, tried };
+        let mut events = vec![ChatEvent::from(Event::Started(started)), self.charge()];
         events.append(&mut self.held);
         let (sender, receiver) = mpsc::channel(WAITING);
         tasks.spawn("turn", async move {
@@ -157,10 +164,15 @@ impl Live {
                 self.limits.told();
             }
             self.outputs.extend(self.decoded.drain(..));
-            if self.decoder.drew_images() {
+            if self.decoder.drew_images() && self.lease.units.is_none() {
                 self.lease.units = Some(self.model.image_cost);
+                self.outputs.push_front(Output::Event(self.charge()));
             }
         }
+    }
+
+    fn charge(&self) -> ChatEvent {
+        Event::Charge(Charge { units: tried::units(&self.lease, self.model) }).into()
     }
 
     /// Nothing is left to tell, and it ended well.
@@ -254,10 +266,11 @@ impl Live {
             "turn failed after output: {}",
             failure.error
         );
+        self.tried.push(tried::failed(&self.lease, &failure, self.model, self.began));
         self.lease.settle(failure.outcome, Some(&failure));
         // The upstream's connection is not kept for a client that may never read this.
         drop(self.response);
-        sender.send(Err(failure.error)).await.ok();
+        sender.send(Err(failure.error.after(self.tried))).await.ok();
     }
 }
 

@@ -23,3 +23,4 @@ mod sdk;
 mod state;
 mod stores;
 mod support;
+mod usage;

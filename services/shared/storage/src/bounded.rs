@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Error, Result,
     accounts::{Accounts, Changes, Inserted, StoredAccount},
+    ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
     settings::{Overrides, Revision, Settings},
 };
@@ -34,6 +35,10 @@ pub(crate) fn settings(behind: Arc<dyn Settings>) -> Arc<dyn Settings> {
 }
 
 pub(crate) fn media(behind: Arc<dyn MediaIndex>) -> Arc<dyn MediaIndex> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn ledger(behind: Arc<dyn Ledger>) -> Arc<dyn Ledger> {
     Arc::new(Bounded(behind))
 }
 
@@ -129,5 +134,29 @@ impl MediaIndex for Bounded<dyn MediaIndex> {
 
     async fn clear(&self, kind: Kind) -> Result<u64> {
         within(WHOLE, self.0.clear(kind)).await
+    }
+}
+
+#[async_trait]
+impl Ledger for Bounded<dyn Ledger> {
+    async fn record(&self, rows: &[Row], lost: u64, now: i64) -> Result<u32> {
+        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        within(ANSWER + ROW * count, self.0.record(rows, lost, now)).await
+    }
+
+    async fn page(&self, filter: &Filter, before: Option<Uuid>, limit: u32) -> Result<Vec<Row>> {
+        within(ANSWER, self.0.page(filter, before, limit)).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Row>> {
+        within(ANSWER, self.0.get(id)).await
+    }
+
+    async fn series(&self, query: &Query) -> Result<Vec<Series>> {
+        within(ANSWER, self.0.series(query)).await
+    }
+
+    async fn prune(&self, keep: Keep, now: i64, limit: u32) -> Result<u64> {
+        within(ANSWER + ROW * limit, self.0.prune(keep, now, limit)).await
     }
 }

@@ -13,6 +13,7 @@
 pub mod accounts;
 mod bounded;
 mod error;
+pub mod ledger;
 pub mod media;
 pub mod mysql;
 pub mod redis;

@@ -2,6 +2,8 @@
 
 #[path = "sql/accounts.rs"]
 mod accounts;
+#[path = "sql/ledger.rs"]
+mod ledger;
 #[path = "sql/media.rs"]
 mod media;
 #[path = "sql/migrate.rs"]
@@ -29,13 +31,16 @@ type Connection = sqlx::MySqlConnection;
 type Pool = sqlx::MySqlPool;
 type Store = MySql;
 const BEGIN: &str = "BEGIN";
+/// An insertion that leaves rows alone whose key is there.
+const IGNORING: &str = "INSERT IGNORE";
 
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
     (4, "accounts_pool", include_str!("../migrations/mysql/0004_accounts_pool.sql")),
+    (5, "ledger", include_str!("../migrations/mysql/0005_ledger.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a call waits for a connection.
@@ -103,4 +108,15 @@ async fn migrate_alone(connection: &mut Connection) -> Result<Migrated> {
         return Err(Error::Migrating(MIGRATING));
     }
     migrate::run(connection).await
+}
+
+/// Behind an insertion: adds to the counters of a row whose key is there.
+fn upsert(_key: &[&str], counters: &[&str]) -> String {
+    let add: Vec<String> = counters.iter().map(|name| format!("{name} = {name} + VALUES({name})")).collect();
+    format!(" ON DUPLICATE KEY UPDATE {}", add.join(", "))
+}
+
+/// Behind a table: read by this index.
+fn by_index(index: &str) -> String {
+    format!(" FORCE INDEX ({index})")
 }

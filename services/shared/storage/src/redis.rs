@@ -5,6 +5,7 @@
 //! than it answers.
 
 mod accounts;
+mod ledger;
 mod media;
 mod settings;
 

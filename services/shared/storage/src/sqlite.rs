@@ -2,6 +2,8 @@
 
 #[path = "sql/accounts.rs"]
 mod accounts;
+#[path = "sql/ledger.rs"]
+mod ledger;
 #[path = "sql/media.rs"]
 mod media;
 #[path = "sql/migrate.rs"]
@@ -27,13 +29,16 @@ type Pool = sqlx::SqlitePool;
 type Store = Sqlite;
 /// Takes the write lock at once: a transaction that reads first could not get it later.
 const BEGIN: &str = "BEGIN IMMEDIATE";
+/// An insertion that leaves rows alone whose key is there.
+const IGNORING: &str = "INSERT OR IGNORE";
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
     (4, "accounts_pool", include_str!("../migrations/sqlite/0004_accounts_pool.sql")),
+    (5, "ledger", include_str!("../migrations/sqlite/0005_ledger.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -88,4 +93,15 @@ impl Sqlite {
 fn is_locked(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+}
+
+/// Behind an insertion: adds to the counters of a row whose key is there.
+fn upsert(key: &[&str], counters: &[&str]) -> String {
+    let add: Vec<String> = counters.iter().map(|name| format!("{name} = {name} + excluded.{name}")).collect();
+    format!(" ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), add.join(", "))
+}
+
+/// Behind a table: read by this index.
+fn by_index(index: &str) -> String {
+    format!(" INDEXED BY {index}")
 }

@@ -9,6 +9,7 @@ use crate::{
     Result,
     accounts::Accounts,
     bounded::{self, ANSWER, within},
+    ledger::Ledger,
     media::MediaIndex,
     mysql::MySql,
     redis::Redis,
@@ -23,6 +24,7 @@ pub struct Store {
     accounts: Arc<dyn Accounts>,
     settings: Arc<dyn Settings>,
     media: Arc<dyn MediaIndex>,
+    ledger: Arc<dyn Ledger>,
     behind: Behind,
 }
 
@@ -62,6 +64,7 @@ impl Store {
             accounts: sqlite.accounts(sealer.clone()).await?,
             settings: sqlite.settings(sealer),
             media: sqlite.media(),
+            ledger: sqlite.ledger(),
             behind: Behind::File(sqlite),
         })
     }
@@ -71,6 +74,7 @@ impl Store {
             accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
             settings: bounded::settings(mysql.settings(sealer)),
             media: bounded::media(mysql.media()),
+            ledger: bounded::ledger(mysql.ledger()),
             behind: Behind::MySql(mysql),
         })
     }
@@ -80,6 +84,7 @@ impl Store {
             accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
             settings: bounded::settings(redis.settings(sealer)),
             media: bounded::media(redis.media()),
+            ledger: bounded::ledger(redis.ledger()),
             behind: Behind::Redis(redis),
         })
     }
@@ -97,6 +102,11 @@ impl Store {
     /// The index of the media cache.
     pub fn media(&self) -> Arc<dyn MediaIndex> {
         self.media.clone()
+    }
+
+    /// The usage ledger.
+    pub fn ledger(&self) -> Arc<dyn Ledger> {
+        self.ledger.clone()
     }
 
     /// What opening the store had to do.

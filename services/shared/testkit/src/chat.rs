@@ -6,8 +6,8 @@ use futures_util::{StreamExt as _, stream};
 use grok2api_proto::{
     Error, Result, Stream,
     chat::{
-        Chat, ChatBatch, ChatEvent, ChatRequest, End, Finish, ListModelsRequest, ListModelsResponse, Model,
-        Started, Text, Usage, chat_event::Kind,
+        Attempt, Charge, Chat, ChatBatch, ChatEvent, ChatRequest, End, Finish, ListModelsRequest,
+        ListModelsResponse, Model, Started, Text, Usage, chat_event::Kind,
     },
 };
 use parking_lot::Mutex;
@@ -45,7 +45,12 @@ impl Turn {
     /// A whole turn in one batch: started, the text, usage, end.
     pub fn answer(text: &str) -> Self {
         Self::of([Step::Batch(vec![
-            Kind::Started(Started { conversation_id: "conversation".into(), attempts: 1 }),
+            Kind::Started(Started {
+                conversation_id: "conversation".into(),
+                attempts: 1,
+                tried: vec![Attempt { account_id: "account-1".into(), ..Attempt::default() }],
+            }),
+            Kind::Charge(Charge { units: 1 }),
             Kind::Text(Text { text: text.into() }),
             Kind::Usage(Usage {
                 prompt_tokens: 3,

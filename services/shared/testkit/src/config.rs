@@ -24,6 +24,8 @@ pub fn runtime_config() -> RuntimeConfig {
         quota_readings_per_minute: 60,
         resting_share_percent: 50,
         disable_memory: true,
+        usage_retention_days: 90,
+        usage_max_rows: 10_000_000,
         ..Default::default()
     }
 }

@@ -5,6 +5,7 @@
 mod backing;
 mod chat;
 mod config;
+mod ledger;
 mod media;
 mod pool;
 mod reach;
@@ -13,6 +14,7 @@ mod servers;
 pub use backing::Backing;
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
+pub use ledger::FakeLedger;
 pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};

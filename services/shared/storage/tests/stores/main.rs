@@ -6,6 +6,7 @@
 mod accounts;
 mod damage;
 mod durable;
+mod ledger;
 mod media;
 mod settings;
 mod start;

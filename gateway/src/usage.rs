@@ -1,0 +1,60 @@
+//! What the ledger is told of each request: gathered while it is served, handed over when it is over, and sent in batches
+//! behind the client's back.
+//!
+//! A [`Record`] is finished by being dropped, so a client that leaves, a panic and a good end all leave their entry.
+//! Handing over never waits: the queue is bounded, and what finds no room is counted as lost.
+
+mod record;
+mod sender;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use grok2api_kit::lifecycle::Tasks;
+use grok2api_proto::ledger::{Entry, Ledger};
+use tokio::sync::mpsc;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+
+pub use record::Record;
+
+/// Entries that may wait: some minutes of an ordinary load, and about ten megabytes.
+const WAITING: usize = 20_000;
+
+/// Takes entries; clones share one queue.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Entry>,
+    /// Entries that found no room and have not been told of.
+    lost: Arc<AtomicU64>,
+    /// Records that are not finished.
+    open: TaskTracker,
+}
+
+impl Recorder {
+    /// Begins to send what is recorded to `ledger`, until the hard stop; then what is left is sent once more.
+    pub fn start(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Self {
+        let (queue, entries) = mpsc::channel(WAITING);
+        let recorder = Self { queue, lost: Arc::default(), open: TaskTracker::new() };
+        let sender = sender::Sender::new(ledger, entries, recorder.lost.clone(), recorder.open.clone());
+        tasks.spawn_finishing(sender.run(tasks.shutdown().clone()));
+        recorder
+    }
+
+    /// A request that begins now, at that route.
+    pub fn begin(&self, endpoint: &'static str, request_id: &str) -> Record {
+        Record::begin(self.clone(), endpoint, request_id)
+    }
+
+    fn token(&self) -> TaskTrackerToken {
+        self.open.token()
+    }
+
+    /// Hands an entry over; never waits.
+    fn push(&self, entry: Entry) {
+        if self.queue.try_send(entry).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! [`Ledger`] in SQL.
+//!
+//! Rows lie by their id, which is their time. Names are kept once and referred to by number, so that rows, their
+//! indexes and the sums stay small. New rows, their sums and the number of rows change in one transaction.
+
+#[path = "ledger/names.rs"]
+mod names;
+#[path = "ledger/row.rs"]
+mod row;
+#[path = "ledger/sums.rs"]
+mod sums;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::{QueryBuilder, Row as _, Transaction};
+use uuid::Uuid;
+
+use super::{BEGIN, Db, Pool, Store, accounts::is_taken, by_index};
+use crate::{
+    Error, Result,
+    ledger::{Filter, Keep, Ledger, Outcome, Query, Row, Series, first_id, sums as sums_of},
+};
+use names::{Kind, Names};
+
+/// Rows of one statement.
+const CHUNK: usize = 200;
+/// How often a transaction is begun again that met another writer.
+const ATTEMPTS: usize = 4;
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// A transaction that the database ended so that another could go on.
+const DEADLOCK: &str = "40001";
+
+struct SqlLedger {
+    pool: Pool,
+    names: Names,
+}
+
+impl Store {
+    /// The usage ledger.
+    pub fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::new(SqlLedger { pool: self.pool.clone(), names: Names::default() })
+    }
+}
+
+#[async_trait]
+impl Ledger for SqlLedger {
+    async fn record(&self, rows: &[Row], lost: u64, now: i64) -> Result<u32> {
+        self.names.learn(&self.pool, rows).await?;
+        for _ in 1..ATTEMPTS {
+            match self.try_record(rows, lost, now).await {
+                Err(Error::Store(error)) if met_another(&error) => {}
+                done => return done,
+            }
+        }
+        self.try_record(rows, lost, now).await
+    }
+
+    async fn page(&self, filter: &Filter, before: Option<Uuid>, limit: u32) -> Result<Vec<Row>> {
+        let Some(found) = self.conditions(filter).await? else { return Ok(Vec::new()) };
+        let mut select = QueryBuilder::<Db>::new(row::SELECT);
+        select.push(found.index);
+        let (first, end) = filter.ids(before);
+        select.push(" WHERE l.id >= ").push_bind(first.as_bytes().to_vec());
+        select.push(" AND l.id < ").push_bind(end.as_bytes().to_vec());
+        for (column, number) in found.equal {
+            select.push(format_args!(" AND l.{column} = ")).push_bind(number);
+        }
+        select.push(" ORDER BY l.id DESC LIMIT ").push_bind(limit);
+        let rows = select.build().fetch_all(&self.pool).await?;
+        rows.iter().map(row::read).collect()
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Row>> {
+        let mut select = QueryBuilder::<Db>::new(row::SELECT);
+        select.push(row::JOINS).push(" WHERE l.id = ").push_bind(id.as_bytes().to_vec());
+        let found = select.build().fetch_optional(&self.pool).await?;
+        found.as_ref().map(row::read).transpose()
+    }
+
+    async fn series(&self, query: &Query) -> Result<Vec<Series>> {
+        sums::series(&self.pool, &self.names, query).await
+    }
+
+    async fn prune(&self, keep: Keep, now: i64, limit: u32) -> Result<u64> {
+        let rows = self.prune_rows(keep, now, limit).await?;
+        Ok(rows + sums::prune(&self.pool, keep, now, limit).await?)
+    }
+}
+
+/// What the filter's names are by number, and the index that leaves fewest rows to look at.
+struct Conditions {
+    index: String,
+    equal: Vec<(&'static str, i64)>,
+}
+
+impl SqlLedger {
+    async fn try_record(&self, rows: &[Row], lost: u64, now: i64) -> Result<u32> {
+        let mut write = self.pool.begin_with(BEGIN).await?;
+        let new = unknown(&mut write, rows).await?;
+        if new.is_empty() {
+            return Ok(0);
+        }
+        for chunk in new.chunks(CHUNK) {
+            row::insert(&mut write, chunk, &self.names).await?;
+        }
+        sums::add(&mut write, &self.names, &sums_of(&new, lost, now)).await?;
+        let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
+        kept(&mut write, count).await?;
+        write.commit().await?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// Nothing when a name is unknown, and with it every row.
+    async fn conditions(&self, filter: &Filter) -> Result<Option<Conditions>> {
+        let names = [
+            (Kind::Account, "account", &filter.account),
+            (Kind::ClientKey, "client_key", &filter.client_key),
+            (Kind::Model, "model", &filter.model),
+        ];
+        let mut equal = Vec::new();
+        for (kind, column, name) in names {
+            let Some(name) = name else { continue };
+            let Some(number) = self.names.find(&self.pool, kind, name).await? else { return Ok(None) };
+            equal.push((column, number));
+        }
+        // Most rows are successes, so their index would be the longest way; the most selective one stands first.
+        let failures = filter.outcome.filter(|outcome| *outcome != Outcome::Success);
+        let best = match equal.first() {
+            Some((column @ ("account" | "client_key"), _)) => Some(*column),
+            _ if failures.is_some() => Some("outcome"),
+            Some((column, _)) => Some(*column),
+            None => None,
+        };
+        let index = best.map(|column| by_index(&format!("ledger_{column}"))).unwrap_or_default();
+        equal.extend(filter.outcome.map(|outcome| ("outcome", outcome as i64)));
+        Ok(Some(Conditions { index: format!("{index}{}", row::JOINS), equal }))
+    }
+
+    async fn prune_rows(&self, keep: Keep, now: i64, limit: u32) -> Result<u64> {
+        let mut write = self.pool.begin_with(BEGIN).await?;
+        let (count,): (i64,) = sqlx::query_as("SELECT kept FROM ledger_state").fetch_one(&mut *write).await?;
+        let excess = u64::try_from(count).unwrap_or_default().saturating_sub(keep.rows);
+        let excess = usize::try_from(excess).unwrap_or(usize::MAX);
+        let cutoff = first_id(now - i64::from(keep.days) * DAY).as_bytes().to_vec();
+        let oldest: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT id FROM ledger ORDER BY id LIMIT ?")
+            .bind(limit)
+            .fetch_all(&mut *write)
+            .await?;
+        let mut over = oldest.iter().enumerate().filter(|(at, (id,))| *at < excess || *id < cutoff);
+        let Some((_, (last,))) = over.next_back() else { return Ok(0) };
+        let done = sqlx::query("DELETE FROM ledger WHERE id <= ?").bind(last).execute(&mut *write).await?;
+        let gone = done.rows_affected();
+        kept(&mut write, -i64::try_from(gone).unwrap_or(i64::MAX)).await?;
+        write.commit().await?;
+        Ok(gone)
+    }
+}
+
+/// Counts the rows along.
+async fn kept(write: &mut Transaction<'_, Db>, more: i64) -> Result<()> {
+    sqlx::query("UPDATE ledger_state SET kept = kept + ?").bind(more).execute(&mut **write).await?;
+    Ok(())
+}
+
+/// The rows whose ids are not there yet; of two with the same id, the first.
+async fn unknown<'r>(write: &mut Transaction<'_, Db>, rows: &'r [Row]) -> Result<Vec<&'r Row>> {
+    let mut seen = std::collections::HashSet::new();
+    for chunk in rows.chunks(CHUNK) {
+        let mut select = QueryBuilder::<Db>::new("SELECT id FROM ledger WHERE id IN (");
+        let mut ids = select.separated(", ");
+        for row in chunk {
+            ids.push_bind(row.id.as_bytes().to_vec());
+        }
+        select.push(")");
+        let known = select.build().persistent(chunk.len() == CHUNK).fetch_all(&mut **write).await?;
+        for row in known {
+            let id: Vec<u8> = row.try_get(0)?;
+            seen.extend(Uuid::from_slice(&id));
+        }
+    }
+    Ok(rows.iter().filter(|row| seen.insert(row.id)).collect())
+}
+
+/// Whether another writer was in the way, and trying again helps.
+fn met_another(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    is_taken(error) || code.is_some_and(|code| code == DEADLOCK)
+}

@@ -305,16 +305,17 @@ async fn a_client_that_never_reads_holds_nothing_beyond_the_total_timeout() {
 
 #[tokio::test]
 async fn an_upload_has_time_of_its_own() {
-    let config = RuntimeConfig { stream_first_response_timeout: 1, ..runtime_config() };
+    let config =
+        RuntimeConfig { stream_first_response_timeout: 2, stream_total_timeout: 120, ..runtime_config() };
     let world = World::with(Reach::Direct, config, None).await;
     let mut request = ask("grok-3-fast", "[[sim:first_delay_ms=100]]x");
     let attachment = Attachment {
-        source: Some(attachment::Source::Data(vec![b'x'; 20 << 20].into())),
+        source: Some(attachment::Source::Data(vec![b'x'; 30 << 20].into())),
         media_type: "text/plain".into(),
         ..Attachment::default()
     };
     request.messages[0].parts.push(Part { kind: Some(part::Kind::Attachment(attachment)) });
-    // In a debug build, 20 MiB of base64 and JSON take longer than the answer may.
+    // In a debug build, 30 MiB of base64 and JSON take longer than the answer may.
     let events = world.events(request).await.unwrap();
     assert!(text(&events).contains("1 attachment"), "{}", text(&events));
 }

@@ -8,8 +8,8 @@ use crate::servers::{MariaDb, RedisServer};
 pub enum Backing {
     /// SQLite in the data directory; nothing runs.
     File,
-    /// A MariaDB.
-    MariaDb(MariaDb),
+    /// A MariaDB, and a Redis for what replicas share while they run.
+    MariaDb(MariaDb, RedisServer),
     /// A Redis with everything acknowledged on disk, and 64 databases.
     Redis(RedisServer),
 }
@@ -20,35 +20,37 @@ impl Backing {
         let redis = ["--appendonly", "yes", "--appendfsync", "always", "--databases", "64"];
         match mode {
             Mode::File => Self::File,
-            Mode::Mysql => Self::MariaDb(MariaDb::start()),
+            Mode::Mysql => Self::MariaDb(MariaDb::start(), RedisServer::start()),
             Mode::Redis => Self::Redis(RedisServer::with(&redis)),
         }
     }
 
     /// The environment that names it to the product.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        let (mode, url) = match self {
-            Self::File => return Vec::new(),
-            Self::MariaDb(server) => ("mysql", server.url()),
-            Self::Redis(server) => ("redis", server.url()),
-        };
-        vec![("STORAGE_MODE", mode.to_owned()), ("DATABASE_URL", url)]
+        let named = |mode: &str, url| vec![("STORAGE_MODE", mode.to_owned()), ("DATABASE_URL", url)];
+        match self {
+            Self::File => Vec::new(),
+            Self::MariaDb(server, redis) => {
+                [named("mysql", server.url()), vec![("REDIS_URL", redis.url())]].concat()
+            }
+            Self::Redis(server) => named("redis", server.url()),
+        }
     }
 
-    /// The server's process, for signals.
+    /// The store's process, for signals.
     pub fn pid(&self) -> u32 {
         match self {
             Self::File => panic!("SQLite has no process of its own"),
-            Self::MariaDb(server) => server.pid(),
+            Self::MariaDb(server, _) => server.pid(),
             Self::Redis(server) => server.pid(),
         }
     }
 
-    /// Ends the server at once.
+    /// Ends the store at once.
     pub fn kill(&mut self) {
         match self {
             Self::File => {}
-            Self::MariaDb(server) => server.kill(),
+            Self::MariaDb(server, _) => server.kill(),
             Self::Redis(server) => server.kill(),
         }
     }
@@ -57,7 +59,7 @@ impl Backing {
     pub fn start_again(&mut self) {
         match self {
             Self::File => {}
-            Self::MariaDb(server) => server.start_again(),
+            Self::MariaDb(server, _) => server.start_again(),
             Self::Redis(server) => server.start_again(),
         }
     }

@@ -34,7 +34,7 @@ impl Stand {
         let number = self.stores.fetch_add(1, Ordering::Relaxed);
         let (mode, url) = match &self.server {
             Backing::File => ("file", String::new()),
-            Backing::MariaDb(server) => ("mysql", database(server, number).await),
+            Backing::MariaDb(server, _) => ("mysql", database(server, number).await),
             Backing::Redis(server) => ("redis", format!("{}/{number}", server.url())),
         };
         let data = self.data.path().join(number.to_string()).display().to_string();

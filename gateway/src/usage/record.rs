@@ -23,6 +23,8 @@ pub struct Record {
     begun: Instant,
     /// When the attempt that serves was told of, and how long it had taken until then.
     serving: Option<(Instant, u64)>,
+    /// The headers are with the client: a failure changes its status no more.
+    accepted: bool,
     _open: TaskTrackerToken,
 }
 
@@ -38,7 +40,7 @@ impl Record {
             ..Entry::default()
         };
         let open = recorder.token();
-        Self { recorder, entry, begun: Instant::now(), serving: None, _open: open }
+        Self { recorder, entry, begun: Instant::now(), serving: None, accepted: false, _open: open }
     }
 
     /// `turn_…`: the request's id in logs and downstream calls.
@@ -87,8 +89,7 @@ impl Record {
     /// The request failed.
     pub fn failed(&mut self, error: &Error) {
         self.ended(outcome(error.kind));
-        if self.serving.is_none() {
-            // After the first output the status was sent long ago.
+        if !self.accepted {
             self.entry.http_status = status_of(error.kind).as_u16().into();
         }
         self.entry.error_code = error.code.to_string();
@@ -103,9 +104,9 @@ impl Record {
         }
     }
 
-    /// The status 200 was sent before the turn was committed.
+    /// The status 200 is sent, whatever happens now.
     pub fn accepted(&mut self) {
-        self.serving.get_or_insert((Instant::now(), 0));
+        self.accepted = true;
     }
 
     fn ended(&mut self, outcome: Outcome) {

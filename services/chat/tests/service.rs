@@ -125,6 +125,8 @@ async fn a_turn_begins_with_started_and_ends_with_end(
     let events = world.events(ask("grok-4-fast", "[[sim:say=你好 🌕]]")).await.unwrap();
     let Some(Event::Started(started)) = &events[0].kind else { panic!("{events:?}") };
     assert!(started.attempts == 1 && !started.conversation_id.is_empty());
+    assert_eq!((started.tried.len(), started.tried[0].outcome.as_str()), (1, ""));
+    assert_eq!(events[1].kind, Some(Event::Charge(chat::Charge { units: 1 })));
     let Some(Event::End(end)) = &events.last().unwrap().kind else { panic!("{events:?}") };
     assert_eq!((end.finish(), text(&events).as_str()), (Finish::Stop, "你好 🌕"));
     assert_eq!(world.outcomes(1).await, [(Outcome::Success, true)]);
@@ -145,6 +147,9 @@ async fn failures_before_the_first_output_are_the_calls_own(
     let error = world.refusal(ask("grok-3-fast", "[[sim:fault=500]]x")).await;
     assert_eq!((error.kind, error.code.as_ref()), (Kind::Upstream, "upstream_error"));
     assert_eq!(world.outcomes(3).await, [(Outcome::UpstreamFailed, false); 3]);
+    let attempts: Vec<_> = error.attempts().iter().map(|one| (one.outcome.as_str(), one.units)).collect();
+    assert_eq!(attempts, [("upstream_failed", 0); 3]);
+    assert!(error.attempts().iter().all(|one| !one.account_id.is_empty() && !one.cause.is_empty()));
     let tried: Vec<_> = world.pool.leases().iter().map(|lease| lease.exclude_accounts.len()).collect();
     assert_eq!(tried, [0, 1, 2], "each attempt is told what was tried");
 }

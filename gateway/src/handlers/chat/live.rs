@@ -42,11 +42,9 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
         committed = &mut call => {
             (committed.inspect_err(|error| record.failed(error))?, BytesMut::new())
         }
-        _ = ping.tick() => {
-            record.accepted();
-            (flatten(call), BytesMut::from(PING))
-        }
+        _ = ping.tick() => (flatten(call), BytesMut::from(PING)),
     };
+    record.accepted();
     let encoder = Encoder::new(&turn.head, turn.presentation);
     let (image, events) = (None, Vec::new());
     let live = Live { deps, id: turn.id, record, batches, encoder, ping, out, image, events, taken: 0 };

@@ -81,7 +81,7 @@ async fn names_of_models_that_do_not_exist_are_not_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_a_stream_is_recorded_as_such() {
-    let steps = [Step::Batch(Turn::answer("a").steps.into_iter().find_map(first_two).unwrap()), Step::Hang];
+    let steps = [Step::Batch(Turn::answer("a").steps.into_iter().find_map(beginning).unwrap()), Step::Hang];
     let gateway = Gateway::playing([Turn::of(steps)]);
     let (_, _, mut body) = gateway.open(post(&streamed())).await;
     body.frame().await.unwrap().unwrap();
@@ -95,7 +95,7 @@ async fn a_client_that_leaves_a_stream_is_recorded_as_such() {
 }
 
 /// Started, charge and text of an answer.
-fn first_two(step: Step) -> Option<Vec<chat_event::Kind>> {
+fn beginning(step: Step) -> Option<Vec<chat_event::Kind>> {
     let Step::Batch(kinds) = step else { return None };
     Some(kinds.into_iter().take(3).collect())
 }
@@ -110,17 +110,23 @@ async fn a_client_that_leaves_before_the_first_output_is_recorded_as_such() {
     assert_eq!((entry.outcome(), entry.duration_ms), (Outcome::ClientCancelled, 1_000));
 }
 
+#[rstest::rstest]
+#[case::streamed(streamed(), 200)]
+#[case::whole(hello(), 502)]
 #[tokio::test]
-async fn a_stream_that_fails_later_has_its_status_and_its_error() {
+async fn what_fails_after_its_first_output_has_the_status_that_was_sent(
+    #[case] request: Value,
+    #[case] status: u32,
+) {
     let text = chat_event::Kind::Text(Text { text: "half".into() });
     let gone = Error::new(Kind::Upstream, "reset", "gone").after(vec![attempt("a", "upstream_failed", 1)]);
     let gateway = Gateway::playing([Turn::of([
-        Step::Batch([first_two(Turn::answer("x").steps.remove(0)).unwrap(), vec![text]].concat()),
+        Step::Batch([beginning(Turn::answer("x").steps.remove(0)).unwrap(), vec![text]].concat()),
         Step::Fail(gone),
     ])]);
-    gateway.post(&streamed()).await;
+    assert_eq!(u32::from(gateway.post(&request).await.status.as_u16()), status);
     let entry = gateway.entry().await;
-    assert_eq!(outcome(&entry), (Outcome::Upstream, 200, "reset"));
+    assert_eq!(outcome(&entry), (Outcome::Upstream, status, "reset"));
     assert!(entry.first_output_ms.is_some());
     assert_eq!(entry.attempts[0].outcome, "upstream_failed");
 }

@@ -171,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_the_old_keys_is_in_the_dump() {
+        let settings =
+            Settings::load(None, env(&[("G2A_OLD_MASTER_KEYS", "one-old-key, another-old-key")])).unwrap();
+        assert_eq!(settings.seal.old_keys, "one-old-key, another-old-key");
+        assert!(settings.dump().contains("old_keys = \"…\""), "{}", settings.dump());
+    }
+
+    #[test]
     fn a_plain_http_upstream_is_taken_on_loopback_only() {
         assert!(Settings::load(None, env(&[("G2A_UPSTREAM_URL", "http://127.0.0.1:9100")])).is_ok());
         let mistakes = Settings::load(None, env(&[("G2A_UPSTREAM_URL", "http://grok.com")])).unwrap_err();

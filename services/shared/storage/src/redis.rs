@@ -5,7 +5,13 @@
 //! than it answers.
 
 mod accounts;
+mod actions;
+mod admins;
+mod client_keys;
+mod documents;
 mod media;
+mod resealing;
+mod sessions;
 mod settings;
 
 use redis::{

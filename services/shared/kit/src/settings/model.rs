@@ -41,7 +41,7 @@ section! {
     Ops { listen: SocketAddr }
     Data { dir: PathBuf }
     Storage { mode: Mode, url: String, redis_url: String }
-    Seal { key: String, key_file: String }
+    Seal { key: String, key_file: String, old_keys: String }
     Admin { password: String }
     Upstream { url: Url, assets_url: Url, allow_private_images: bool }
     Internal { secret: String }
@@ -106,6 +106,10 @@ impl Settings {
             &mut shown.storage.redis_url,
         ] {
             *secret = grok2api_proto::mask(secret);
+        }
+        // Several at once: not even their ends.
+        if !shown.seal.old_keys.is_empty() {
+            shown.seal.old_keys = "…".to_owned();
         }
         toml::to_string(&shown).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
     }

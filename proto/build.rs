@@ -2,9 +2,10 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
+    "grok2api/keys/v1/keys.proto",
     "grok2api/media/v1/media.proto",
     "grok2api/pool/v1/pool.proto",
 ];
@@ -35,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".grok2api.media.v1.FetchRequest",
             ".grok2api.config.v1.RuntimeConfig",
             ".grok2api.config.v1.UpdateRequest",
+            ".grok2api.keys.v1.CreateResponse",
         ])
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

@@ -19,7 +19,7 @@ use grok2api_proto::{
 use uuid::Uuid;
 
 use crate::{
-    Deps, base_url, body,
+    Caller, Deps, base_url, body,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -38,6 +38,8 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, deps.max_body_bytes).await?;
     let completion = parse(body).await?;
+    let caller = Caller::of(&parts.extensions);
+    caller.may_ask(&completion.model)?;
     let presentation = presentation(&deps, &completion, &parts);
     let head = Head {
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
@@ -49,8 +51,9 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
     let id = request_id(&parts.headers).to_owned();
     // Clients choose request ids and repeat them; quotas, blame and accounts are kept by an id of ours.
     let turn_id = format!("turn_{}", Uuid::now_v7().simple());
-    tracing::debug!(request.id = id, turn.id = turn_id, "turn accepted");
-    let turn = Turn { id: id.clone(), request: completion.into_request(turn_id.clone()), presentation, head };
+    tracing::debug!(request.id = id, turn.id = turn_id, client_key = caller.key(), "turn accepted");
+    let request = caller.signed(completion.into_request(turn_id.clone()));
+    let turn = Turn { id: id.clone(), request, presentation, head };
     let answer = if stream { live::answer(deps, turn).await } else { unless_stopped(deps, turn).await };
     answer.map_err(|error| {
         tracing::warn!(request.id = id, turn.id = turn_id, error.code = %error.code, "turn refused: {error}");

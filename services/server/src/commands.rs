@@ -1,8 +1,10 @@
 //! The command line.
 
 mod accounts;
+mod client_keys;
 mod config;
 mod healthcheck;
+mod keys;
 mod migrate;
 mod parameters;
 mod serve;
@@ -38,6 +40,12 @@ enum Command {
     /// Read and change the runtime parameters, also while the product runs.
     #[command(subcommand)]
     Parameters(parameters::Command),
+    /// Manage the keys of the API's clients, also while the product runs.
+    #[command(subcommand)]
+    ClientKeys(client_keys::Command),
+    /// Show and change the key that seals secrets in the store, also while the product runs.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Bring the store up to date and say what that took; `serve` does it as well.
     Migrate,
     /// Check or show the settings.
@@ -84,6 +92,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sim(args) => sim::run(args).await,
         Command::Accounts(command) => accounts::run(&settings()?, command).await,
         Command::Parameters(command) => parameters::run(&settings()?, command).await,
+        Command::ClientKeys(command) => client_keys::run(&settings()?, command).await,
+        Command::Keys(command) => keys::run(&settings()?, &command).await,
         Command::Migrate => migrate::run(&settings()?).await,
         Command::Config(command) => config::run(&settings()?, &command),
         Command::Healthcheck(args) => healthcheck::run(&settings()?, args).await,

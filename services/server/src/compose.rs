@@ -21,26 +21,27 @@ use grok2api_proto::{
     Transport,
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
+    keys::{self, Keys},
     media::{self, MediaCache},
     pool::{self, TokenPool},
 };
 use grok2api_storage::{Store, place};
 use grok2api_token_pool as pool_service;
-use tokio::time::MissedTickBehavior;
 
 use crate::{
     instance::{Listeners, StartError},
     roles::{Role, Roles},
+    store_watch,
 };
 
 const PEER_RETRY: Duration = Duration::from_millis(500);
-/// How often the store is asked whether it is there.
-const STORE_WATCH: Duration = Duration::from_secs(1);
 
 /// The services as a process reaches them.
 pub struct Services {
     /// Runtime configuration.
     pub config: Arc<dyn Config>,
+    /// The keys of the API's clients.
+    pub keys: Arc<dyn Keys>,
     /// The accounts.
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
@@ -101,10 +102,11 @@ pub(crate) async fn run(
     ops::serve(listeners.ops, readiness.clone(), tasks);
     let store = if roles.need_storage() { Some(open_store(settings).await?) } else { None };
     if let Some(store) = store.clone() {
-        tasks.spawn_background("store-watch", watch_store(store, readiness.clone()));
+        tasks.spawn_background("store-watch", store_watch::run(store, readiness.clone()));
     }
     let build = Build { settings, roles, store: store.as_ref(), tasks };
     let config = build.config().await?;
+    let keys = build.keys().await?;
     let runtime = build.runtime(&config).await?;
     if let Some(level) = log_level {
         follow_level(level, runtime.clone(), tasks);
@@ -113,11 +115,12 @@ pub(crate) async fn run(
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, pool, media, chat, runtime };
+    let services = Services { config, keys, pool, media, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
+            .with(keys::server(services.keys.clone()))
             .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.token_pool {
@@ -130,10 +133,13 @@ pub(crate) async fn run(
         grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.http {
+        let client_keys = build.client_keys(&services.keys).await?;
         let router = gateway::router(gateway::Deps {
             chat: services.chat.clone(),
             media: services.media.clone(),
             runtime: services.runtime.clone(),
+            client_keys,
+            trusted_proxies: settings.http.trusted_proxies.clone(),
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
             tasks: tasks.clone(),
@@ -146,24 +152,6 @@ pub(crate) async fn run(
 /// The durable store of this process.
 pub(crate) async fn open_store(settings: &Settings) -> Result<Store, StartError> {
     Store::open(settings).await.map_err(|error| StartError::one(place(settings), error))
-}
-
-/// Readiness is off while the store is away; an outage is logged when it begins and when it ends.
-async fn watch_store(store: Store, readiness: Readiness) {
-    let mut ticks = tokio::time::interval(STORE_WATCH);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut away = None;
-    loop {
-        ticks.tick().await;
-        match store.ping().await {
-            Ok(()) if away.take().is_some() => tracing::info!("the store is back"),
-            Err(error) if away.is_none() => {
-                tracing::error!(%error, "the store is away, so this process is not ready: {error}");
-                away = Some(readiness.guard("storage"));
-            }
-            _ => {}
-        }
-    }
 }
 
 struct Build<'a> {
@@ -198,6 +186,25 @@ impl Build<'_> {
         let service = service.await.map_err(|error| StartError::one("config", error))?;
         self.first_password(&service).await?;
         Ok(service)
+    }
+
+    async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {
+        let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, keys::client) };
+        let service = config_service::start_keys(config_service::KeysDeps {
+            keys: store.client_keys(),
+            actions: store.actions(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        });
+        service.await.map_err(|error| StartError::one("client keys", error))
+    }
+
+    /// The client keys as the gateway knows them; it does not serve before it does.
+    async fn client_keys(&self, service: &Arc<dyn Keys>) -> Result<gateway::ClientKeys, StartError> {
+        let remote = self.local(Role::Config).is_none();
+        patiently(remote, || gateway::ClientKeys::follow(service.clone(), Clock::system(), self.tasks))
+            .await
+            .map_err(|error| StartError::one("client keys", error))
     }
 
     /// The owner's password from the settings, as long as nothing was ever changed.

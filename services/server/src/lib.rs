@@ -8,6 +8,7 @@ mod compose;
 mod instance;
 mod roles;
 mod start_text;
+mod store_watch;
 
 pub use instance::{Instance, StartError};
 pub use roles::{Role, Roles};

@@ -11,8 +11,10 @@
 mod accounts;
 mod chat;
 mod cli;
+mod client_keys;
 mod egress;
 mod faults;
+mod keys;
 mod load;
 mod media;
 mod sdk;

@@ -87,7 +87,7 @@ impl Product {
     }
 
     /// The instance that runs (or reaches) the pool.
-    fn pool(&self) -> &Instance {
+    pub fn pool(&self) -> &Instance {
         let index = usize::from(self.instances.len() > 1);
         &self.instances[index]
     }
@@ -145,6 +145,13 @@ impl Product {
         let request =
             self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
         Answer::of(request.body(body).send().await.unwrap()).await
+    }
+
+    /// A chat with this key.
+    pub async fn ask_with(&self, key: &str, model: &str, text: &str) -> Answer {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": text}]});
+        let request = self.http.post(format!("{}/v1/chat/completions", self.base)).bearer_auth(key);
+        Answer::of(request.body(body.to_string()).send().await.unwrap()).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -273,7 +280,7 @@ impl Streamed {
     }
 }
 
-fn settings(sim: &Sim, data: &TempDir) -> Settings {
+pub fn settings(sim: &Sim, data: &TempDir) -> Settings {
     let any = "127.0.0.1:0".to_owned();
     let given = [
         ("G2A_LISTEN", any.clone()),

@@ -4,6 +4,7 @@
 
 mod chat;
 mod config;
+mod keys;
 mod media;
 mod pool;
 mod reach;
@@ -11,6 +12,7 @@ mod servers;
 
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
+pub use keys::FakeKeys;
 pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};

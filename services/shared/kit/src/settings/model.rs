@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::{Mistake, storage::Mode};
+use super::{Mistake, Networks, storage::Mode};
 
 /// All settings of a process. Meanings and defaults: `defaults.toml`.
 #[derive(Clone, Deserialize, Serialize)]
@@ -37,7 +37,7 @@ macro_rules! section {
 }
 
 section! {
-    Http { listen: SocketAddr, max_body_bytes: usize }
+    Http { listen: SocketAddr, max_body_bytes: usize, trusted_proxies: Networks }
     Ops { listen: SocketAddr }
     Data { dir: PathBuf }
     Storage { mode: Mode, url: String, redis_url: String }

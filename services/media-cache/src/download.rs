@@ -130,7 +130,7 @@ impl Downloader {
         let head = head(&mut response, limits).await?;
         let media = Media::of(kind, &head).ok_or_else(not_media)?;
         let name = format!("{source}.{}", media.extension);
-        let mut draft = self.store.draft(kind, &name).await?;
+        let mut draft = self.store.draft(kind, &name);
         match copy(&mut draft, head, &mut response, limits).await {
             Ok(()) => Ok(Fetched { name, media, written: draft.written() }),
             Err(failure) => {

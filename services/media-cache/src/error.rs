@@ -44,3 +44,13 @@ pub(crate) fn store_failed(error: impl std::fmt::Display) -> Error {
     tracing::error!(%error, "media store: {error}");
     Error::new(Kind::Unavailable, "media_store_failed", "the media store is not available")
 }
+
+/// The store of the settings cannot be used; said to whoever starts the process.
+pub(crate) fn unusable(place: &str, what: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Unavailable, "media_store_failed", format!("{place}: {what}"))
+}
+
+/// A file that is to be taken in cannot be read.
+pub(crate) fn file_failed(path: &std::path::Path, error: impl std::fmt::Display) -> Error {
+    Error::new(Kind::InvalidRequest, "file_failed", format!("{}: {error}", path.display()))
+}

@@ -8,11 +8,21 @@
 //! The index (`storage::media`) knows what is held; each kind has a limit of its own, kept by evicting what was not
 //! used for longest. Uses are noted in memory and written in batches. The store is listed once, at start, to bring it
 //! in line with the index. Source: `grok-web-protocol.md` section 6.
+//!
+//! # Several replicas
+//!
+//! 2026-11: replicas that share index and store serve one cache, without a lock between them. What they may do to each
+//! other is harmless: an asset that two fetch at once is written twice, whole, under one name; of two that evict, the
+//! one that removes the row deletes the bytes; a start drops a row only after it has looked for its bytes again, and
+//! takes a draft for abandoned only after a quarter of an hour. One window stays: an item that is evicted here in the
+//! moment in which it is fetched there loses its bytes. Its row goes at the next read (404), and the next fetch brings
+//! it back; a lock for each of them would cost every fetch more than that is worth.
 
 mod domain;
 mod download;
 mod error;
 mod flight;
+mod intake;
 mod reconcile;
 mod service;
 mod shelf;
@@ -20,16 +30,19 @@ mod store;
 
 use std::{path::PathBuf, sync::Arc};
 
-use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime};
+use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime, settings};
 use grok2api_proto::{Result, media::MediaCache};
 use grok2api_storage::media::{Kind, MediaIndex};
+pub use intake::{Intake, Taken};
 
 /// What the service needs.
 pub struct Deps {
     /// What is held.
     pub index: Arc<dyn MediaIndex>,
-    /// Where the bytes lie: `images/` and `videos/` are made in it.
-    pub directory: PathBuf,
+    /// Where the bytes lie: `images/` and `videos/` are made there.
+    pub media: settings::Media,
+    /// The data directory, for settings that name no other place.
+    pub data_dir: PathBuf,
     /// Gives the limits.
     pub runtime: Runtime,
     /// The way to the assets host.
@@ -43,10 +56,10 @@ pub struct Deps {
 /// Brings index and store in line, applies the limits, and begins to serve.
 ///
 /// # Errors
-/// `media_store_failed` when the directory cannot be used, `storage_unavailable` when the index cannot be read.
+/// `media_store_failed`, with the place and the reason, when the store cannot be used, `storage_unavailable` when the index cannot be read.
 pub async fn start(deps: Deps) -> Result<Arc<dyn MediaCache>> {
-    let Deps { index, directory, runtime, egress, clock, tasks } = deps;
-    let store = store::Store::local(&directory)?;
+    let Deps { index, media, data_dir, runtime, egress, clock, tasks } = deps;
+    let store = store::Store::open(&media, &data_dir, tasks.clone()).await?;
     let shelf = Arc::new(shelf::Shelf::new(index, store.clone(), runtime.clone(), clock));
     for kind in Kind::ALL {
         reconcile::run(&shelf, kind).await?;

@@ -15,6 +15,8 @@ use crate::{domain::victims, download::Fetched, error::not_found, store::Store};
 
 /// How often noted uses are written.
 const FLUSH: Duration = Duration::from_secs(5);
+/// How often abandoned drafts are looked for.
+const SWEEP: Duration = Duration::from_secs(60 * 60);
 /// How many candidates for eviction are read at a time.
 const PAGE: u32 = 64;
 
@@ -91,7 +93,8 @@ impl Shelf {
         self.evict(kind, None).await
     }
 
-    /// Deletes all items of a kind; how many there were.
+    /// Deletes all items of a kind; how many there were. The bytes of one that another replica adds meanwhile stay
+    /// behind without a row, and are taken in again at the next start.
     pub(crate) async fn clear(&self, kind: Kind) -> Result<u64> {
         let _guard = self.change(kind).await;
         let mut names: Vec<String> = Vec::new();
@@ -142,24 +145,21 @@ impl Shelf {
         self.uses.lock().insert((item.kind, item.name.clone()), self.clock.now_ms());
     }
 
-    /// The row goes first: whoever reads then finds nothing, or has the file open already.
+    /// The row goes first: whoever reads then finds nothing, or has the file open already. The candidates are read
+    /// before the sum: what another replica evicts in between is then counted as free, and never evicted twice over.
     async fn evict(&self, kind: Kind, spared: Option<&str>) -> Result<()> {
         let limit = self.limit(kind);
-        let mut bytes = self.usage(kind).await?.bytes;
-        if bytes > limit {
+        if self.usage(kind).await?.bytes > limit {
             self.flush().await;
         }
-        while bytes > limit {
+        loop {
             let oldest = self.index.least_recently_used(kind, PAGE).await?;
-            let mut names = Vec::new();
-            for item in victims(bytes - limit, &oldest, spared) {
-                self.index.remove(kind, &item.name).await?;
-                bytes = bytes.saturating_sub(item.size);
-                names.push(item.name.clone());
+            let excess = self.usage(kind).await?.bytes.saturating_sub(limit);
+            let chosen = victims(excess, &oldest, spared);
+            if chosen.is_empty() {
+                return Ok(());
             }
-            if names.is_empty() {
-                break;
-            }
+            let names = self.remove(kind, chosen).await?;
             tracing::debug!(
                 items = names.len(),
                 "evicted {} of {kind:?} to stay within {limit} bytes",
@@ -167,17 +167,29 @@ impl Shelf {
             );
             self.store.delete(kind, names).await;
         }
-        Ok(())
+    }
+
+    /// Removes rows; the names of those that nobody else removed first, whose bytes are ours to delete.
+    async fn remove(&self, kind: Kind, items: Vec<&Item>) -> Result<Vec<String>> {
+        let mut names = Vec::with_capacity(items.len());
+        for item in items {
+            if self.index.remove(kind, &item.name).await? {
+                names.push(item.name.clone());
+            }
+        }
+        Ok(names)
     }
 }
 
 /// Writes uses from time to time and applies changed limits at once, until draining begins.
 pub(crate) async fn housekeeping(shelf: Arc<Shelf>, mut runtime: Runtime, shutdown: Shutdown) {
-    let mut ticks = interval(FLUSH);
+    let (mut ticks, mut sweeps) = (interval(FLUSH), interval(SWEEP));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => shelf.flush().await,
+            _ = sweeps.tick() => shelf.store.sweep().await,
             _ = runtime.changed() => trim_all(&shelf).await,
             () = shutdown.draining() => return shelf.flush().await,
         }

@@ -1,19 +1,22 @@
 //! The command line.
 
 mod accounts;
+mod backup;
 mod client_keys;
 mod config;
 mod healthcheck;
+mod import_seed;
 mod keys;
 mod migrate;
 mod parameters;
+mod restore;
 mod serve;
 mod sim;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use grok2api_kit::{lifecycle::Tasks, settings::Settings};
+use grok2api_kit::{lifecycle::Tasks, settings::Settings, telemetry};
 
 use crate::{EXIT_CONFIGURATION, EXIT_USAGE, StartError};
 
@@ -48,6 +51,12 @@ enum Command {
     Keys(keys::Command),
     /// Bring the store up to date and say what that took; `serve` does it as well.
     Migrate,
+    /// Take over settings, accounts and media of the Python project; can be run again.
+    ImportSeed(import_seed::Args),
+    /// Write the data directory's state into one archive, also while the product runs (storage.mode "file").
+    Backup(backup::Args),
+    /// Make the data directory what it was when an archive was written; the product must not run.
+    Restore(restore::Args),
     /// Check or show the settings.
     #[command(subcommand)]
     Config(config::Command),
@@ -87,14 +96,19 @@ pub async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let settings = || settings(cli.config.as_deref());
+    // Callers are told that a store failed, and only the log why.
+    let logged = || settings().inspect(|settings| drop(telemetry::init(settings.log.format, "ERROR")));
     match cli.command {
         Command::Serve(args) => serve::run(&settings()?, &args).await,
         Command::Sim(args) => sim::run(args).await,
-        Command::Accounts(command) => accounts::run(&settings()?, command).await,
-        Command::Parameters(command) => parameters::run(&settings()?, command).await,
-        Command::ClientKeys(command) => client_keys::run(&settings()?, command).await,
-        Command::Keys(command) => keys::run(&settings()?, &command).await,
-        Command::Migrate => migrate::run(&settings()?).await,
+        Command::Accounts(command) => accounts::run(&logged()?, command).await,
+        Command::Parameters(command) => parameters::run(&logged()?, command).await,
+        Command::ClientKeys(command) => client_keys::run(&logged()?, command).await,
+        Command::Keys(command) => keys::run(&logged()?, &command).await,
+        Command::Migrate => migrate::run(&logged()?).await,
+        Command::ImportSeed(args) => import_seed::run(&logged()?, args).await,
+        Command::Backup(args) => backup::run(&logged()?, args).await,
+        Command::Restore(args) => restore::run(&logged()?, args).await,
         Command::Config(command) => config::run(&settings()?, &command),
         Command::Healthcheck(args) => healthcheck::run(&settings()?, args).await,
     }

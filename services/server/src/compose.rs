@@ -18,20 +18,20 @@ use grok2api_kit::{
 };
 use grok2api_media_cache as media_service;
 use grok2api_proto::{
-    Transport,
+    Kind, Transport,
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
     keys::{self, Keys},
     media::{self, MediaCache},
     pool::{self, TokenPool},
 };
-use grok2api_storage::{Store, place};
+use grok2api_storage::Store;
 use grok2api_token_pool as pool_service;
 
 use crate::{
     instance::{Listeners, StartError},
     roles::{Role, Roles},
-    store_watch,
+    store,
 };
 
 const PEER_RETRY: Duration = Duration::from_millis(500);
@@ -100,11 +100,11 @@ pub(crate) async fn run(
     log_level: Option<LogLevel>,
 ) -> Result<Services, StartError> {
     ops::serve(listeners.ops, readiness.clone(), tasks);
-    let store = if roles.need_storage() { Some(open_store(settings).await?) } else { None };
+    let store = if roles.need_storage() { Some(store::open(settings).await?) } else { None };
     if let Some(store) = store.clone() {
-        tasks.spawn_background("store-watch", store_watch::run(store, readiness.clone()));
+        tasks.spawn_background("store-watch", store::watch(store, readiness.clone()));
     }
-    let build = Build { settings, roles, store: store.as_ref(), tasks };
+    let build = Build { settings, readiness, roles, store: store.as_ref(), tasks };
     let config = build.config().await?;
     let keys = build.keys().await?;
     let runtime = build.runtime(&config).await?;
@@ -149,13 +149,9 @@ pub(crate) async fn run(
     Ok(services)
 }
 
-/// The durable store of this process.
-pub(crate) async fn open_store(settings: &Settings) -> Result<Store, StartError> {
-    Store::open(settings).await.map_err(|error| StartError::one(place(settings), error))
-}
-
 struct Build<'a> {
     settings: &'a Settings,
+    readiness: &'a Readiness,
     roles: &'a Roles,
     store: Option<&'a Store>,
     tasks: &'a Tasks,
@@ -217,7 +213,11 @@ impl Build<'_> {
         let value = serde_json::Value::from(password.as_str()).to_string();
         let changes = [("admin_password".to_owned(), value)].into();
         let update = UpdateRequest { changes, expected_revision: Some(0), author: "first start".to_owned() };
-        service.update(update).await.map(drop).map_err(failed)
+        match service.update(update).await {
+            // Another replica that starts now was first.
+            Err(error) if error.kind == Kind::Conflict => Ok(()),
+            done => done.map(drop).map_err(failed),
+        }
     }
 
     /// The first revision; a config service that is not up yet is waited for.
@@ -240,7 +240,8 @@ impl Build<'_> {
             accounts: store.accounts(),
             runtime: runtime.clone(),
             egress: Some(egress.clone()),
-            redis: None,
+            redis: self.settings.storage.hot_url().map(str::to_owned),
+            readiness: self.readiness.clone(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
@@ -257,13 +258,14 @@ impl Build<'_> {
         };
         let service = media_service::start(media_service::Deps {
             index: store.media(),
-            directory: self.settings.data.dir.join("media"),
+            media: self.settings.media.clone(),
+            data_dir: self.settings.data.dir.clone(),
             runtime: runtime.clone(),
             egress: egress.clone(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
-        service.await.map_err(|error| StartError::one("media-cache", error))
+        service.await.map_err(|error| StartError::one("media store", error.message))
     }
 
     fn chat(
@@ -305,7 +307,7 @@ where
 {
     loop {
         match call().await {
-            Err(error) if remote && error.kind == grok2api_proto::Kind::Unavailable => {
+            Err(error) if remote && error.kind == Kind::Unavailable => {
                 tracing::info!("waiting for the config service");
                 tokio::time::sleep(PEER_RETRY).await;
             }

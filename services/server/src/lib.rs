@@ -8,7 +8,7 @@ mod compose;
 mod instance;
 mod roles;
 mod start_text;
-mod store_watch;
+mod store;
 
 pub use instance::{Instance, StartError};
 pub use roles::{Role, Roles};

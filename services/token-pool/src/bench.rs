@@ -55,6 +55,14 @@ impl Turns {
     }
 }
 
+impl Turns {
+    /// A request that nobody can serve. Returns whether it was refused.
+    pub fn refusal(&mut self) -> bool {
+        let wanted = Wanted { minimum_tier: Tier::Heavy, ..self.wanted.clone() };
+        self.pool.lease(&wanted, Uuid::nil(), false, self.now).is_err()
+    }
+}
+
 impl RedisTurns {
     /// So many accounts on the server of this address.
     ///

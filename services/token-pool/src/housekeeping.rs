@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use grok2api_kit::lifecycle::Tasks;
+use grok2api_kit::{lifecycle::Tasks, readiness::Readiness};
 use tokio::time::MissedTickBehavior;
 
 use crate::{hot::Elsewhere, shared::Shared};
@@ -12,10 +12,11 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// In periods.
 const PURGE_EVERY: u32 = 3600;
 
-pub(crate) fn spawn(shared: Arc<Shared>, tasks: &Tasks) {
+pub(crate) fn spawn(shared: Arc<Shared>, readiness: Readiness, tasks: &Tasks) {
     let shutdown = tasks.shutdown().clone();
     tasks.spawn_critical("pool-housekeeping", async move {
         let mut ticks_to_purge = 0;
+        let mut away = None;
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -24,9 +25,19 @@ pub(crate) fn spawn(shared: Arc<Shared>, tasks: &Tasks) {
                 _ = ticks.tick() => {}
             }
             match shared.call(shared.hot.advance()).await {
-                Ok(true) => shared.freed.notify_waiters(),
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "the accounts cannot be looked after"),
+                Ok(freed) => {
+                    if away.take().is_some() {
+                        tracing::info!("the pool's state is back");
+                    }
+                    if freed {
+                        shared.freed.notify_waiters();
+                    }
+                }
+                Err(error) if away.is_none() => {
+                    tracing::error!(%error, "the pool's state is away, so this process is not ready: {error}");
+                    away = Some(readiness.guard("token-pool"));
+                }
+                Err(_) => {}
             }
             if ticks_to_purge == 0 {
                 ticks_to_purge = PURGE_EVERY;

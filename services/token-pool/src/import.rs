@@ -1,5 +1,7 @@
 //! Accounts as people keep them: lines, JSON, JSON lines, the seed's `token.json`. Pure.
 
+mod seed;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use grok2api_proto::pool::ImportFormat;
@@ -29,12 +31,31 @@ pub(crate) struct Entry {
     pub(crate) tags: BTreeSet<String>,
     pub(crate) priority: Option<i32>,
     pub(crate) enabled: Option<bool>,
+    pub(crate) past: Past,
+}
+
+/// What another program knew of an account; of use for a new one only. Times are epoch milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Past {
+    pub(crate) created_at: Option<i64>,
+    /// Since when its credential is dead, and why.
+    pub(crate) dead: Option<(i64, String)>,
+    /// Units that were left, by class.
+    pub(crate) left: BTreeMap<&'static str, u32>,
 }
 
 impl Entry {
     /// A token of which nothing more is said.
     pub(crate) fn of(token: Token) -> Self {
-        Self { token, tier: None, note: String::new(), tags: BTreeSet::new(), priority: None, enabled: None }
+        Self {
+            token,
+            tier: None,
+            note: String::new(),
+            tags: BTreeSet::new(),
+            priority: None,
+            enabled: None,
+            past: Past::default(),
+        }
     }
 }
 
@@ -54,13 +75,6 @@ struct Fields {
     disabled: Option<bool>,
 }
 
-/// The seed's file: section, token, what it knew of it. Sorted, so that one file gives one report. Source:
-/// `seed/admin-api.md`.
-type Seed = BTreeMap<String, BTreeMap<String, Value>>;
-
-/// The sections, and the tier of their accounts.
-const SECTIONS: [(&str, &str); 2] = [("ssoNormal", "basic"), ("ssoSuper", "super")];
-
 /// Splits a text into entries. Empty lines and comments are none.
 ///
 /// # Errors
@@ -75,7 +89,7 @@ pub(crate) fn parse(text: &str, format: ImportFormat) -> Result<Vec<Line>, Strin
             let entries = entries.into_iter().enumerate();
             Ok(entries.map(|(index, entry)| json_entry(index + 1, entry.get())).collect())
         }
-        ImportFormat::Seed => seed(text),
+        ImportFormat::Seed => seed::parse(text),
     }
 }
 
@@ -86,7 +100,7 @@ fn guess(text: &str) -> ImportFormat {
     } else if !text.starts_with(['{', '"']) {
         ImportFormat::Lines
     } else if serde_json::from_str::<BTreeMap<String, &RawValue>>(text)
-        .is_ok_and(|fields| SECTIONS.iter().any(|(section, _)| fields.contains_key(*section)))
+        .is_ok_and(|fields| seed::SECTIONS.iter().any(|(section, _)| fields.contains_key(*section)))
     {
         ImportFormat::Seed
     } else if text.starts_with('{') {
@@ -131,20 +145,6 @@ fn json_entry(number: usize, text: &str) -> Line {
         Ok(fields) => checked(number, fields),
         Err(reason) => Line { number, masked: String::new(), entry: Err(reason.to_owned()) },
     }
-}
-
-fn seed(text: &str) -> Result<Vec<Line>, String> {
-    let mut seed: Seed = serde_json::from_str(text).map_err(|error| wrong(&error))?;
-    let entries = SECTIONS.into_iter().flat_map(|(section, tier)| {
-        let accounts = seed.remove(section).unwrap_or_default();
-        accounts.into_iter().map(move |(token, known)| (token, tier, known))
-    });
-    let numbered = entries.enumerate().map(|(index, (token, tier, known))| {
-        let note = known.get("note").and_then(Value::as_str).map(str::to_owned);
-        let tags = known.get("tags").and_then(|tags| BTreeSet::deserialize(tags).ok());
-        checked(index + 1, Fields { token, tier: Some(tier.into()), note, tags, ..Fields::default() })
-    });
-    Ok(numbered.collect())
 }
 
 fn checked(number: usize, fields: Fields) -> Line {

@@ -8,14 +8,17 @@
 //! |---|---|
 //! | `token` | what people paste, made a token |
 //! | `window` | the ledger of one quota window: reserve, spend, refund, read, reset |
-//! | `account` | one account: status, windows, strikes; how blame lands on it |
+//! | `account` | one account: status, windows, strikes; how blame and readings land on it |
 //! | `eligible`, `order` | the one rule of who may serve, and the one order of trying |
 //! | `policy` | outcome → scope → effect, as a table that fits one screen |
-//! | `pool` | all accounts and leases; an index that finds the best in O(log n); conversations; the queue of readings; explanations; events |
+//! | `roster` | all accounts; an index that finds the best in O(log n); explanations; refusals; events |
+//! | `pool` | leases, conversations, the firewall and the queue of readings over a roster, in memory |
 //! | `import` | texts of accounts: lines, JSON, JSON lines, the seed's file |
 //!
-//! Around it: `shared` (one lock, one writer to the store), `service` (validate, ask the pool, map), `housekeeping`
-//! (once a second), `refresh` (true quotas from the upstream).
+//! Around it: `hot`, the one trait of what replicas must agree on, with two implementations that pass the same tests
+//! (`hot::memory`, a `pool` under a lock; `hot::redis`, scripts and a copy); `shared` (the hot state and one writer to
+//! the store), `service` (validate, ask, map), `housekeeping` (once a second), `refresh` (true quotas from the
+//! upstream).
 //!
 //! # What holds
 //!
@@ -41,7 +44,7 @@
 //!   have refilled long before.
 //! - *Blame for one incident falls once*: a failure of a lease that began before the account was last blamed does not
 //!   escalate.
-//! - *The other process wins where it wrote.* The command line and the server share the database. A row that changed
+//! - *The other process wins where it wrote.* Without Redis, the command line and the server share the database. A row that changed
 //!   there is merged field by field against what was last seen: what the other changed is taken over, the rest
 //!   stays as it is here.
 //! - *What the operator says goes to the store first*, what happens by use is written behind. So a change of tier, tags
@@ -50,10 +53,8 @@
 //!   units were written.
 //! - *The first turn of a conversation binds, the later ones follow.* Requests that merely begin alike would otherwise
 //!   all meet on one account.
-//! - *The capacity wait, the budget of readings and the shares of the firewall are constants* in `service`,
-//!   `pool::reads` and `policy`.
-//! - *A refusal looks at every account* to name the reason and the earliest recovery. Only a pool that cannot serve
-//!   pays for that.
+//! - *A refusal looks at every account* to name the reason and the earliest recovery, once as long as no account
+//!   changes. Only a pool that cannot serve pays for that.
 
 mod account;
 #[doc(hidden)]
@@ -78,7 +79,7 @@ mod window;
 
 use std::sync::Arc;
 
-use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime};
+use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
 use grok2api_proto::{Result, pool::TokenPool};
 use grok2api_storage::accounts::Accounts;
 
@@ -99,6 +100,8 @@ pub struct Deps {
     /// Where replicas of the pool share what is hot, `redis://host:port/0`; without it, it lives in this process, which
     /// must then be the only one.
     pub redis: Option<String>,
+    /// Goes off while the shared state is away.
+    pub readiness: Readiness,
     /// Tells the time.
     pub clock: Clock,
     /// Owns the pool's background work; draining it and waiting writes everything out.
@@ -110,13 +113,13 @@ pub struct Deps {
 /// # Errors
 /// When the accounts cannot be loaded.
 pub async fn start(deps: Deps) -> Result<Arc<dyn TokenPool>> {
-    let (egress, tasks) = (deps.egress.clone(), deps.tasks.clone());
+    let (egress, readiness, tasks) = (deps.egress.clone(), deps.readiness.clone(), deps.tasks.clone());
     let hot: Arc<dyn Hot> = match &deps.redis {
         Some(url) => Arc::new(Redis::connect(url, PREFIX, deps.clock.clone()).await?),
         None => Arc::new(Memory::new(deps.clock.clone())),
     };
     let shared = Shared::load(deps, hot).await?;
-    housekeeping::spawn(shared.clone(), &tasks);
+    housekeeping::spawn(shared.clone(), readiness, &tasks);
     housekeeping::follow(shared.clone(), &tasks);
     if let Some(egress) = egress {
         refresh::spawn(shared.clone(), egress, &tasks);

@@ -67,14 +67,14 @@ impl Pool {
             Bound::Busy if patient => return Err(Refusal::busy()),
             other => match self.roster.best(&request, 1, now).first() {
                 Some(id) => (*id, other == Bound::Nowhere),
-                None => return Err(self.roster.refusal(&request, now)),
+                None => return Err(self.roster.refusal(wanted, class, now)),
             },
         };
         if let Some(key) = wanted.affinity.as_deref().filter(|_| bind) {
             self.affinity.bind(key, id, now);
         }
         let granted = self.reserve(wanted, class, lease, id, now);
-        granted.ok_or_else(|| self.roster.refusal(&self.roster.request(wanted, class), now))
+        granted.ok_or_else(|| self.roster.refusal(wanted, class, now))
     }
 
     /// Keeps an owner's leases alive. Returns those that are gone.

@@ -31,6 +31,9 @@ use crate::{
 };
 use index::{Index, Place};
 
+/// Refusals remembered at most.
+const REFUSALS: usize = 256;
+
 /// Every account, in the order of trying.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
@@ -47,7 +50,12 @@ pub(crate) struct Roster {
     /// What happened since they were last taken; kept only while somebody watches.
     events: Vec<PoolEvent>,
     watched: bool,
+    /// Refusals given since an account changed last.
+    refusals: HashMap<Shape, Refusal>,
 }
+
+/// What decides who may serve a request that has tried nobody yet.
+type Shape = (ClassId, u32, Tier, Vec<String>);
 
 #[derive(Debug)]
 struct Slot {
@@ -198,9 +206,21 @@ impl Roster {
         targets
     }
 
-    /// Asks every account why not; only a refusal pays for that.
-    pub(crate) fn refusal(&self, request: &Request<'_>, now: i64) -> Refusal {
-        Refusal::of(self.accounts().filter_map(|account| eligible(account, request, now).err()))
+    /// Why nobody may serve what is wanted. Every account is asked, but only once as long as none changes: a crowd
+    /// that meets an empty pool must not make it slow as well.
+    pub(crate) fn refusal(&mut self, wanted: &Wanted, class: ClassId, now: i64) -> Refusal {
+        let shape = (class, wanted.cost, wanted.minimum_tier, wanted.tags.clone());
+        let first = wanted.exclude.is_empty();
+        if let Some(known) = self.refusals.get(&shape).filter(|_| first) {
+            return *known;
+        }
+        let request = self.request(wanted, class);
+        let refusal =
+            Refusal::of(self.accounts().filter_map(|account| eligible(account, &request, now).err()));
+        if first && self.refusals.len() < REFUSALS {
+            self.refusals.insert(shape, refusal);
+        }
+        refusal
     }
 
     /// Whether an account must not rest for this kind of failure: it is the last that could serve such a request, or
@@ -229,6 +249,7 @@ impl Roster {
         now: i64,
         change: impl FnOnce(&mut Account, &mut Classes) -> R,
     ) -> Option<R> {
+        self.refusals.clear();
         let slot = self.slots.get_mut(&id)?;
         self.index.remove(&slot.account, &slot.place);
         let result = change(&mut slot.account, &mut self.classes);
@@ -242,6 +263,7 @@ impl Roster {
     }
 
     fn place_all(&mut self, now: i64) {
+        self.refusals.clear();
         self.index = Index::default();
         self.placed = self.classes.len();
         for slot in self.slots.values_mut() {

@@ -1,6 +1,10 @@
 //! A media cache over a scripted assets host, reached in one of three ways.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::body::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -15,7 +19,7 @@ use grok2api_proto::{
     media::{self, FetchRequest, Item, Kind, MediaCache, ReadRequest, StatRequest, UsageRequest},
 };
 use grok2api_storage::sqlite::Sqlite;
-use grok2api_testkit::{Reach, reach, runtime_config};
+use grok2api_testkit::{Reach, S3Server, reach, runtime_config};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
@@ -25,35 +29,66 @@ use crate::assets::{Answer, Assets};
 pub(crate) const NOW: i64 = 1_760_000_000_000;
 pub(crate) const TOKEN: &str = "token-of-the-owner";
 
+/// How the cache is reached, and where its bytes lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    /// Directly; a directory.
+    Direct,
+    /// Over protobuf; a directory.
+    Wired,
+    /// Over TCP; a directory.
+    Tcp,
+    /// Directly; a bucket.
+    Bucket,
+}
+
+/// Where the bytes lie, as somebody else would see them.
+pub(crate) enum Place {
+    Directory(PathBuf),
+    Bucket(S3Server),
+}
+
 pub(crate) struct Fixture {
     pub(crate) cache: Arc<dyn MediaCache>,
     pub(crate) assets: Assets,
     pub(crate) clock: Clock,
-    pub(crate) dir: TempDir,
+    pub(crate) place: Place,
+    dir: TempDir,
     limits: watch::Sender<Revision>,
     upstream: settings::Upstream,
     tasks: Tasks,
 }
 
 impl Fixture {
-    pub(crate) async fn new(how: Reach) -> Self {
+    pub(crate) async fn new(how: Way) -> Self {
         let tasks = Tasks::new();
         let (assets, address) = Assets::start(&tasks).await;
         let url: url::Url = format!("http://{address}").parse().unwrap();
         let upstream = settings::Upstream { url: url.clone(), assets_url: url, allow_private_images: false };
         let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(NOW));
         let limits = watch::Sender::new(revision(0, 1));
-        let cache = open(dir.path(), &upstream, &limits, &clock, &tasks).await;
+        let (how, place) = match how {
+            Way::Direct => (Reach::Direct, Place::Directory(dir.path().join("media"))),
+            Way::Wired => (Reach::Wired, Place::Directory(dir.path().join("media"))),
+            Way::Tcp => (Reach::Tcp, Place::Directory(dir.path().join("media"))),
+            Way::Bucket => (Reach::Direct, Place::Bucket(S3Server::start())),
+        };
+        let cache = open(dir.path(), &place, &upstream, &limits, &clock, &tasks).await.unwrap();
         let cache = reach(how, cache, media::server, media::client, &tasks).await;
-        Self { cache, assets, clock, dir, limits, upstream, tasks }
+        Self { cache, assets, clock, place, dir, limits, upstream, tasks }
     }
 
-    /// Stops the service and starts another one on the same directory.
-    pub(crate) async fn restart(&mut self, between: impl FnOnce(&Path)) {
+    /// Stops the service and starts another one on the same data.
+    pub(crate) async fn restart(&mut self, between: impl FnOnce(&Place)) {
         self.tasks.shutdown().stop();
-        between(&self.dir.path().join("media"));
+        between(&self.place);
         self.tasks = Tasks::new();
-        self.cache = open(self.dir.path(), &self.upstream, &self.limits, &self.clock, &self.tasks).await;
+        self.cache = self.replica().await.unwrap();
+    }
+
+    /// Another service on the same data.
+    pub(crate) async fn replica(&self) -> Result<Arc<dyn MediaCache>> {
+        open(self.dir.path(), &self.place, &self.upstream, &self.limits, &self.clock, &self.tasks).await
     }
 
     /// Sets both limits.
@@ -94,13 +129,63 @@ impl Fixture {
         (images.items, images.bytes)
     }
 
-    /// File names in the directory of a kind, those of drafts included.
+    /// Names of the files of a kind, those of drafts included.
     pub(crate) fn files(&self, folder: &str) -> Vec<String> {
-        let entries = std::fs::read_dir(self.dir.path().join("media").join(folder)).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        self.place.files(folder)
+    }
+
+    /// How many items are half written.
+    pub(crate) fn drafts(&self) -> usize {
+        match &self.place {
+            Place::Directory(_) => self.files("images").iter().filter(|name| name.contains('#')).count(),
+            Place::Bucket(server) => server.open_uploads(),
+        }
+    }
+}
+
+impl Place {
+    fn files(&self, folder: &str) -> Vec<String> {
+        let mut names: Vec<String> = match self {
+            Self::Directory(directory) => std::fs::read_dir(directory.join(folder))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect(),
+            Self::Bucket(server) => {
+                let prefix = format!("some/where/{folder}/");
+                let keys = server.keys(&prefix);
+                keys.iter().map(|key| key.strip_prefix(&prefix).unwrap().to_owned()).collect()
+            }
+        };
         names.sort_unstable();
         names
+    }
+
+    /// Puts a file among the images.
+    pub(crate) fn put(&self, name: &str, data: &[u8]) {
+        match self {
+            Self::Directory(directory) => std::fs::write(directory.join("images").join(name), data).unwrap(),
+            Self::Bucket(server) => server.put(&format!("some/where/images/{name}"), data),
+        }
+    }
+
+    /// Takes an image's file away.
+    pub(crate) fn delete(&self, name: &str) {
+        match self {
+            Self::Directory(directory) => std::fs::remove_file(directory.join("images").join(name)).unwrap(),
+            Self::Bucket(server) => server.delete(&format!("some/where/images/{name}")),
+        }
+    }
+
+    /// The settings that name it.
+    pub(crate) fn settings(&self) -> settings::Media {
+        let mut media = settings::Settings::load(None, []).unwrap().media;
+        if let Self::Bucket(server) = self {
+            media.url = format!("s3://{}/some/where", S3Server::BUCKET);
+            media.endpoint = server.endpoint();
+            media.access_key = "key".into();
+            media.secret_key = "secret".into();
+        }
+        media
     }
 }
 
@@ -112,21 +197,23 @@ impl Drop for Fixture {
 
 async fn open(
     directory: &Path,
+    place: &Place,
     upstream: &settings::Upstream,
     limits: &watch::Sender<Revision>,
     clock: &Clock,
     tasks: &Tasks,
-) -> Arc<dyn MediaCache> {
+) -> Result<Arc<dyn MediaCache>> {
     let runtime = Runtime::follow(Arc::new(Limits(limits.subscribe())), tasks).await.unwrap();
     let deps = Deps {
         index: Sqlite::open(directory).await.unwrap().media(),
-        directory: directory.join("media"),
+        media: place.settings(),
+        data_dir: directory.to_owned(),
         runtime: runtime.clone(),
         egress: egress::Gateway::new(egress::Endpoints::from(upstream), runtime),
         clock: clock.clone(),
         tasks: tasks.clone(),
     };
-    start(deps).await.unwrap()
+    start(deps).await
 }
 
 /// Waits until the condition holds.

@@ -4,19 +4,19 @@
 
 mod assets;
 mod fixture;
+mod replicas;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::{TryStreamExt as _, future::join_all};
 use grok2api_proto::{
     Kind as Failure,
     media::{ClearRequest, FetchRequest, Kind, ReadRequest, UsageRequest},
 };
-use grok2api_testkit::Reach;
 use rstest::rstest;
 
 use assets::Answer;
-use fixture::{Fixture, NOW, TOKEN, eventually, jpeg, mp4};
+use fixture::{Fixture, NOW, Place, TOKEN, Way, eventually, jpeg, mp4};
 
 const IMAGE: &str = "users/u-1/generated/i-1/image.jpg";
 const VIDEO: &str = "users/u-1/generated/v-1/generated_video.mp4";
@@ -24,7 +24,7 @@ const VIDEO: &str = "users/u-1/generated/v-1/generated_video.mp4";
 #[rstest]
 #[tokio::test]
 async fn an_asset_is_fetched_with_its_owners_cookies_and_kept(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let item = fixture.image(IMAGE, 5000).await;
@@ -40,7 +40,7 @@ async fn an_asset_is_fetched_with_its_owners_cookies_and_kept(
 
 #[rstest]
 #[tokio::test]
-async fn many_callers_cause_one_request(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+async fn many_callers_cause_one_request(#[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way) {
     let fixture = Fixture::new(how).await;
     fixture.assets.script(IMAGE, [Answer::Bytes(jpeg(200_000))]);
     let items = join_all((0..50).map(|_| fixture.fetch(Kind::Image, IMAGE))).await;
@@ -57,7 +57,7 @@ async fn many_callers_cause_one_request(#[values(Reach::Direct, Reach::Wired, Re
 #[tokio::test]
 async fn a_fresh_asset_may_be_refused_for_a_moment(
     #[case] status: u16,
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.assets.script(IMAGE, [Answer::Status(status), Answer::Bytes(jpeg(100))]);
@@ -81,7 +81,7 @@ async fn a_failed_fetch_is_an_error_that_leaves_nothing_behind(
     #[case] answer: Answer,
     #[case] code: &str,
     #[case] requests: usize,
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.assets.script(IMAGE, [answer]);
@@ -103,7 +103,7 @@ async fn what_cannot_be_fetched_is_refused_without_a_request(
     #[case] location: &str,
     #[case] kind: Kind,
     #[case] code: &str,
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     assert_eq!(fixture.fetch(kind, location).await.unwrap_err().code, code);
@@ -112,7 +112,7 @@ async fn what_cannot_be_fetched_is_refused_without_a_request(
 
 #[rstest]
 #[tokio::test]
-async fn a_film_is_read_in_parts(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+async fn a_film_is_read_in_parts(#[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way) {
     let fixture = Fixture::new(how).await;
     let film = mp4(700_001);
     fixture.assets.script(VIDEO, [Answer::Bytes(film.clone())]);
@@ -131,11 +131,11 @@ async fn a_film_is_read_in_parts(#[values(Reach::Direct, Reach::Wired, Reach::Tc
 #[rstest]
 #[tokio::test]
 async fn only_plain_names_of_held_items_are_served(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let mut item = fixture.image(IMAGE, 100).await;
-    std::fs::write(fixture.dir.path().join("media/images/unknown.jpg"), jpeg(100)).unwrap();
+    fixture.place.put("unknown.jpg", &jpeg(100));
     let above = format!("../images/{}", item.name);
     for name in
         ["", "unknown.jpg", "../grok2api.db", "..", ".hidden", "a/b", "a\\b", "%2e%2e", above.as_str()]
@@ -150,7 +150,7 @@ async fn only_plain_names_of_held_items_are_served(
 #[rstest]
 #[tokio::test]
 async fn the_least_recently_used_item_goes_first(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let mut items = Vec::new();
@@ -171,7 +171,7 @@ async fn the_least_recently_used_item_goes_first(
 #[rstest]
 #[tokio::test]
 async fn an_item_over_the_limit_stays_until_the_next_one(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.image("small", 100).await;
@@ -186,7 +186,7 @@ async fn an_item_over_the_limit_stays_until_the_next_one(
 
 #[rstest]
 #[tokio::test]
-async fn a_lowered_limit_acts_at_once(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+async fn a_lowered_limit_acts_at_once(#[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way) {
     let fixture = Fixture::new(how).await;
     fixture.limit(2);
     eventually(async || {
@@ -205,7 +205,9 @@ async fn a_lowered_limit_acts_at_once(#[values(Reach::Direct, Reach::Wired, Reac
 
 #[rstest]
 #[tokio::test]
-async fn clearing_a_kind_leaves_the_other_one(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
+async fn clearing_a_kind_leaves_the_other_one(
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+) {
     let fixture = Fixture::new(how).await;
     fixture.image("a", 100).await;
     let image = fixture.image("b", 300_000).await;
@@ -223,33 +225,53 @@ async fn clearing_a_kind_leaves_the_other_one(#[values(Reach::Direct, Reach::Wir
 #[rstest]
 #[tokio::test]
 async fn bytes_that_were_taken_away_are_fetched_again(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let item = fixture.image(IMAGE, 100).await;
-    std::fs::remove_file(fixture.dir.path().join("media/images").join(&item.name)).unwrap();
+    fixture.place.delete(&item.name);
     assert_eq!(fixture.read(&item, 0, None).await.unwrap_err().code, "media_not_found");
     assert_eq!(fixture.fetch(Kind::Image, IMAGE).await.unwrap(), item);
     assert_eq!(fixture.read(&item, 0, None).await.unwrap().concat(), jpeg(100));
 }
 
-#[tokio::test]
-async fn a_download_ends_when_its_caller_leaves() {
-    let fixture = Fixture::new(Reach::Direct).await;
-    fixture.assets.script(IMAGE, [Answer::Stall(jpeg(10_000))]);
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_ends_when_its_caller_leaves_and_leaves_nothing(
+    #[values(Way::Direct, Way::Bucket)] how: Way,
+) {
+    let fixture = Fixture::new(how).await;
+    fixture.assets.script(IMAGE, [Answer::Stall(jpeg(6 << 20))]);
     let request = FetchRequest { kind: Kind::Image.into(), location: IMAGE.into(), ..Default::default() };
     let fetching = fixture.cache.fetch(request);
-    let begun = eventually(async || !fixture.files("images").is_empty());
+    let begun = eventually(async || fixture.drafts() > 0);
     tokio::select! {
         _ = fetching => panic!("the asset never ends"),
         () = begun => {}
     }
-    eventually(async || fixture.files("images").is_empty()).await;
+    eventually(async || fixture.drafts() == 0 && fixture.files("images").is_empty()).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn items_and_their_order_outlive_the_process() {
-    let mut fixture = Fixture::new(Reach::Direct).await;
+async fn a_large_film_that_breaks_off_leaves_nothing_and_a_whole_one_is_kept(
+    #[values(Way::Direct, Way::Bucket)] how: Way,
+) {
+    let fixture = Fixture::new(how).await;
+    let film = mp4(12 << 20);
+    fixture.assets.script(VIDEO, [Answer::Cut(film.slice(..7 << 20), 12 << 20), Answer::Bytes(film.clone())]);
+    let item = fixture.fetch(Kind::Video, VIDEO).await.unwrap();
+    assert_eq!((fixture.assets.requests().len(), item.size), (2, 12 << 20));
+    assert_eq!((fixture.drafts(), fixture.files("videos").len()), (0, 1));
+    assert_eq!(fixture.read(&item, 0, None).await.unwrap().concat(), film);
+    let part = fixture.read(&item, (5 << 20) - 10, Some(20)).await.unwrap().concat();
+    assert_eq!(part, film[(5 << 20) - 10..(5 << 20) + 10]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn items_and_their_order_outlive_the_process(#[values(Way::Direct, Way::Bucket)] how: Way) {
+    let mut fixture = Fixture::new(how).await;
     let item = fixture.image(IMAGE, 5000).await;
     fixture.restart(|_| {}).await;
     assert_eq!(fixture.stat(&item.name).await.unwrap(), item);
@@ -257,27 +279,44 @@ async fn items_and_their_order_outlive_the_process() {
     assert_eq!(fixture.assets.requests().len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_start_brings_index_and_files_in_line() {
-    let mut fixture = Fixture::new(Reach::Direct).await;
+async fn the_start_brings_index_and_files_in_line(#[values(Way::Direct, Way::Bucket)] how: Way) {
+    let mut fixture = Fixture::new(how).await;
     let gone = fixture.image("gone", 100).await;
     let short = fixture.image("short", 200).await;
     let kept = fixture.image("kept", 300).await;
     let seed = "users-u-1-generated-i-1-image.jpg";
     fixture
-        .restart(|media| {
-            let images = media.join("images");
-            std::fs::remove_file(images.join(&gone.name)).unwrap();
-            std::fs::write(images.join(&short.name), "<html>").unwrap();
-            std::fs::write(images.join(format!("{}#1", kept.name)), "half").unwrap();
-            std::fs::write(images.join(seed), jpeg(400)).unwrap();
-            std::fs::write(images.join("notes.txt"), "not ours").unwrap();
+        .restart(|place| {
+            place.delete(&gone.name);
+            place.put(&short.name, b"<html>");
+            place.put(seed, &jpeg(400));
+            place.put("notes.txt", b"not ours");
         })
         .await;
     assert_eq!(fixture.images().await, (2, 700));
     assert_eq!(fixture.files("images"), sorted([kept.name.as_str(), "notes.txt", seed]));
     assert_eq!(fixture.stat(seed).await.unwrap().content_type, "image/jpeg");
     assert_eq!(fixture.stat("notes.txt").await.unwrap_err().code, "media_not_found");
+}
+
+#[tokio::test]
+async fn drafts_go_at_the_start_when_they_are_abandoned() {
+    let mut fixture = Fixture::new(Way::Direct).await;
+    let draft = |place: &Place, name: &str, minutes: u64| {
+        place.put(name, b"half");
+        let Place::Directory(directory) = place else { unreachable!("a directory") };
+        let file = std::fs::File::options().write(true).open(directory.join("images").join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(minutes * 60)).unwrap();
+    };
+    fixture
+        .restart(|place| {
+            draft(place, "a.jpg#1", 16);
+            draft(place, "b.jpg#2", 5);
+        })
+        .await;
+    assert_eq!(fixture.files("images"), ["b.jpg#2"], "another process may still be writing the younger one");
 }
 
 fn sorted<const N: usize>(mut names: [&str; N]) -> [&str; N] {

@@ -14,17 +14,15 @@ use grok2api_kit::{
     clock::Clock,
     egress::{Endpoints, Gateway},
     lifecycle::Tasks,
+    readiness::Readiness,
     runtime::Runtime,
     settings::Settings,
 };
-use grok2api_proto::{
-    config::RuntimeConfig,
-    pool::{ClearAccountsRequest, RemoveAccountsRequest, Tier, TokenPool},
-};
+use grok2api_proto::pool::{ClearAccountsRequest, RemoveAccountsRequest, Tier, TokenPool};
 use grok2api_storage::Store;
 
 use super::{Failure, say};
-use crate::{StartError, compose::open_store};
+use crate::{StartError, store};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -78,7 +76,7 @@ impl From<TierArg> for Tier {
 }
 
 pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Failure> {
-    let store = open_store(settings).await?;
+    let store = store::open(settings).await?;
     let tasks = Tasks::new();
     let upstream = matches!(command, Command::Refresh { .. });
     let done = match open(settings, &store, &tasks, upstream).await {
@@ -91,35 +89,35 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
 }
 
 /// The pool of the store; with a way to the upstream only where it is needed.
-async fn open(
+pub(crate) async fn open(
     settings: &Settings,
     store: &Store,
     tasks: &Tasks,
     upstream: bool,
 ) -> Result<Arc<dyn TokenPool>, StartError> {
-    let egress = if upstream { Some(egress(settings, store, tasks).await?) } else { None };
+    let runtime = runtime(store, tasks).await?;
+    let egress = upstream.then(|| Gateway::new(Endpoints::from(&settings.upstream), runtime.clone()));
     let pool = grok2api_token_pool::start(grok2api_token_pool::Deps {
         accounts: store.accounts(),
-        runtime: Runtime::fixed(RuntimeConfig::default()),
+        runtime,
         egress,
-        redis: None,
+        redis: settings.storage.hot_url().map(str::to_owned),
+        readiness: Readiness::new(tasks.shutdown().clone()),
         clock: Clock::system(),
         tasks: tasks.clone(),
     });
     pool.await.map_err(|error| StartError::one("accounts", error))
 }
 
-/// The way to the upstream as the operator's parameters have it.
-async fn egress(settings: &Settings, store: &Store, tasks: &Tasks) -> Result<Gateway, StartError> {
+/// The operator's parameters.
+async fn runtime(store: &Store, tasks: &Tasks) -> Result<Runtime, StartError> {
     let failed = |error| StartError::one("config", error);
     let config = grok2api_config::start(grok2api_config::Deps {
         settings: store.settings(),
         clock: Clock::system(),
         tasks: tasks.clone(),
     });
-    let config = config.await.map_err(failed)?;
-    let runtime = Runtime::follow(config, tasks).await.map_err(failed)?;
-    Ok(Gateway::new(Endpoints::from(&settings.upstream), runtime))
+    Runtime::follow(config.await.map_err(failed)?, tasks).await.map_err(failed)
 }
 
 async fn execute(pool: &Arc<dyn TokenPool>, command: Command) -> Result<(), Failure> {

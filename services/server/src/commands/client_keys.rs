@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::spec::{Said, day};
 use super::{Failure, complain, say};
-use crate::{StartError, compose::open_store};
+use crate::{StartError, store};
 
 /// Who does it, in the log of actions.
 const AUTHOR: &str = "command line";
@@ -60,7 +60,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Failure> {
-    let store = open_store(settings).await?;
+    let store = store::open(settings).await?;
     let tasks = Tasks::new();
     let service = grok2api_config::start_keys(grok2api_config::KeysDeps {
         keys: store.client_keys(),

@@ -9,7 +9,7 @@ use grok2api_storage::{
 };
 
 use super::{Failure, say};
-use crate::{StartError, compose::open_store};
+use crate::{StartError, store};
 
 /// How long running processes take to learn of a new key, with room: until then they may still seal with the old one.
 const LEARNT: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) async fn run(settings: &Settings, command: &Command) -> Result<(), Failure> {
-    let store = open_store(settings).await?;
+    let store = store::open(settings).await?;
     let done = match command {
         Command::Status => status(&store).await,
         Command::Rotate => rotate(&store, settings.storage.mode).await,

@@ -4,10 +4,10 @@ use grok2api_kit::settings::Settings;
 use grok2api_storage::{Migrated, place};
 
 use super::{Failure, say};
-use crate::compose::open_store;
+use crate::store;
 
 pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
-    let store = open_store(settings).await?;
+    let store = store::open(settings).await?;
     let place = place(settings);
     let Migrated { from, to } = store.migrated();
     say(&if from == to {

@@ -10,7 +10,7 @@ use grok2api_proto::{
 use serde_json::Value;
 
 use super::{Failure, say};
-use crate::{StartError, compose::open_store};
+use crate::{StartError, store};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -32,7 +32,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Failure> {
-    let store = open_store(settings).await?;
+    let store = store::open(settings).await?;
     let tasks = Tasks::new();
     let service = grok2api_config::start(grok2api_config::Deps {
         settings: store.settings(),

@@ -7,14 +7,13 @@ use grok2api_proto::{
     keys::{CreateRequest, GetRequest, Key, RevokeRequest, Spec, UpdateRequest},
     pool::ChangeAccountsRequest,
 };
-use grok2api_server::{Instance, Roles};
-use grok2api_testkit::{MariaDb, RedisServer};
+use grok2api_testkit::Backing;
 use rstest::rstest;
 use serde_json::Value;
 
 use crate::{
     cli::{grok2api, output},
-    support::{Product, Shape, settings},
+    support::{Product, Shape},
 };
 
 async fn create(product: &Product, spec: Spec) -> (Key, String) {
@@ -107,50 +106,32 @@ async fn a_key_with_account_tags_is_served_by_those_accounts(#[case] shape: Shap
     product.stop().await;
 }
 
-enum Server {
-    MariaDb(MariaDb),
-    Redis(RedisServer),
-}
-
 /// Two processes on one store; what one of them does to a key the other's gateway obeys.
 #[rstest]
 #[tokio::test]
 async fn a_key_revoked_at_one_process_is_refused_by_another_within_a_second(
     #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
 ) {
-    let product = Product::with(Shape::Whole, &[]).await;
-    let server = match mode {
-        Mode::Mysql => Server::MariaDb(MariaDb::start()),
-        _ => Server::Redis(RedisServer::durable()),
-    };
-    let mut settings = settings(&product.sim, &product.data);
-    settings.storage.mode = mode;
-    settings.storage.url = match &server {
-        Server::MariaDb(server) => server.url(),
-        Server::Redis(server) => server.url(),
-    };
-    let one = Instance::start(&settings, &Roles::all(), None).await.unwrap();
-    let other = Instance::start(&settings, &Roles::all(), None).await.unwrap();
-    let spec = Some(Spec { name: "shared".into(), ..Spec::default() });
-    let made = one.services.keys.create(CreateRequest { spec, author: "test".into() }).await.unwrap();
+    let product = Product::on_store(Shape::Whole, &[], Backing::start(mode)).await;
+    let other = product.replica(&[]).await;
+    let (key, secret) = create(&product, Spec::default()).await;
     let models = format!("http://{}/v1/models", other.addresses.http.unwrap());
     let status = async || {
-        let request = product.http.get(&models).bearer_auth(&made.secret);
+        let request = product.http.get(&models).bearer_auth(&secret);
         request.send().await.unwrap().status().as_u16()
     };
     assert_eq!(status().await, 200);
     // Until the other one asks for a key at all.
     while product.http.get(&models).send().await.unwrap().status() == 200 {}
     assert_eq!(status().await, 200);
-    let id = made.key.unwrap().id;
-    one.services.keys.revoke(RevokeRequest { id, author: "test".into() }).await.unwrap();
+    let revoke = RevokeRequest { id: key.id, author: "test".into() };
+    product.gateway().services.keys.revoke(revoke).await.unwrap();
     let began = Instant::now();
     while status().await != 401 {
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
     println!("refused elsewhere after {:?}", began.elapsed());
     other.stop().await;
-    one.stop().await;
     product.stop().await;
 }
 

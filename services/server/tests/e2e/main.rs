@@ -9,14 +9,19 @@
 #![expect(unreachable_pub, reason = "the support module is shared by all modules of this binary")]
 
 mod accounts;
+mod backup;
+mod bucket;
 mod chat;
 mod cli;
 mod client_keys;
 mod egress;
 mod faults;
+mod import_seed;
 mod keys;
 mod load;
 mod media;
+mod replicas;
 mod sdk;
 mod state;
+mod stores;
 mod support;

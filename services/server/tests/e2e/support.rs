@@ -9,6 +9,7 @@ use grok2api_proto::{
     pool::{Account, AddAccountsRequest, ListAccountsRequest, NewAccount, Tier},
 };
 use grok2api_server::{Instance, Roles};
+use grok2api_testkit::Backing;
 use grok2api_upstream_sim::{Sim, SimConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -29,6 +30,7 @@ pub struct Product {
     pub base: String,
     pub http: reqwest::Client,
     pub data: Arc<TempDir>,
+    pub backing: Backing,
     /// The instance that runs (or reaches) everything.
     instances: Vec<Instance>,
     sim_tasks: Tasks,
@@ -60,17 +62,21 @@ impl Product {
     }
 
     pub async fn with(shape: Shape, tokens: &[&str]) -> Self {
+        Self::on_store(shape, tokens, Backing::File).await
+    }
+
+    pub async fn on_store(shape: Shape, tokens: &[&str], backing: Backing) -> Self {
         let sim_tasks = Tasks::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sim = grok2api_upstream_sim::start(listener, SimConfig::default(), &sim_tasks).await.unwrap();
         let data = Arc::new(tempfile::tempdir().unwrap());
-        let product = Self::on(shape, sim, sim_tasks, data).await;
+        let product = Self::on(shape, sim, sim_tasks, data, backing).await;
         product.add(tokens).await;
         product
     }
 
-    async fn on(shape: Shape, sim: Sim, sim_tasks: Tasks, data: Arc<TempDir>) -> Self {
-        let settings = settings(&sim, &data);
+    async fn on(shape: Shape, sim: Sim, sim_tasks: Tasks, data: Arc<TempDir>, backing: Backing) -> Self {
+        let settings = settings(&sim, &data, &backing, &[]);
         let instances = match shape {
             Shape::Whole => vec![Instance::start(&settings, &Roles::all(), None).await.unwrap()],
             Shape::Split => split(&settings).await,
@@ -78,7 +84,18 @@ impl Product {
         let http = instances.last().unwrap().addresses.http.unwrap();
         #[expect(clippy::disallowed_methods, reason = "a client of the product, not a part of it")]
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { sim, base: format!("http://{http}"), http: client, data, instances, sim_tasks }
+        Self { sim, base: format!("http://{http}"), http: client, data, backing, instances, sim_tasks }
+    }
+
+    /// Another whole process on the same store, with a data directory of its own.
+    pub async fn replica(&self, more: &[(&'static str, String)]) -> Instance {
+        let key = self.data.path().join("master.key").display().to_string();
+        let data = tempfile::tempdir_in(self.data.path()).unwrap();
+        let more = [more, &[("G2A_MASTER_KEY_FILE", key)]].concat();
+        let settings = settings(&self.sim, &data, &self.backing, &more);
+        // The directory goes with that of the product.
+        let _ = data.keep();
+        Instance::start(&settings, &Roles::all(), None).await.unwrap()
     }
 
     /// The gateway's instance: it runs or reaches every service a client needs.
@@ -189,7 +206,7 @@ impl Product {
         for instance in self.instances.iter().rev() {
             instance.drain().await;
         }
-        Self::on(Shape::Whole, self.sim, self.sim_tasks, self.data).await
+        Self::on(Shape::Whole, self.sim, self.sim_tasks, self.data, self.backing).await
     }
 
     pub async fn stop(self) {
@@ -280,7 +297,7 @@ impl Streamed {
     }
 }
 
-pub fn settings(sim: &Sim, data: &TempDir) -> Settings {
+fn settings(sim: &Sim, data: &TempDir, backing: &Backing, more: &[(&'static str, String)]) -> Settings {
     let any = "127.0.0.1:0".to_owned();
     let given = [
         ("G2A_LISTEN", any.clone()),
@@ -295,6 +312,7 @@ pub fn settings(sim: &Sim, data: &TempDir) -> Settings {
         ("G2A_INTERNAL_SECRET", "the-secret-of-the-tests".to_owned()),
         ("G2A_GRACE_SECONDS", "5".to_owned()),
     ];
+    let given = given.into_iter().chain(backing.environment()).chain(more.iter().cloned());
     Settings::load(None, given.map(|(name, value)| (name.to_owned(), value))).unwrap()
 }
 

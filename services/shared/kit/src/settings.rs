@@ -3,6 +3,7 @@
 //! Every mistake is found in one go: each override is checked against the default it replaces, so an unknown name
 //! or a wrong type is reported with the place it came from.
 
+mod media;
 mod model;
 mod networks;
 mod sources;
@@ -10,8 +11,9 @@ mod storage;
 
 use std::{fmt, path::Path};
 
+pub use media::{Bucket, MediaPlace};
 pub use model::{
-    Admin, Data, Grpc, Http, Internal, Lifecycle, Log, LogFormat, Ops, Peers, Seal, Settings, Storage,
+    Admin, Data, Grpc, Http, Internal, Lifecycle, Log, LogFormat, Media, Ops, Peers, Seal, Settings, Storage,
     Upstream,
 };
 pub use networks::Networks;

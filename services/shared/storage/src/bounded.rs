@@ -24,7 +24,7 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(4);
 /// How long it may take in addition for each row that is added.
 const ROW: Duration = Duration::from_millis(10);
 /// How long a call may take that concerns all rows.
-const WHOLE: Duration = Duration::from_secs(60);
+pub(crate) const WHOLE: Duration = Duration::from_secs(60);
 
 /// What is behind, with the limits.
 struct Bounded<T: ?Sized>(Arc<T>);

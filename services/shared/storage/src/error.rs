@@ -17,6 +17,9 @@ pub enum Error {
     /// The store was not heard of in time.
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(std::time::Duration),
+    /// Another process does not come to an end with the migrations.
+    #[error("another process has been migrating the store for {} s", .0.as_secs())]
+    Migrating(std::time::Duration),
     /// The store's tables cannot be brought up to this version.
     #[error("the store cannot be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -57,6 +60,14 @@ pub enum Error {
     /// A sealed value cannot be opened with the key at hand.
     #[error("{0}")]
     Seal(String),
+    /// A database file is not sound.
+    #[error("{path} is damaged: {reason}")]
+    Damaged {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The data directory cannot be used.
     #[error("{path}: {source}")]
     Directory {

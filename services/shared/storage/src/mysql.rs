@@ -29,7 +29,10 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use crate::{Error, Migrated, Result, bounded::CONNECT};
+use crate::{
+    Error, Migrated, Result,
+    bounded::{self, CONNECT},
+};
 
 /// The names that the SQL shared with SQLite knows this database by.
 type Db = sqlx::MySql;
@@ -57,10 +60,15 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 const RELEASE: Duration = Duration::from_secs(2);
 /// How long another process may be at the migrations.
 const MIGRATING: Duration = Duration::from_secs(60);
+/// How long they may take altogether; a server that hangs in the middle must not hold up the start for ever.
+const MIGRATION: Duration = Duration::from_secs(600);
+/// Longer than this a connection does not lie idle.
+const IDLE: Duration = Duration::from_secs(30);
 /// READ COMMITTED takes no locks on gaps, so writers of different rows do not meet; nothing here reads twice in one
-/// transaction. The other is the longest wait for a row, in seconds.
+/// transaction. A row is waited for no longer than a call may take, and what a lost process has locked is free after
+/// a minute instead of the usual eight hours.
 const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET SESSION innodb_lock_wait_timeout = 3";
+    SET SESSION innodb_lock_wait_timeout = 3, SESSION wait_timeout = 60";
 
 /// An open database; clones share its connections.
 #[derive(Clone, Debug)]
@@ -73,13 +81,13 @@ impl MySql {
     /// Connects to `url` (`mysql://` or `mariadb://`) and brings the tables of its database up to date.
     ///
     /// # Errors
-    /// [`Error::Store`], [`Error::Timeout`], [`Error::Migrate`], [`Error::Newer`].
+    /// [`Error::Store`], [`Error::Timeout`], [`Error::Migrating`], [`Error::Migrate`], [`Error::Newer`].
     pub async fn open(url: &str) -> Result<Self> {
         let options = MySqlConnectOptions::from_str(url)?;
         // By a connection of its own: the pool would try again and again, and tell less.
         let first = timeout(CONNECT, options.connect()).await;
         let mut first = first.map_err(|_| Error::Timeout(CONNECT))??;
-        let migrated = migrate_alone(&mut first).await?;
+        let migrated = bounded::within(MIGRATION, migrate_alone(&mut first)).await?;
         first.close().await?;
         Ok(Self { pool: pool(options), migrated })
     }
@@ -89,6 +97,7 @@ fn pool(options: MySqlConnectOptions) -> Pool {
     MySqlPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(ACQUIRE)
+        .idle_timeout(IDLE)
         .after_connect(|connection, _| {
             Box::pin(async move { sqlx::raw_sql(SESSION).execute(connection).await.map(drop) })
         })
@@ -107,7 +116,7 @@ async fn migrate_alone(connection: &mut Connection) -> Result<Migrated> {
     let (locked,): (Option<i64>,) =
         sqlx::query_as(lock).bind(MIGRATING.as_secs()).fetch_one(&mut *connection).await?;
     if locked != Some(1) {
-        return Err(Error::Timeout(MIGRATING));
+        return Err(Error::Migrating(MIGRATING));
     }
     migrate::run(connection).await
 }

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 use crate::{
     Error, Migrated, Result,
-    bounded::{ANSWER, CONNECT},
+    bounded::{ANSWER, CONNECT, WHOLE},
     seal::Sealer,
 };
 
@@ -55,7 +55,8 @@ impl Redis {
             // Whoever asks next tries again.
             .set_number_of_retries(0)
             .set_connection_timeout(Some(ANSWER))
-            .set_response_timeout(Some(ANSWER));
+            // The callers' limits are shorter, save for what adds or reads everything.
+            .set_response_timeout(Some(WHOLE));
         let opening = async {
             let mut connection = ConnectionManager::new_with_config(client, config).await?;
             let found: i64 =

@@ -20,6 +20,7 @@ mod resealing;
 mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
+pub mod snapshot;
 
 use std::{
     path::Path,
@@ -73,7 +74,8 @@ impl Sqlite {
             .filename(directory.join("grok2api.db"))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            // With NORMAL a power cut may take what was acknowledged last; the end of the process takes nothing either way.
+            .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
         let until = Instant::now() + BUSY_TIMEOUT;

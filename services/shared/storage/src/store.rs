@@ -10,7 +10,7 @@ use crate::{
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
-    bounded::{self, ANSWER},
+    bounded::{self, ANSWER, within},
     client_keys::ClientKeys,
     media::MediaIndex,
     mysql::MySql,
@@ -86,7 +86,7 @@ impl Store {
 
     async fn mysql(mysql: MySql, sealer: Sealer) -> Result<Self> {
         Ok(Self {
-            accounts: bounded::accounts(mysql.accounts(sealer.clone()).await?),
+            accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
             settings: bounded::settings(mysql.settings(sealer.clone())),
             media: bounded::media(mysql.media()),
             client_keys: bounded::client_keys(mysql.client_keys()),
@@ -100,7 +100,7 @@ impl Store {
 
     async fn redis(redis: Redis, sealer: Sealer) -> Result<Self> {
         Ok(Self {
-            accounts: bounded::accounts(redis.accounts(sealer.clone()).await?),
+            accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
             settings: bounded::settings(redis.settings(sealer.clone())),
             media: bounded::media(redis.media()),
             client_keys: bounded::client_keys(redis.client_keys()),
@@ -161,7 +161,7 @@ impl Store {
     /// # Errors
     /// When it does not within a few seconds.
     pub async fn ping(&self) -> Result<()> {
-        bounded::within(ANSWER, async {
+        within(ANSWER, async {
             match &self.behind {
                 Behind::File(sqlite) => sqlite.ping().await,
                 Behind::MySql(mysql) => mysql.ping().await,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
+mod backing;
 mod chat;
 mod config;
 mod keys;
@@ -10,10 +11,11 @@ mod pool;
 mod reach;
 mod servers;
 
+pub use backing::Backing;
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
 pub use keys::FakeKeys;
 pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};
-pub use servers::{MariaDb, RedisServer};
+pub use servers::{MariaDb, RedisServer, S3Server};

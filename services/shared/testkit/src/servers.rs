@@ -1,5 +1,7 @@
-//! Real stores for tests: each starts a server of its own from Debian's packages, on a free port, in a temporary
-//! directory, and takes it away when it is dropped.
+//! Real stores for tests: each starts a server of its own, on a free port, in a temporary directory if it needs one,
+//! and takes it away when it is dropped.
+
+mod s3;
 
 use std::{
     io::{BufRead as _, BufReader, Read},
@@ -8,6 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+pub use s3::S3Server;
 use tempfile::TempDir;
 
 /// Another process may take the port between the choice and the start.

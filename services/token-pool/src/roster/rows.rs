@@ -50,6 +50,7 @@ impl Roster {
 
     fn insert(&mut self, row: StoredAccount, now: i64) {
         let id = row.id;
+        self.refusals.clear();
         self.by_token.insert(row.token.digest(), id);
         let account = Account::load(row, &mut self.classes);
         let place = self.index.place(&account, &self.classes, self.limits.concurrency, now);
@@ -60,6 +61,7 @@ impl Roster {
     /// Drops an account. Returns whether it was there.
     pub(crate) fn remove(&mut self, id: Uuid, now: i64) -> bool {
         let Some(slot) = self.slots.remove(&id) else { return false };
+        self.refusals.clear();
         self.index.remove(&slot.account, &slot.place);
         self.by_token.remove(&slot.account.stored.token.digest());
         self.unwritten.remove(&id);

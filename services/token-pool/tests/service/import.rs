@@ -5,7 +5,7 @@ use grok2api_proto::{
     Kind,
     pool::{
         AddResult, ExportAccountsRequest, ExportedAccount, ImportAccountsRequest, ImportFormat,
-        ImportProgress, ImportReport, RemoveAccountsRequest, Tier,
+        ImportProgress, ImportReport, RemoveAccountsRequest, Status, Tier,
     },
 };
 
@@ -16,6 +16,8 @@ three_ways! {
     known_accounts_are_united_with_what_is_said_of_them,
     ten_thousand_lines_are_imported_in_one_call,
     the_seeds_file_is_understood,
+    what_the_seed_knew_is_said_of_new_accounts_only,
+    a_dry_run_reports_and_changes_nothing,
     a_text_without_entries_is_done_at_once,
     what_cannot_be_imported_is_refused_as_a_whole,
     an_export_gives_everything_back,
@@ -99,6 +101,38 @@ async fn the_seeds_file_is_understood(started: &Started) {
     reports(started, text(given)).await;
     let tiers: Vec<_> = started.list().await.iter().map(grok2api_proto::pool::Account::tier).collect();
     assert_eq!(tiers, [Tier::Basic, Tier::Super]);
+}
+
+async fn what_the_seed_knew_is_said_of_new_accounts_only(started: &Started) {
+    reports(started, text("sim-basic-0002")).await;
+    let given = r#"{"ssoNormal":{
+        "sim-basic-0001":{"createdTime":5,"remainingQueries":63,"heavyremainingQueries":-1,"status":"active"},
+        "sim-basic-0002":{"createdTime":5,"remainingQueries":63,"status":"expired"},
+        "sim-basic-0003":{"createdTime":6,"remainingQueries":0,"status":"expired","failedCount":3,
+            "lastFailureTime":7,"lastFailureReason":"401: sso=sim-basic-0003 is not known"}}}"#;
+    reports(started, text(given)).await;
+    let accounts = started.list().await;
+    let one = |masked: &str| accounts.iter().find(|account| account.masked_token == masked).unwrap();
+    let (first, second, third) = (one("sim-…0001"), one("sim-…0002"), one("sim-…0003"));
+    assert_eq!((first.created_at, first.status()), (5, Status::Active));
+    assert_eq!(first.windows.iter().find(|window| window.class == "normal").unwrap().remaining, Some(63));
+    assert_eq!(second.status(), Status::Active, "what is known here is newer");
+    assert!(second.created_at > 5 && second.windows.iter().all(|window| window.remaining.is_none()));
+    assert_eq!((third.created_at, third.status()), (6, Status::Invalid));
+    assert!(third.cause.starts_with("expired in the imported file: 401: "), "{}", third.cause);
+    assert!(!third.cause.contains("sim-basic"), "{}", third.cause);
+}
+
+async fn a_dry_run_reports_and_changes_nothing(started: &Started) {
+    reports(started, text("sim-basic-0001")).await;
+    let given = ImportAccountsRequest {
+        dry_run: true,
+        ..text("sim-basic-0001,super\nsim-basic-0002\nsim-basic-0002\nabc")
+    };
+    let results: Vec<_> = reports(started, given).await.iter().map(ImportReport::result).collect();
+    assert_eq!(results, [AddResult::Merged, AddResult::Added, AddResult::Merged, AddResult::Refused]);
+    let accounts = started.list().await;
+    assert_eq!((accounts.len(), accounts[0].tier()), (1, Tier::Basic));
 }
 
 async fn a_text_without_entries_is_done_at_once(started: &Started) {

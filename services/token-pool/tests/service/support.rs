@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use grok2api_kit::{clock::Clock, egress::Gateway, lifecycle::Tasks, runtime::Runtime};
+use grok2api_kit::{clock::Clock, egress::Gateway, lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
 use grok2api_proto::{
     config::RuntimeConfig,
     pool::{
@@ -65,6 +65,7 @@ impl Started {
             runtime: Runtime::fixed(config),
             egress,
             redis: redis.as_ref().map(|server| server.url()),
+            readiness: Readiness::new(tasks.shutdown().clone()),
             clock: clock.clone(),
             tasks: tasks.clone(),
         };

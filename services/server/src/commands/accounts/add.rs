@@ -28,6 +28,9 @@ pub(crate) struct Import {
     /// Show what became of every entry, not only of those refused.
     #[arg(long)]
     report: bool,
+    /// Say what would become of the entries, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     said: Said,
 }
@@ -72,7 +75,7 @@ impl Add {
         // A line break is no part of a token, but would make two of one.
         let lines: Vec<String> =
             self.tokens.iter().map(|token| token.replace(['\r', '\n', ','], "")).collect();
-        import(pool, self.said.request(lines.join("\n"), ImportFormat::Lines), false).await
+        import(pool, self.said.request(lines.join("\n"), ImportFormat::Lines, false), false).await
     }
 }
 
@@ -80,15 +83,15 @@ impl Import {
     pub(super) async fn run(self, pool: &Arc<dyn TokenPool>) -> Result<(), Failure> {
         let text = read(&self.file);
         let text = text.map_err(|error| Failure::Code(1, format!("{}: {error}", self.file.display())))?;
-        import(pool, self.said.request(text, self.format.into()), self.report).await
+        import(pool, self.said.request(text, self.format.into(), self.dry_run), self.report).await
     }
 }
 
 impl Said {
-    fn request(self, text: String, format: ImportFormat) -> ImportAccountsRequest {
+    fn request(self, text: String, format: ImportFormat, dry_run: bool) -> ImportAccountsRequest {
         let tier = self.tier.map_or(Tier::Unspecified, Tier::from);
         let (note, tags) = (self.note, self.tags);
-        ImportAccountsRequest { text, format: format.into(), tier: tier.into(), tags, note }
+        ImportAccountsRequest { text, format: format.into(), tier: tier.into(), tags, note, dry_run }
     }
 }
 

@@ -90,7 +90,8 @@ fn row(account: &Account) -> String {
 fn quota(window: &Window) -> String {
     match (window.remaining, window.total) {
         (Some(remaining), Some(total)) => format!("{} {remaining}/{total}", window.class),
-        _ => format!("{} unknown", window.class),
+        (Some(remaining), None) => format!("{} {remaining}/?", window.class),
+        (None, _) => format!("{} unknown", window.class),
     }
 }
 

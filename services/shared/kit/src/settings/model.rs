@@ -16,6 +16,7 @@ pub struct Settings {
     pub ops: Ops,
     pub data: Data,
     pub storage: Storage,
+    pub media: Media,
     pub seal: Seal,
     pub admin: Admin,
     pub upstream: Upstream,
@@ -41,6 +42,14 @@ section! {
     Ops { listen: SocketAddr }
     Data { dir: PathBuf }
     Storage { mode: Mode, url: String, redis_url: String }
+    Media {
+        url: String,
+        endpoint: String,
+        region: String,
+        access_key: String,
+        secret_key: String,
+        path_style: bool,
+    }
     Seal { key: String, key_file: String, old_keys: String }
     Admin { password: String }
     Upstream { url: Url, assets_url: Url, allow_private_images: bool }
@@ -92,6 +101,7 @@ impl Settings {
         if self.http.max_body_bytes == 0 {
             mistakes.push(Mistake("http.max_body_bytes: 0 would refuse every request".to_owned()));
         }
+        mistakes.extend(self.media.check());
         mistakes
     }
 
@@ -104,6 +114,8 @@ impl Settings {
             &mut shown.admin.password,
             &mut shown.storage.url,
             &mut shown.storage.redis_url,
+            &mut shown.media.access_key,
+            &mut shown.media.secret_key,
         ] {
             *secret = grok2api_proto::mask(secret);
         }

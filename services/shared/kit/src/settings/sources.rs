@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::{DEFAULTS, Mistake};
 
 /// Environment names outside the `G2A_SECTION__KEY` pattern; stable, scripts rely on them.
-const SHORT_NAMES: [(&str, &str); 20] = [
+const SHORT_NAMES: [(&str, &str); 26] = [
     ("G2A_LISTEN", "http.listen"),
     ("G2A_MAX_BODY_BYTES", "http.max_body_bytes"),
     ("G2A_OPS_LISTEN", "ops.listen"),
@@ -15,6 +15,12 @@ const SHORT_NAMES: [(&str, &str); 20] = [
     ("STORAGE_MODE", "storage.mode"),
     ("DATABASE_URL", "storage.url"),
     ("REDIS_URL", "storage.redis_url"),
+    ("G2A_MEDIA_URL", "media.url"),
+    ("G2A_MEDIA_ENDPOINT", "media.endpoint"),
+    ("G2A_MEDIA_REGION", "media.region"),
+    ("G2A_MEDIA_ACCESS_KEY", "media.access_key"),
+    ("G2A_MEDIA_SECRET_KEY", "media.secret_key"),
+    ("G2A_MEDIA_PATH_STYLE", "media.path_style"),
     ("G2A_MASTER_KEY", "seal.key"),
     ("G2A_MASTER_KEY_FILE", "seal.key_file"),
     ("G2A_OLD_MASTER_KEYS", "seal.old_keys"),

@@ -42,11 +42,7 @@ impl Redis {
 
 impl Keys {
     fn of(kind: Kind) -> Self {
-        let kind = match kind {
-            Kind::Image => "image",
-            Kind::Video => "video",
-        };
-        let key = |name: &str| format!("{{g2a}}:media:{kind}:{name}");
+        let key = |name: &str| format!("{}{name}", prefix(kind));
         Self {
             item: key("item:"),
             names: key("names"),
@@ -86,16 +82,12 @@ impl MediaIndex for RedisMedia {
     }
 
     async fn touch(&self, uses: &[Use]) -> Result<()> {
-        for kind in Kind::ALL {
-            let keys = Keys::of(kind);
-            let uses = uses.iter().filter(|used| used.kind == kind);
-            let uses: Vec<_> = uses.flat_map(|used| [text(&used.name), text(used.at)]).collect();
-            if !uses.is_empty() {
-                let arguments = [vec![text(&keys.item)], uses].concat();
-                self.redis.run::<()>(&TOUCH, &[&keys.used], &arguments).await?;
-            }
+        if uses.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let uses =
+            uses.iter().flat_map(|Use { kind, name, at }| [prefix(*kind).into_bytes(), text(name), text(at)]);
+        self.redis.run(&TOUCH, &[], &uses.collect::<Vec<_>>()).await
     }
 
     async fn usage(&self, kind: Kind) -> Result<Usage> {
@@ -159,6 +151,15 @@ impl RedisMedia {
             .filter(|(_, row)| !matches!(row, (None, None, None, None, None, None)));
         rows.map(|(name, row)| item(kind, name, row)).collect()
     }
+}
+
+/// The beginning of a kind's keys.
+fn prefix(kind: Kind) -> String {
+    let kind = match kind {
+        Kind::Image => "image",
+        Kind::Video => "video",
+    };
+    format!("{{g2a}}:media:{kind}:")
 }
 
 fn item(kind: Kind, name: String, row: Fields) -> Result<Item> {

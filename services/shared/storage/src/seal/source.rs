@@ -104,10 +104,9 @@ impl Generated {
     /// Puts a new key before the others. The file is replaced whole, so a reader finds the old one or the new one.
     pub(super) fn add_key(&self, current: KeyId) -> Result<()> {
         let failed = |source| unusable(&self.path, source);
-        let lock = self.directory.join(format!("{KEY_FILE}.lock"));
         // Whoever came between would lose the other's key, and with it what that has sealed.
-        let lock = private().open(&lock).map_err(failed)?;
-        lock.lock().map_err(failed)?;
+        let directory = File::open(&self.directory).map_err(failed)?;
+        directory.lock().map_err(failed)?;
         let before = fs::read_to_string(&self.path).map_err(failed)?;
         if Ring::of(keys_in(&self.path)?).current().id != current {
             let path = self.path.display();
@@ -116,7 +115,7 @@ impl Generated {
         let draft = self.directory.join(format!("{KEY_FILE}.draft"));
         let replaced = write_private(&draft, &format!("{}{}\n", fresh(), before.trim()))
             .and_then(|()| fs::rename(&draft, &self.path))
-            .and_then(|()| File::open(&self.directory)?.sync_all());
+            .and_then(|()| directory.sync_all());
         replaced.map_err(failed)
     }
 }

@@ -12,9 +12,9 @@ use crate::{
 
 const GET: &str = "SELECT * FROM media WHERE kind = ? AND name = ?";
 const FIND: &str = "SELECT * FROM media WHERE kind = ? AND source = ?";
-const DELETE_SAME: &str = "DELETE FROM media WHERE kind = ? AND (name = ? OR source = ?)";
-const INSERT: &str =
-    "INSERT INTO media (kind, name, source, content_type, size, etag, created_at, last_used_at)
+/// Both databases delete whatever has the same name or the same source first.
+const PUT: &str =
+    "REPLACE INTO media (kind, name, source, content_type, size, etag, created_at, last_used_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 const TOUCH: &str = "UPDATE media SET last_used_at = ? WHERE kind = ? AND name = ? AND last_used_at < ?";
 const USAGE: &str =
@@ -23,6 +23,8 @@ const OLDEST: &str = "SELECT * FROM media WHERE kind = ? ORDER BY last_used_at, 
 const PAGE: &str = "SELECT * FROM media WHERE kind = ? AND name > ? ORDER BY name LIMIT ?";
 const REMOVE: &str = "DELETE FROM media WHERE kind = ? AND name = ?";
 const CLEAR: &str = "DELETE FROM media WHERE kind = ?";
+
+const ATTEMPTS: u32 = 5;
 
 struct SqlMedia {
     pool: Pool,
@@ -38,26 +40,7 @@ impl Store {
 #[async_trait::async_trait]
 impl MediaIndex for SqlMedia {
     async fn put(&self, item: &Item) -> Result<()> {
-        let kind = number(item.kind);
-        let mut transaction = self.pool.begin_with(BEGIN).await?;
-        sqlx::query(DELETE_SAME)
-            .bind(kind)
-            .bind(&item.name)
-            .bind(&item.source)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(INSERT)
-            .bind(kind)
-            .bind(&item.name)
-            .bind(&item.source)
-            .bind(&item.content_type)
-            .bind(i64::try_from(item.size).unwrap_or(i64::MAX))
-            .bind(&item.etag)
-            .bind(item.created_at)
-            .bind(item.last_used_at)
-            .execute(&mut *transaction)
-            .await?;
-        Ok(transaction.commit().await?)
+        unlocked(|| self.try_put(item)).await
     }
 
     async fn get(&self, kind: Kind, name: &str) -> Result<Option<Item>> {
@@ -71,17 +54,7 @@ impl MediaIndex for SqlMedia {
     }
 
     async fn touch(&self, uses: &[Use]) -> Result<()> {
-        let mut transaction = self.pool.begin_with(BEGIN).await?;
-        for Use { kind, name, at } in uses {
-            sqlx::query(TOUCH)
-                .bind(at)
-                .bind(number(*kind))
-                .bind(name)
-                .bind(at)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        Ok(transaction.commit().await?)
+        unlocked(|| self.try_touch(uses)).await
     }
 
     async fn usage(&self, kind: Kind) -> Result<Usage> {
@@ -107,6 +80,49 @@ impl MediaIndex for SqlMedia {
     async fn clear(&self, kind: Kind) -> Result<u64> {
         Ok(sqlx::query(CLEAR).bind(number(kind)).execute(&self.pool).await?.rows_affected())
     }
+}
+
+impl SqlMedia {
+    async fn try_put(&self, item: &Item) -> Result<(), sqlx::Error> {
+        let put = sqlx::query(PUT)
+            .bind(number(item.kind))
+            .bind(&item.name)
+            .bind(&item.source)
+            .bind(&item.content_type)
+            .bind(i64::try_from(item.size).unwrap_or(i64::MAX))
+            .bind(&item.etag)
+            .bind(item.created_at)
+            .bind(item.last_used_at);
+        put.execute(&self.pool).await.map(drop)
+    }
+
+    async fn try_touch(&self, uses: &[Use]) -> Result<(), sqlx::Error> {
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
+        for Use { kind, name, at } in uses {
+            let touch = sqlx::query(TOUCH).bind(at).bind(number(*kind)).bind(name).bind(at);
+            touch.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
+    }
+}
+
+/// MySQL ends one of two transactions that wait for each other, and nothing of it is written; it is done again.
+async fn unlocked<F>(write: impl Fn() -> F) -> Result<()>
+where
+    F: Future<Output = Result<(), sqlx::Error>>,
+{
+    for _ in 1..ATTEMPTS {
+        match write().await {
+            Err(error) if is_deadlock(&error) => {}
+            done => return Ok(done?),
+        }
+    }
+    Ok(write().await?)
+}
+
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "40001")
 }
 
 fn number(kind: Kind) -> i64 {

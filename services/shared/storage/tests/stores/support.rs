@@ -7,7 +7,7 @@ use grok2api_storage::{
     Result, Store,
     accounts::{StoredAccount, Tier, Token},
 };
-use grok2api_testkit::{MariaDb, RedisServer};
+use grok2api_testkit::{Backing, MariaDb};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -18,52 +18,14 @@ pub(crate) const OTHER_KEY: &str = "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=
 
 /// A place for any number of empty stores of one mode.
 pub(crate) struct Stand {
-    pub(crate) server: Server,
+    pub(crate) server: Backing,
     data: TempDir,
     stores: AtomicU32,
 }
 
-pub(crate) enum Server {
-    None,
-    MariaDb(MariaDb),
-    Redis(RedisServer),
-}
-
-impl Server {
-    pub(crate) fn kill(&mut self) {
-        match self {
-            Self::None => {}
-            Self::MariaDb(server) => server.kill(),
-            Self::Redis(server) => server.kill(),
-        }
-    }
-
-    /// Of the server's process.
-    pub(crate) fn pid(&self) -> u32 {
-        match self {
-            Self::None => panic!("there is no server"),
-            Self::MariaDb(server) => server.pid(),
-            Self::Redis(server) => server.pid(),
-        }
-    }
-
-    pub(crate) fn start_again(&mut self) {
-        match self {
-            Self::None => {}
-            Self::MariaDb(server) => server.start_again(),
-            Self::Redis(server) => server.start_again(),
-        }
-    }
-}
-
 impl Stand {
     pub(crate) fn start(mode: Mode) -> Self {
-        let durable = ["--appendonly", "yes", "--appendfsync", "always", "--databases", "64"];
-        let server = match mode {
-            Mode::File => Server::None,
-            Mode::Mysql => Server::MariaDb(MariaDb::start()),
-            Mode::Redis => Server::Redis(RedisServer::with(&durable)),
-        };
+        let server = Backing::start(mode);
         Self { server, data: tempfile::tempdir().unwrap(), stores: AtomicU32::new(0) }
     }
 
@@ -71,9 +33,9 @@ impl Stand {
     pub(crate) async fn settings(&self) -> Settings {
         let number = self.stores.fetch_add(1, Ordering::Relaxed);
         let (mode, url) = match &self.server {
-            Server::None => ("file", String::new()),
-            Server::MariaDb(server) => ("mysql", database(server, number).await),
-            Server::Redis(server) => ("redis", format!("{}/{number}", server.url())),
+            Backing::File => ("file", String::new()),
+            Backing::MariaDb(server) => ("mysql", database(server, number).await),
+            Backing::Redis(server) => ("redis", format!("{}/{number}", server.url())),
         };
         let data = self.data.path().join(number.to_string()).display().to_string();
         let given = [("STORAGE_MODE", mode), ("DATABASE_URL", &url), ("G2A_DATA_DIR", &data)];

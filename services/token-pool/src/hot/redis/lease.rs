@@ -73,7 +73,7 @@ impl Redis {
             other => (view.roster.best(&request, CANDIDATES, now), other == Bound::Nowhere),
         };
         if chosen.is_empty() {
-            return Err(view.roster.refusal(&request, now).refused(now));
+            return Err(view.roster.refusal(wanted, class, now).refused(now));
         }
         let revision = |id| view.roster.get(id).map(|account| (id, account.stamp.revision));
         let candidates = chosen.into_iter().filter_map(revision).collect();

@@ -62,8 +62,10 @@ impl Caller {
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_number_of_retries(0);
-        let connection =
-            ConnectionManager::new_with_config(client, config).await.map_err(|error| away(&error))?;
+        let connection = ConnectionManager::new_with_config(client, config).await.map_err(|error| {
+            let text = format!("Redis cannot be used for the pool's state: {error}");
+            Error::new(Kind::Unavailable, "storage_unavailable", text)
+        })?;
         Ok(Self { connection, prefix: prefix.to_owned(), replica })
     }
 

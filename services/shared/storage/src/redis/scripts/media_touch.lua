@@ -1,10 +1,10 @@
--- Notes uses of one kind. KEYS: by use. ARGV: prefix of an item's key, then name and time of each use.
-for at = 2, #ARGV, 2 do
-    local name, used = ARGV[at], ARGV[at + 1]
-    local before = redis.call('ZSCORE', KEYS[1], name)
+-- Notes uses, all in one step. ARGV: for each use the beginning of its kind's keys, the name and the time.
+for at = 1, #ARGV, 3 do
+    local kind, name, used = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+    local before = redis.call('ZSCORE', kind .. 'used', name)
     if before and tonumber(before) < tonumber(used) then
-        redis.call('ZADD', KEYS[1], used, name)
-        redis.call('HSET', ARGV[1] .. name, 'used', used)
+        redis.call('ZADD', kind .. 'used', used, name)
+        redis.call('HSET', kind .. 'item:' .. name, 'used', used)
     end
 end
 return 1

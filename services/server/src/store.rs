@@ -1,16 +1,24 @@
-//! Watches the store while the process runs.
+//! The durable store of a process: opened at the start, watched while it serves.
 
 use std::time::Duration;
 
-use grok2api_kit::readiness::Readiness;
-use grok2api_storage::{Error, Store};
+use grok2api_kit::{readiness::Readiness, settings::Settings};
+use grok2api_storage::{Error, Store, place};
 use tokio::time::MissedTickBehavior;
 
+use crate::StartError;
+
+/// How often the store is asked whether it is there.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Readiness is off while the store is away; an outage is logged when it begins and when it ends. A sealing key that
-/// another process has changed is taken over.
-pub(crate) async fn run(store: Store, readiness: Readiness) {
+/// The store that the settings name, up to date.
+pub(crate) async fn open(settings: &Settings) -> Result<Store, StartError> {
+    Store::open(settings).await.map_err(|error| StartError::one(place(settings), error))
+}
+
+/// Readiness is off while the store is away; an outage is logged when it begins and when it ends. A sealing key
+/// that another process has changed is taken over.
+pub(crate) async fn watch(store: Store, readiness: Readiness) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut away, mut told) = (None, String::new());

@@ -1,0 +1,201 @@
+//! The product on each durable store, whole and split, with its command line beside it; and while the store is away.
+
+use std::time::{Duration, Instant};
+
+use grok2api_kit::settings::Mode;
+use grok2api_proto::{
+    Kind,
+    config::{GetRequest, UpdateRequest},
+};
+use grok2api_storage::sqlite::snapshot::newest_migration;
+use grok2api_testkit::Backing;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{grok2api, output},
+    support::{Product, Shape},
+};
+
+/// The longest a call may take while the store is away.
+const SOON: Duration = Duration::from_secs(6);
+
+/// The command line on the product's store.
+async fn run(product: &Product, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = grok2api(product.data.path());
+    output(command.envs(product.backing.environment()).args(arguments)).await
+}
+
+#[rstest]
+#[tokio::test]
+async fn every_store_serves_is_managed_and_keeps(
+    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
+    #[values(Shape::Whole, Shape::Split)] shape: Shape,
+) {
+    let product = Product::on_store(shape, &["sim-basic-1"], Backing::start(mode)).await;
+    let answer = product.ask("grok-3-fast", "[[sim:say=hello]]").await;
+    assert_eq!(answer.content(), "hello", "{}", answer.text);
+    product.settled().await;
+
+    let (code, out, err) =
+        run(&product, &["accounts", "add", "sim-super-2", "--tier", "super", "--tag", "late"]).await;
+    assert_eq!((code, out.trim()), (0, "1 added, 0 known already, 0 refused"), "{err}");
+    while product.accounts().await.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let (code, out, err) = run(&product, &["parameters", "set", "filtered_tags", ""]).await;
+    assert_eq!((code, out.trim()), (0, "filtered_tags is set (revision 1)"), "{err}");
+    let mut runtime = product.gateway().services.runtime.clone();
+    while runtime.current().number < 1 {
+        runtime.changed().await;
+    }
+    product.set(&[("image_mode", json!("base64"))]).await;
+    let image = product.ask("grok-3-fast", "draw a moon").await;
+    assert!(image.content().contains("data:image/"), "{}", image.text);
+
+    let before = product.settled().await;
+    let product = product.restart().await;
+    let ids = |accounts: &[grok2api_proto::pool::Account]| {
+        let mut ids: Vec<_> = accounts.iter().map(|account| account.id.clone()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&product.accounts().await), ids(&before));
+    let (code, out, _) = run(&product, &["accounts", "list", "--tag", "late"]).await;
+    assert!(code == 0 && out.contains("super") && !out.contains("sim-super-2"), "{out}");
+    assert_eq!(product.gateway().services.runtime.current().config.image_mode, "base64");
+    product.stop().await;
+}
+
+async fn readyz(product: &Product) -> (u16, Value) {
+    let ops = product.gateway().addresses.ops;
+    let answer = product.http.get(format!("http://{ops}/readyz")).send().await.unwrap();
+    (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+}
+
+fn update(expected_revision: Option<u64>, attempts: u32) -> UpdateRequest {
+    let changes = [("max_attempts".to_owned(), attempts.to_string())].into();
+    UpdateRequest { changes, expected_revision, author: "test".into() }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_store_is_away_the_process_is_not_ready_and_calls_fail_soon(
+    #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
+    let mut product = Product::on_store(Shape::Whole, &["sim-basic-1"], Backing::start(mode)).await;
+    let config = product.gateway().services.config.clone();
+    config.update(update(None, 4)).await.unwrap();
+    assert_eq!(readyz(&product).await.0, 200);
+
+    tokio::task::block_in_place(|| product.backing.kill());
+    let began = Instant::now();
+    let error = config.update(update(None, 5)).await.unwrap_err();
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    assert_eq!((error.kind, error.code.as_ref()), (Kind::Unavailable, "storage_unavailable"));
+    assert!(error.retry_after.is_some());
+    while readyz(&product).await != (503, json!({"status": "waiting", "waiting_for": ["storage"]})) {
+        assert!(began.elapsed() < 2 * SOON, "it stays ready");
+    }
+
+    tokio::task::block_in_place(|| product.backing.start_again());
+    let began = Instant::now();
+    while readyz(&product).await.0 != 200 {
+        assert!(began.elapsed() < SOON, "it does not come back");
+    }
+    assert_eq!(config.get(GetRequest {}).await.unwrap().config.unwrap().max_attempts, 4);
+    config.update(update(Some(1), 6)).await.unwrap();
+    assert_eq!(product.ask("grok-3-fast", "[[sim:say=back]]").await.content(), "back");
+    product.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_two_replicas_one_edit_wins_and_the_other_follows_within_a_second(
+    #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
+    let product = Product::on_store(Shape::Whole, &[], Backing::start(mode)).await;
+    let replica = product.replica(&[]).await;
+    let (mine, theirs) = (&product.gateway().services, &replica.services);
+    for round in 0..4 {
+        // Every edit changes something.
+        let attempts = if round % 2 == 0 { [4, 5] } else { [6, 7] };
+        let [edit, other_edit] = attempts.map(|attempts| update(Some(round), attempts));
+        let (one, other) = tokio::join!(mine.config.update(edit), theirs.config.update(other_edit));
+        let (won, told) = if one.is_ok() { (one, other) } else { (other, one) };
+        let (won, told) = (won.unwrap(), told.unwrap_err());
+        assert_eq!(won.number, round + 1);
+        assert_eq!((told.kind, told.code.as_ref()), (Kind::Conflict, "revision_conflict"), "{told}");
+        let began = Instant::now();
+        for services in [mine, theirs] {
+            let mut runtime = services.runtime.clone();
+            while runtime.current().number < won.number {
+                runtime.changed().await;
+            }
+            assert_eq!(runtime.current().config.max_attempts, won.config.as_ref().unwrap().max_attempts);
+        }
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+    replica.stop().await;
+    product.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn replicas_that_start_first_with_a_password_agree_on_it(
+    #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
+    let product = Product::on_store(Shape::Whole, &[], Backing::start(mode)).await;
+    let password = [("G2A_ADMIN_PASSWORD", "a first password".to_owned())];
+    let start = || product.replica(&password);
+    let (one, two, three) = tokio::join!(start(), start(), start());
+    for replica in [one, two, three] {
+        let revision = replica.services.config.get(GetRequest {}).await.unwrap();
+        assert_eq!(revision.number, 1);
+        assert_eq!(revision.config.unwrap().admin_password, "a first password");
+        replica.stop().await;
+    }
+    product.stop().await;
+}
+
+#[rstest]
+#[case("mysql", "mysql://user:hunter2@127.0.0.1:9/grok2api")]
+#[case("redis", "redis://:hunter2@127.0.0.1:9")]
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_ends_every_command_with_78(#[case] mode: &str, #[case] url: &str) {
+    let data = tempfile::tempdir().unwrap();
+    for arguments in [&["serve"][..], &["accounts", "list"], &["parameters", "list"], &["migrate"]] {
+        let mut command = grok2api(data.path());
+        command.env("STORAGE_MODE", mode).env("DATABASE_URL", url).args(arguments);
+        let began = Instant::now();
+        let (code, _, err) = output(&mut command).await;
+        assert!(code == 78 && began.elapsed() < SOON, "{code} after {:?}", began.elapsed());
+        assert!(err.contains("127.0.0.1:9") && !err.contains("hunter2"), "{err}");
+        assert!(!data.path().join("grok2api.db").exists(), "nothing else is used in its place");
+    }
+}
+
+#[rstest]
+#[case(Mode::File, newest_migration())]
+#[case(Mode::Mysql, newest_migration())]
+#[case(Mode::Redis, 1)]
+#[tokio::test]
+async fn migrate_says_what_it_did(#[case] mode: Mode, #[case] newest: i64) {
+    let (data, backing) = (tempfile::tempdir().unwrap(), Backing::start(mode));
+    for expected in [format!("migrated from 0 to {newest}"), format!("up to date at {newest}")] {
+        let mut command = grok2api(data.path());
+        let (code, out, err) = output(command.envs(backing.environment()).arg("migrate")).await;
+        assert!(code == 0 && out.trim().ends_with(&expected), "{code} {out} {err}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_do_not_fit_are_listed_with_the_other_mistakes() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = grok2api(data.path());
+    command.arg("serve").env("STORAGE_MODE", "mysql").env("DATABASE_URL", "redis://:hunter2@cache");
+    let (code, _, err) = output(command.env("REDIS_URL", "cache:hunter2").env("G2A_LISTEN", "nowhere")).await;
+    assert_eq!(code, 78, "{err}");
+    assert!(["DATABASE_URL", "REDIS_URL", "G2A_LISTEN"].iter().all(|part| err.contains(part)), "{err}");
+    assert!(!err.contains("hunter2"), "{err}");
+}

@@ -2,10 +2,11 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
     "grok2api/ledger/v1/ledger.proto",
+    "grok2api/keys/v1/keys.proto",
     "grok2api/media/v1/media.proto",
     "grok2api/pool/v1/pool.proto",
 ];
@@ -37,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".grok2api.media.v1.FetchRequest",
             ".grok2api.config.v1.RuntimeConfig",
             ".grok2api.config.v1.UpdateRequest",
+            ".grok2api.keys.v1.CreateResponse",
         ])
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

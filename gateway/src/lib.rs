@@ -5,8 +5,11 @@
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
 //! Decisions:
-//! - The forwarded headers are believed without a list of trusted proxies: they only shape links inside the answer
-//!   to the very request that carried them. An operator who wants fixed links sets `base_url`.
+//! - The forwarded host and scheme are believed without a list of trusted proxies: they only shape links inside the
+//!   answer to the very request that carried them. An operator who wants fixed links sets `base_url`. The forwarded
+//!   address decides who may ask, so it is believed of `http.trusted_proxies` only.
+//! - While the config service is away, the keys that are known go on being accepted: an outage of one part must not
+//!   stop all clients. What was revoked meanwhile is refused once it is back.
 //! - A pending turn is accepted with `200` after ten silent seconds, because proxies and clients give up on silent
 //!   connections; only failures before that have a status of their own.
 //! - After the last frame the turn's stream is read to its end, so that a service behind the network sees a finished
@@ -16,19 +19,23 @@
 
 mod base_url;
 mod body;
+mod caller;
+mod client_keys;
 mod handlers;
 mod middleware;
 pub mod openai;
 mod routes;
 pub mod usage;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, serve::ListenerExt as _};
-use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
+use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime, settings::Networks};
 use grok2api_proto::{chat::Chat, media::MediaCache};
 use tokio::net::TcpListener;
 
+pub use caller::Caller;
+pub use client_keys::ClientKeys;
 pub use routes::router;
 
 /// What the gateway needs.
@@ -40,6 +47,10 @@ pub struct Deps {
     pub media: Arc<dyn MediaCache>,
     /// The operator's parameters.
     pub runtime: Runtime,
+    /// Who may ask.
+    pub client_keys: ClientKeys,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Networks,
     /// Told by `/health`.
     pub readiness: Readiness,
     /// Largest request body, in bytes.
@@ -58,7 +69,8 @@ pub fn serve(listener: TcpListener, router: Router, tasks: &Tasks) {
             tracing::debug!(%error, "connection stays with delayed writes");
         }
     });
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         shutdown.draining().await;
     });
     tasks.spawn_critical("http", async move { server.await });

@@ -1,5 +1,6 @@
 //! What every request passes through, outermost first.
 
+mod address;
 mod auth;
 mod request_id;
 

@@ -22,6 +22,8 @@ async fn start(turns: impl IntoIterator<Item = Turn>) -> (TcpStream, Arc<FakeCha
         chat: chat.clone(),
         media: Arc::<FakeMediaCache>::default(),
         runtime: Runtime::fixed(runtime_config()),
+        client_keys: ClientKeys::default(),
+        trusted_proxies: Networks::default(),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,
         usage: usage::Recorder::start(Arc::<FakeLedger>::default(), &tasks),

@@ -1,6 +1,6 @@
 //! The contract: messages, one trait per service, and the closed error.
 //!
-//! A caller holds `Arc<dyn Chat>` (or `TokenPool`, `MediaCache`, `Config`, `Ledger`) and cannot tell whether it is in this
+//! A caller holds `Arc<dyn Chat>` (or `TokenPool`, `MediaCache`, `Config`, `Keys`, `Ledger`) and cannot tell whether it is in this
 //! process or behind the network: [`service!`] declares each trait together with its gRPC client and server.
 //! This crate depends on no other crate of the workspace.
 
@@ -27,6 +27,9 @@ mod pb {
     }
     pub(crate) mod ledger {
         tonic::include_proto!("grok2api.ledger.v1");
+    }
+    pub(crate) mod keys {
+        tonic::include_proto!("grok2api.keys.v1");
     }
     pub(crate) mod media {
         tonic::include_proto!("grok2api.media.v1");
@@ -92,6 +95,49 @@ pub mod ledger {
         unary get(GetRequest) -> Entry;
         /// Sums over time.
         unary aggregate(AggregateRequest) -> AggregateResponse;
+    }
+}
+
+/// Keys of the API's clients.
+pub mod keys {
+    pub use crate::pb::keys::*;
+    use crate::{Error, Kind, Result};
+
+    service! {
+        /// Owns the client keys. Source: `grok2api/keys/v1/keys.proto`.
+        trait Keys = keys_service_client::KeysServiceClient,
+            keys_service_server::{KeysService, KeysServiceServer};
+        /// Makes a key; gives its secret this once.
+        unary create(CreateRequest) -> CreateResponse;
+        /// All keys, revoked ones too.
+        unary list(ListRequest) -> ListResponse;
+        /// One key by id.
+        unary get(GetRequest) -> Key;
+        /// Says anew what a key may do.
+        unary update(UpdateRequest) -> Key;
+        /// Gives a key up, for ever.
+        unary revoke(RevokeRequest) -> Key;
+        /// The key of a secret, when it may be used.
+        unary authenticate(AuthenticateRequest) -> Facts;
+        /// Notes when keys were used.
+        unary used(UsedRequest) -> UsedResponse;
+        /// All keys at once, then every change.
+        stream watch(WatchRequest) -> Changes as WatchStream;
+    }
+
+    impl Facts {
+        /// Whether the key may be used at that time, epoch milliseconds.
+        ///
+        /// # Errors
+        /// `Unauthenticated` when it may not.
+        pub fn usable(&self, now_ms: i64) -> Result<()> {
+            let refused = |message| Err(Error::new(Kind::Unauthenticated, "invalid_api_key", message));
+            match self.expires_at {
+                _ if self.refused => refused("the API key is revoked or switched off"),
+                Some(at) if at <= now_ms => refused("the API key has expired"),
+                _ => Ok(()),
+            }
+        }
     }
 }
 

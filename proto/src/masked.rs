@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::{config, media, pool};
+use crate::{config, keys, media, pool};
 
 /// A secret as people may see it: first and last four characters, or nothing of a short one.
 pub fn mask(secret: &str) -> String {
@@ -80,6 +80,12 @@ impl Debug for media::FetchRequest {
             .field("location", &self.location)
             .field("token", &mask(&self.token))
             .finish_non_exhaustive()
+    }
+}
+
+impl Debug for keys::CreateResponse {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("CreateResponse").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

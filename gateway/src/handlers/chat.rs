@@ -20,7 +20,7 @@ use grok2api_proto::{
 use uuid::Uuid;
 
 use crate::{
-    Deps, base_url, body,
+    Caller, Deps, base_url, body,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -63,9 +63,12 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
 
 /// The turn that a request asks for.
 async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) -> Result<Turn> {
+    let caller = Caller::of(&parts.extensions);
+    record.called_by(caller.key());
     let body = body::read(&parts.headers, body, deps.max_body_bytes).await?;
     let completion = parse(body).await?;
     record.asked(&completion.model, completion.stream);
+    caller.may_ask(&completion.model)?;
     let head = Head {
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
         created: Clock::system().now_ms() / 1000,
@@ -76,7 +79,7 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) ->
         id: request_id(&parts.headers).to_owned(),
         presentation: presentation(deps, &completion, parts),
         stream: completion.stream,
-        request: completion.into_request(record.turn_id().to_owned()),
+        request: caller.signed(completion.into_request(record.turn_id().to_owned())),
         head,
     })
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/models`, `GET /v1/models/{id}`.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State, rejection::PathRejection},
 };
 use grok2api_proto::{
@@ -10,7 +10,7 @@ use grok2api_proto::{
 };
 use serde::Serialize;
 
-use crate::{Deps, openai::error::Failure};
+use crate::{Caller, Deps, openai::error::Failure};
 
 #[derive(Serialize)]
 pub(crate) struct List {
@@ -52,17 +52,28 @@ impl From<Model> for Item {
     }
 }
 
-pub(crate) async fn list(State(deps): State<Deps>) -> Result<Json<List>, Failure> {
-    let models = deps.chat.list_models(ListModelsRequest {}).await?.models;
+pub(crate) async fn list(
+    State(deps): State<Deps>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<List>, Failure> {
+    let models = models(&deps, &caller).await?;
     Ok(Json(List { object: "list", data: models.into_iter().map(Item::from).collect() }))
+}
+
+/// What there is for this caller; other models do not exist for it.
+async fn models(deps: &Deps, caller: &Caller) -> Result<Vec<Model>, Failure> {
+    let mut models = deps.chat.list_models(ListModelsRequest {}).await?.models;
+    models.retain(|model| caller.may_ask(&model.id).is_ok());
+    Ok(models)
 }
 
 pub(crate) async fn one(
     State(deps): State<Deps>,
+    Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Item>, Failure> {
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    let models = deps.chat.list_models(ListModelsRequest {}).await?.models;
+    let models = models(&deps, &caller).await?;
     let found = models.into_iter().find(|model| model.id == id);
     let unknown = || {
         Error::new(Kind::NotFound, "model_not_found", format!("the model {id:?} does not exist")).at("model")

@@ -1,39 +1,57 @@
-//! The API key, when the operator has set one.
+//! Who may ask: holders of a client key or of the parameter `api_key`; everybody, while there is neither.
+
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, header},
     middleware::{FromFnLayer, Next, from_fn_with_state},
     response::Response,
 };
 use futures_util::future::BoxFuture;
-use grok2api_kit::runtime::Runtime;
-use grok2api_proto::{Error, Kind};
+use grok2api_proto::{Error, Kind, Result};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{Deps, openai::error::Failure};
+use super::address;
+use crate::{Caller, Deps, client_keys::Digest, openai::error::Failure};
 
-type Check = fn(State<Runtime>, Request, Next) -> BoxFuture<'static, Result<Response, Failure>>;
+type Check = fn(State<Deps>, Request, Next) -> BoxFuture<'static, Result<Response, Failure>>;
 
-/// Lets a request pass that carries the runtime parameter `api_key`; everything, while that is empty.
-pub(crate) fn key(deps: &Deps) -> FromFnLayer<Check, Runtime, (State<Runtime>, Request)> {
-    from_fn_with_state(deps.runtime.clone(), |State(runtime), request, next| {
-        Box::pin(check(runtime, request, next))
-    })
+/// Lets a request pass that may ask, with its [`Caller`] in the extensions.
+pub(crate) fn key(deps: &Deps) -> FromFnLayer<Check, Deps, (State<Deps>, Request)> {
+    from_fn_with_state(deps.clone(), |State(deps), request, next| Box::pin(check(deps, request, next)))
 }
 
-async fn check(runtime: Runtime, request: Request, next: Next) -> Result<Response, Failure> {
-    let wanted = &runtime.current().config.api_key;
-    let given = given(request.headers());
-    match given {
-        _ if wanted.is_empty() => {}
-        Some(given) if bool::from(given.ct_eq(wanted.as_bytes())) => {}
-        Some(_) => return Err(refused("the API key is wrong").into()),
-        None => {
-            return Err(refused("an API key is required: send it as 'Authorization: Bearer <key>'").into());
-        }
-    }
+async fn check(deps: Deps, mut request: Request, next: Next) -> Result<Response, Failure> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let caller = caller(&deps, request.headers(), peer).await?;
+    request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+async fn caller(deps: &Deps, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Caller> {
+    let applied = deps.runtime.current();
+    let shared = &applied.config.api_key;
+    if shared.is_empty() && deps.client_keys.is_empty() {
+        return Ok(Caller::default());
+    }
+    let given = given(headers);
+    let given = digest(
+        given.ok_or_else(|| refused("an API key is required: send it as 'Authorization: Bearer <key>'"))?,
+    );
+    if !shared.is_empty() && bool::from(given.ct_eq(&digest(shared.as_bytes()))) {
+        return Ok(Caller::default());
+    }
+    let key = deps.client_keys.find(given).await?;
+    let address = peer.map(|peer| address::of(peer, headers, &deps.trusted_proxies));
+    key.admit(address, deps.client_keys.now_ms())?;
+    deps.client_keys.used(&key);
+    Ok(Caller::with(key))
+}
+
+fn digest(secret: &[u8]) -> Digest {
+    Sha256::digest(secret).into()
 }
 
 fn refused(message: &str) -> Error {

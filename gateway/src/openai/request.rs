@@ -63,7 +63,8 @@ impl Completion {
 
     /// The request in the product's own terms.
     pub fn into_request(self, request_id: String) -> ChatRequest {
-        ChatRequest { request_id, model: self.model, messages: self.messages, temporary: self.temporary }
+        let Self { model, messages, temporary, .. } = self;
+        ChatRequest { request_id, model, messages, temporary, ..ChatRequest::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod chat;
 mod common;
+mod keys;
 mod media;
 mod stream;
 mod usage;
@@ -20,7 +21,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::{Deps, router, usage::Recorder};
+use crate::{ClientKeys, Deps, router, usage::Recorder};
 
 /// A gateway over fakes.
 struct Gateway {
@@ -41,15 +42,25 @@ impl Gateway {
     }
 
     fn configured(turns: impl IntoIterator<Item = Turn>, change: impl FnOnce(&mut RuntimeConfig)) -> Self {
+        Self::keyed(turns, change, ClientKeys::default(), Tasks::new())
+    }
+
+    fn keyed(
+        turns: impl IntoIterator<Item = Turn>,
+        change: impl FnOnce(&mut RuntimeConfig),
+        client_keys: ClientKeys,
+        tasks: Tasks,
+    ) -> Self {
         let mut config = runtime_config();
         change(&mut config);
-        let (chat, media, tasks) =
-            (Arc::new(FakeChat::playing(turns)), Arc::<FakeMediaCache>::default(), Tasks::new());
+        let (chat, media) = (Arc::new(FakeChat::playing(turns)), Arc::<FakeMediaCache>::default());
         let ledger = Arc::<FakeLedger>::default();
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
             runtime: Runtime::fixed(config),
+            client_keys,
+            trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),
             readiness: Readiness::new(tasks.shutdown().clone()),
             max_body_bytes: 4096,
             usage: Recorder::start(ledger.clone(), &tasks),

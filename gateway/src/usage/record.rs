@@ -54,6 +54,11 @@ impl Record {
         self.entry.stream = stream;
     }
 
+    /// By whom: the client key's id, empty for nobody in particular.
+    pub fn called_by(&mut self, key: &str) {
+        key.clone_into(&mut self.entry.client_key);
+    }
+
     /// Notes what a batch of the turn's events brought.
     pub fn events(&mut self, events: &[ChatEvent]) {
         for kind in events.iter().filter_map(|event| event.kind.as_ref()) {

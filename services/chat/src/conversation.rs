@@ -6,18 +6,20 @@ use sha2::{Digest as _, Sha256};
 /// A conversation, as the token pool knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Conversation {
-    /// A hash of how it began: everything up to the first message of the user.
+    /// A hash of how it began, everything up to the first message of the user, and of whose it is.
     pub(crate) key: String,
     /// Nothing was answered yet.
     pub(crate) begins: bool,
 }
 
 impl Conversation {
-    /// The conversation of these messages.
-    pub(crate) fn of(messages: &[Message]) -> Self {
+    /// The conversation of these messages, had by this client key (empty for none).
+    pub(crate) fn of(client_key: &str, messages: &[Message]) -> Self {
         let first = messages.iter().position(|message| message.role() == Role::User);
         let opening = &messages[..first.map_or(messages.len(), |first| first + 1)];
         let mut hash = Sha256::new();
+        hash.update((client_key.len() as u64).to_be_bytes());
+        hash.update(client_key);
         for message in opening {
             hash.update(message.role.to_be_bytes());
             message.parts.iter().filter_map(|part| part.kind.as_ref()).for_each(|kind| add(&mut hash, kind));
@@ -58,9 +60,9 @@ mod tests {
     #[test]
     fn later_turns_have_the_key_of_the_first() {
         let mut messages = vec![says(Role::System, "be brief"), says(Role::User, "hello")];
-        let first = Conversation::of(&messages);
+        let first = Conversation::of("", &messages);
         messages.extend([says(Role::Assistant, "hi"), says(Role::User, "and now?")]);
-        let later = Conversation::of(&messages);
+        let later = Conversation::of("", &messages);
         assert!(first.begins && !later.begins);
         assert_eq!(first.key, later.key);
         assert_eq!(first.key.len(), 32);
@@ -76,7 +78,13 @@ mod tests {
             vec![says(Role::System, "be brie"), says(Role::User, "fhello")],
         ];
         let keys: std::collections::BTreeSet<_> =
-            openings.iter().map(|messages| Conversation::of(messages).key).collect();
+            openings.iter().map(|messages| Conversation::of("", messages).key).collect();
         assert_eq!(keys.len(), openings.len());
+    }
+    #[test]
+    fn client_keys_share_no_conversation() {
+        let messages = [says(Role::User, "hello")];
+        let keys = ["", "a", "b"].map(|key| Conversation::of(key, &messages).key);
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
     }
 }

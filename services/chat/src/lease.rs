@@ -78,7 +78,7 @@ impl Leases {
             exclude_accounts: tried.to_vec(),
             affinity: turn.conversation.key.clone(),
             affinity_begins: turn.conversation.begins,
-            tags: Vec::new(),
+            tags: turn.request.account_tags.clone(),
         };
         let leases = self.clone();
         let granted = self.detached("lease", async move {

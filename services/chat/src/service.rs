@@ -67,7 +67,7 @@ impl Chat for Service {
             model,
             files,
             prompt,
-            conversation: Conversation::of(&request.messages),
+            conversation: Conversation::of(&request.client_key, &request.messages),
             request,
             begun,
             deadline,

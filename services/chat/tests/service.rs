@@ -355,3 +355,20 @@ async fn the_turns_of_one_conversation_ask_for_one_account() {
     assert_eq!(asked[0].0, asked[1].0);
     assert_eq!((asked[0].1, asked[1].1, asked[0].0.is_empty()), (true, false, false));
 }
+
+#[tokio::test]
+async fn a_client_key_has_its_own_conversations_and_its_own_accounts() {
+    let world = World::new(Reach::Wired).await;
+    for key in ["one", "other"] {
+        let mut request = ask("grok-3-fast", "hello");
+        request.client_key = key.to_owned();
+        request.account_tags = vec![format!("tag-{key}")];
+        world.events(request).await.unwrap();
+    }
+    let leases = world.pool.leases();
+    assert_ne!(leases[0].affinity, leases[1].affinity);
+    assert_eq!(
+        (&leases[0].tags, &leases[1].tags),
+        (&vec!["tag-one".to_owned()], &vec!["tag-other".to_owned()])
+    );
+}

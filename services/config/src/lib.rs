@@ -7,8 +7,12 @@
 //! ignored, so that replicas of two versions can share one store.
 //!
 //! Replicas that share a store follow each other by asking it for its newest number twice a second; callers follow by `watch`.
+//!
+//! The keys of the API's clients live here too, as a service of their own ([`start_keys`]): they are followed the same
+//! way, four times a second, so that a key revoked at one replica is refused at every gateway within one.
 
 mod follow;
+mod keys;
 pub mod ledger;
 pub mod parameters;
 mod revision;
@@ -17,8 +21,14 @@ mod service;
 use std::sync::Arc;
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
-use grok2api_proto::{Result, config::Config};
-use grok2api_storage::settings::Settings;
+use grok2api_proto::{Result, config::Config, keys::Keys};
+use grok2api_storage::{actions::Actions, client_keys::ClientKeys, settings::Settings};
+use tokio::time::Duration;
+
+/// How often the store is asked for a newer revision.
+const REVISIONS: Duration = Duration::from_millis(500);
+/// How often it is asked for changed keys.
+const KEYS: Duration = Duration::from_millis(250);
 
 /// What the service needs.
 pub struct Deps {
@@ -37,6 +47,39 @@ pub struct Deps {
 pub async fn start(deps: Deps) -> Result<Arc<dyn Config>> {
     let service =
         Arc::new(service::Service::open(deps.settings, deps.clock, deps.tasks.shutdown().clone()).await?);
-    deps.tasks.spawn("config-follow", follow::run(service.clone(), deps.tasks.shutdown().clone()));
+    let (followed, shutdown) = (service.clone(), deps.tasks.shutdown().clone());
+    let following = follow::run("configuration", REVISIONS, shutdown, move || {
+        let followed = followed.clone();
+        async move { followed.follow().await }
+    });
+    deps.tasks.spawn("config-follow", following);
+    Ok(service)
+}
+
+/// What the service of client keys needs.
+pub struct KeysDeps {
+    /// The stored keys.
+    pub keys: Arc<dyn ClientKeys>,
+    /// Where changes are logged.
+    pub actions: Arc<dyn Actions>,
+    /// Dates the changes.
+    pub clock: Clock,
+    /// Owns the task that follows the store.
+    pub tasks: Tasks,
+}
+
+/// Reads all client keys and begins to follow the store.
+///
+/// # Errors
+/// `storage_unavailable` when they cannot be read.
+pub async fn start_keys(deps: KeysDeps) -> Result<Arc<dyn Keys>> {
+    let shutdown = deps.tasks.shutdown().clone();
+    let service = Arc::new(keys::Service::open(deps.keys, deps.actions, deps.clock, shutdown.clone()).await?);
+    let followed = service.clone();
+    let following = follow::run("client keys", KEYS, shutdown, move || {
+        let followed = followed.clone();
+        async move { followed.follow().await }
+    });
+    deps.tasks.spawn("keys-follow", following);
     Ok(service)
 }

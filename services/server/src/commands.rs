@@ -2,9 +2,11 @@
 
 mod accounts;
 mod backup;
+mod client_keys;
 mod config;
 mod healthcheck;
 mod import_seed;
+mod keys;
 mod migrate;
 mod parameters;
 mod restore;
@@ -44,6 +46,12 @@ enum Command {
     Parameters(parameters::Command),
     /// Show what was asked of the product lately, also while it runs.
     Usage(usage::Args),
+    /// Manage the keys of the API's clients, also while the product runs.
+    #[command(subcommand)]
+    ClientKeys(client_keys::Command),
+    /// Show and change the key that seals secrets in the store, also while the product runs.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Bring the store up to date and say what that took; `serve` does it as well.
     Migrate,
     /// Take over settings, accounts and media of the Python project; can be run again.
@@ -99,6 +107,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Accounts(command) => accounts::run(&logged()?, command).await,
         Command::Parameters(command) => parameters::run(&logged()?, command).await,
         Command::Usage(args) => usage::run(&logged()?, &args).await,
+        Command::ClientKeys(command) => client_keys::run(&logged()?, command).await,
+        Command::Keys(command) => keys::run(&logged()?, &command).await,
         Command::Migrate => migrate::run(&logged()?).await,
         Command::ImportSeed(args) => import_seed::run(&logged()?, args).await,
         Command::Backup(args) => backup::run(&logged()?, args).await,

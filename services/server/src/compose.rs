@@ -21,6 +21,7 @@ use grok2api_proto::{
     Kind, Transport,
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
+    keys::{self, Keys},
     ledger::{self, Ledger},
     media::{self, MediaCache},
     pool::{self, TokenPool},
@@ -42,6 +43,8 @@ pub struct Services {
     pub config: Arc<dyn Config>,
     /// The usage ledger.
     pub ledger: Arc<dyn Ledger>,
+    /// The keys of the API's clients.
+    pub keys: Arc<dyn Keys>,
     /// The accounts.
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
@@ -106,6 +109,7 @@ pub(crate) async fn run(
     }
     let build = Build { settings, readiness, roles, store: store.as_ref(), tasks };
     let config = build.config().await?;
+    let keys = build.keys().await?;
     let runtime = build.runtime(&config).await?;
     if let Some(level) = log_level {
         follow_level(level, runtime.clone(), tasks);
@@ -115,12 +119,13 @@ pub(crate) async fn run(
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, ledger, pool, media, chat, runtime };
+    let services = Services { config, keys, ledger, pool, media, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
             .with(ledger::server(services.ledger.clone()))
+            .with(keys::server(services.keys.clone()))
             .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.token_pool {
@@ -133,10 +138,13 @@ pub(crate) async fn run(
         grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.http {
+        let client_keys = build.client_keys(&services.keys).await?;
         let router = gateway::router(gateway::Deps {
             chat: services.chat.clone(),
             media: services.media.clone(),
             runtime: services.runtime.clone(),
+            client_keys,
+            trusted_proxies: settings.http.trusted_proxies.clone(),
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
             usage: gateway::usage::Recorder::start(services.ledger.clone(), tasks),
@@ -190,6 +198,25 @@ impl Build<'_> {
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         }))
+    }
+
+    async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {
+        let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, keys::client) };
+        let service = config_service::start_keys(config_service::KeysDeps {
+            keys: store.client_keys(),
+            actions: store.actions(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        });
+        service.await.map_err(|error| StartError::one("client keys", error))
+    }
+
+    /// The client keys as the gateway knows them; it does not serve before it does.
+    async fn client_keys(&self, service: &Arc<dyn Keys>) -> Result<gateway::ClientKeys, StartError> {
+        let remote = self.local(Role::Config).is_none();
+        patiently(remote, || gateway::ClientKeys::follow(service.clone(), Clock::system(), self.tasks))
+            .await
+            .map_err(|error| StartError::one("client keys", error))
     }
 
     /// The owner's password from the settings, as long as nothing was ever changed.

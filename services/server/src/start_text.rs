@@ -1,7 +1,10 @@
 //! What a started process tells the person who started it.
 
 use grok2api_kit::settings::{Mode, Settings};
-use grok2api_proto::pool::{ListAccountsRequest, TokenPool};
+use grok2api_proto::{
+    keys::ListRequest,
+    pool::{ListAccountsRequest, TokenPool},
+};
 use grok2api_storage::place;
 
 use crate::{
@@ -32,14 +35,23 @@ pub(crate) async fn text(instance: &Instance, settings: &Settings, roles: &Roles
     if roles.has(Role::TokenPool) {
         lines.extend(no_accounts(instance.services.pool.as_ref(), settings).await);
     }
-    if roles.has(Role::Gateway) && instance.services.runtime.current().config.api_key.is_empty() {
+    if roles.has(Role::Gateway) && is_open(instance).await {
         lines.push(
-            "\nWARNING: no api_key is set: whoever reaches the port may use the accounts. To set one:".into(),
+            "\nWARNING: no api_key is set and there is no client key: whoever reaches the port may use the accounts. \
+             To close it:"
+                .into(),
         );
-        lines.push(format!("  {} parameters set api_key <key>", program(settings)));
+        lines.push(format!("  {} client-keys create <name>", program(settings)));
     }
     lines.push(ready(&instance.addresses));
     lines.join("\n")
+}
+
+/// Whether the API asks for no key.
+async fn is_open(instance: &Instance) -> bool {
+    let services = &instance.services;
+    services.runtime.current().config.api_key.is_empty()
+        && services.keys.list(ListRequest {}).await.is_ok_and(|answer| answer.keys.is_empty())
 }
 
 async fn no_accounts(pool: &dyn TokenPool, settings: &Settings) -> Vec<String> {

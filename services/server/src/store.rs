@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grok2api_kit::{readiness::Readiness, settings::Settings};
-use grok2api_storage::{Store, place};
+use grok2api_storage::{Error, Store, place};
 use tokio::time::MissedTickBehavior;
 
 use crate::StartError;
@@ -16,14 +16,19 @@ pub(crate) async fn open(settings: &Settings) -> Result<Store, StartError> {
     Store::open(settings).await.map_err(|error| StartError::one(place(settings), error))
 }
 
-/// Readiness is off while the store is away; an outage is logged when it begins and when it ends.
+/// Readiness is off while the store is away; an outage is logged when it begins and when it ends. A sealing key
+/// that another process has changed is taken over.
 pub(crate) async fn watch(store: Store, readiness: Readiness) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut away = None;
+    let (mut away, mut told) = (None, String::new());
     loop {
         ticks.tick().await;
-        match store.ping().await {
+        let ping = store.ping().await;
+        if ping.is_ok() {
+            follow_key(&store, &mut told).await;
+        }
+        match ping {
             Ok(()) if away.take().is_some() => tracing::info!("the store is back"),
             Err(error) if away.is_none() => {
                 tracing::error!(%error, "the store is away, so this process is not ready: {error}");
@@ -31,5 +36,16 @@ pub(crate) async fn watch(store: Store, readiness: Readiness) {
             }
             _ => {}
         }
+    }
+}
+
+/// Says once what is wrong with the key.
+async fn follow_key(store: &Store, told: &mut String) {
+    match store.follow_key().await {
+        Err(error @ Error::Seal(_)) if *told != error.to_string() => {
+            tracing::error!(%error, "{error}; then restart this process");
+            *told = error.to_string();
+        }
+        _ => {}
     }
 }

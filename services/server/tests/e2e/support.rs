@@ -104,7 +104,7 @@ impl Product {
     }
 
     /// The instance that runs (or reaches) the pool.
-    fn pool(&self) -> &Instance {
+    pub fn pool(&self) -> &Instance {
         let index = usize::from(self.instances.len() > 1);
         &self.instances[index]
     }
@@ -162,6 +162,13 @@ impl Product {
         let request =
             self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
         Answer::of(request.body(body).send().await.unwrap()).await
+    }
+
+    /// A chat with this key.
+    pub async fn ask_with(&self, key: &str, model: &str, text: &str) -> Answer {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": text}]});
+        let request = self.http.post(format!("{}/v1/chat/completions", self.base)).bearer_auth(key);
+        Answer::of(request.body(body.to_string()).send().await.unwrap()).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {

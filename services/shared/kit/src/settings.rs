@@ -5,6 +5,7 @@
 
 mod media;
 mod model;
+mod networks;
 mod sources;
 mod storage;
 
@@ -15,6 +16,7 @@ pub use model::{
     Admin, Data, Grpc, Http, Internal, Lifecycle, Log, LogFormat, Media, Ops, Peers, Seal, Settings, Storage,
     Upstream,
 };
+pub use networks::Networks;
 pub use storage::Mode;
 
 /// The commented defaults; also the reference of all settings.
@@ -170,6 +172,35 @@ mod tests {
         let settings = Settings::load(None, given).unwrap();
         assert_eq!(settings.internal.secret, "a-long-shared-secret");
         assert!(!settings.dump().contains("long-shared"));
+    }
+
+    #[test]
+    fn nothing_of_the_old_keys_is_in_the_dump() {
+        let settings =
+            Settings::load(None, env(&[("G2A_OLD_MASTER_KEYS", "one-old-key, another-old-key")])).unwrap();
+        assert_eq!(settings.seal.old_keys, "one-old-key, another-old-key");
+        assert!(settings.dump().contains("old_keys = \"…\""), "{}", settings.dump());
+    }
+
+    #[test]
+    fn networks_are_read_from_a_list_and_contain_addresses() {
+        let given = env(&[("G2A_HTTP__TRUSTED_PROXIES", "10.0.0.0/8, ::1 ,192.0.2.7")]);
+        let trusted = Settings::load(None, given).unwrap().http.trusted_proxies;
+        for (address, inside) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("192.0.2.7", true),
+            ("192.0.2.8", false),
+            ("::1", true),
+        ] {
+            assert_eq!(trusted.contain(address.parse().unwrap()), inside, "{address}");
+        }
+        let mistakes =
+            Settings::load(None, env(&[("G2A_HTTP__TRUSTED_PROXIES", "10.0.0.0/8,proxy")])).unwrap_err();
+        assert!(
+            mistakes[0].0.contains("http.trusted_proxies") && mistakes[0].0.contains("\"proxy\""),
+            "{mistakes:?}"
+        );
     }
 
     #[test]

@@ -9,8 +9,12 @@ use uuid::Uuid;
 use crate::{
     Error, Result,
     accounts::{Accounts, Changes, Inserted, StoredAccount},
+    actions::{Action, Actions},
+    admins::{Admin, Admins},
+    client_keys::{self, ClientKey, ClientKeys},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
+    sessions::{Digest, Session, Sessions},
     settings::{Overrides, Revision, Settings},
 };
 
@@ -39,6 +43,22 @@ pub(crate) fn media(behind: Arc<dyn MediaIndex>) -> Arc<dyn MediaIndex> {
 }
 
 pub(crate) fn ledger(behind: Arc<dyn Ledger>) -> Arc<dyn Ledger> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn client_keys(behind: Arc<dyn ClientKeys>) -> Arc<dyn ClientKeys> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn admins(behind: Arc<dyn Admins>) -> Arc<dyn Admins> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn sessions(behind: Arc<dyn Sessions>) -> Arc<dyn Sessions> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn actions(behind: Arc<dyn Actions>) -> Arc<dyn Actions> {
     Arc::new(Bounded(behind))
 }
 
@@ -158,5 +178,102 @@ impl Ledger for Bounded<dyn Ledger> {
 
     async fn prune(&self, keep: Keep, now: i64, limit: u32) -> Result<u64> {
         within(ANSWER + ROW * limit, self.0.prune(keep, now, limit)).await
+    }
+}
+
+#[async_trait]
+impl ClientKeys for Bounded<dyn ClientKeys> {
+    async fn version(&self) -> Result<u64> {
+        within(ANSWER, self.0.version()).await
+    }
+
+    async fn changed_since(&self, version: u64) -> Result<client_keys::Changes> {
+        within(WHOLE, self.0.changed_since(version)).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<ClientKey>> {
+        within(ANSWER, self.0.get(id)).await
+    }
+
+    async fn find(&self, digest: &client_keys::Digest) -> Result<Option<ClientKey>> {
+        within(ANSWER, self.0.find(digest)).await
+    }
+
+    async fn insert(&self, key: &ClientKey) -> Result<()> {
+        within(ANSWER, self.0.insert(key)).await
+    }
+
+    async fn update(&self, key: &ClientKey) -> Result<u64> {
+        within(ANSWER, self.0.update(key)).await
+    }
+
+    async fn used(&self, uses: &[(Uuid, i64)]) -> Result<()> {
+        let rows = u32::try_from(uses.len()).unwrap_or(u32::MAX);
+        within(ANSWER + ROW * rows, self.0.used(uses)).await
+    }
+}
+
+#[async_trait]
+impl Admins for Bounded<dyn Admins> {
+    async fn list(&self) -> Result<Vec<Admin>> {
+        within(ANSWER, self.0.list()).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Admin>> {
+        within(ANSWER, self.0.get(id)).await
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<Admin>> {
+        within(ANSWER, self.0.find(name)).await
+    }
+
+    async fn insert(&self, admin: &Admin) -> Result<()> {
+        within(ANSWER, self.0.insert(admin)).await
+    }
+
+    async fn update(&self, admin: &Admin) -> Result<u64> {
+        within(ANSWER, self.0.update(admin)).await
+    }
+}
+
+#[async_trait]
+impl Sessions for Bounded<dyn Sessions> {
+    async fn get(&self, digest: &Digest) -> Result<Option<Session>> {
+        within(ANSWER, self.0.get(digest)).await
+    }
+
+    async fn of(&self, admin: Uuid) -> Result<Vec<Session>> {
+        within(ANSWER, self.0.of(admin)).await
+    }
+
+    async fn insert(&self, session: &Session) -> Result<()> {
+        within(ANSWER, self.0.insert(session)).await
+    }
+
+    async fn seen(&self, digest: &Digest, now_ms: i64, expires_at: i64) -> Result<bool> {
+        within(ANSWER, self.0.seen(digest, now_ms, expires_at)).await
+    }
+
+    async fn revoke(&self, digest: &Digest) -> Result<bool> {
+        within(ANSWER, self.0.revoke(digest)).await
+    }
+
+    async fn revoke_all(&self, admin: Uuid) -> Result<u64> {
+        within(WHOLE, self.0.revoke_all(admin)).await
+    }
+
+    async fn purge(&self, expired_before_ms: i64) -> Result<u64> {
+        within(WHOLE, self.0.purge(expired_before_ms)).await
+    }
+}
+
+#[async_trait]
+impl Actions for Bounded<dyn Actions> {
+    async fn append(&self, action: &Action) -> Result<()> {
+        within(ANSWER, self.0.append(action)).await
+    }
+
+    async fn page(&self, before: Option<Uuid>, limit: u32) -> Result<Vec<Action>> {
+        within(ANSWER, self.0.page(before, limit)).await
     }
 }

@@ -51,6 +51,12 @@ pub enum Error {
         /// What is there.
         found: u64,
     },
+    /// What must be unique is there already.
+    #[error("{what} is taken")]
+    Taken {
+        /// Which, e.g. `the name "admin"`.
+        what: String,
+    },
     /// A sealed value cannot be opened with the key at hand.
     #[error("{0}")]
     Seal(String),
@@ -84,6 +90,9 @@ impl From<Error> for proto::Error {
         if let Error::Conflict { expected, found } = error {
             let message = format!("revision {expected} was expected, but {found} is the newest");
             return proto::Error::new(proto::Kind::Conflict, "revision_conflict", message);
+        }
+        if let Error::Taken { .. } = error {
+            return proto::Error::new(proto::Kind::Conflict, "already_exists", error.to_string());
         }
         tracing::error!(%error, "storage: {error}");
         proto::Error::new(proto::Kind::Unavailable, "storage_unavailable", "the store is not available")

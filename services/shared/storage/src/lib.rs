@@ -11,16 +11,22 @@
 #![expect(clippy::duplicate_mod, reason = "src/sql is compiled once for each database")]
 
 pub mod accounts;
+pub mod actions;
+pub mod admins;
 mod bounded;
+pub mod client_keys;
 mod error;
 pub mod ledger;
 pub mod media;
 pub mod mysql;
 pub mod redis;
+mod resealing;
 pub mod seal;
+pub mod sessions;
 pub mod settings;
 pub mod sqlite;
 mod store;
 
 pub use error::{Error, Result};
+pub use resealing::Sealed;
 pub use store::{Migrated, Store, place};

@@ -2,12 +2,24 @@
 
 #[path = "sql/accounts.rs"]
 mod accounts;
+#[path = "sql/actions.rs"]
+mod actions;
+#[path = "sql/admins.rs"]
+mod admins;
+#[path = "sql/client_keys.rs"]
+mod client_keys;
+#[path = "sql/columns.rs"]
+mod columns;
 #[path = "sql/ledger.rs"]
 mod ledger;
 #[path = "sql/media.rs"]
 mod media;
 #[path = "sql/migrate.rs"]
 mod migrate;
+#[path = "sql/resealing.rs"]
+mod resealing;
+#[path = "sql/sessions.rs"]
+mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
 
@@ -35,12 +47,16 @@ const BEGIN: &str = "BEGIN";
 const IGNORING: &str = "INSERT IGNORE";
 
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
     (4, "accounts_pool", include_str!("../migrations/mysql/0004_accounts_pool.sql")),
     (5, "ledger", include_str!("../migrations/mysql/0005_ledger.sql")),
+    (6, "client_keys", include_str!("../migrations/mysql/0006_client_keys.sql")),
+    (7, "admins", include_str!("../migrations/mysql/0007_admins.sql")),
+    (8, "sessions", include_str!("../migrations/mysql/0008_sessions.sql")),
+    (9, "actions", include_str!("../migrations/mysql/0009_actions.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a call waits for a connection.

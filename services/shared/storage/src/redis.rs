@@ -5,8 +5,14 @@
 //! than it answers.
 
 mod accounts;
+mod actions;
+mod admins;
+mod client_keys;
+mod documents;
 mod ledger;
 mod media;
+mod resealing;
+mod sessions;
 mod settings;
 
 use redis::{

@@ -2,12 +2,24 @@
 
 #[path = "sql/accounts.rs"]
 mod accounts;
+#[path = "sql/actions.rs"]
+mod actions;
+#[path = "sql/admins.rs"]
+mod admins;
+#[path = "sql/client_keys.rs"]
+mod client_keys;
+#[path = "sql/columns.rs"]
+mod columns;
 #[path = "sql/ledger.rs"]
 mod ledger;
 #[path = "sql/media.rs"]
 mod media;
 #[path = "sql/migrate.rs"]
 mod migrate;
+#[path = "sql/resealing.rs"]
+mod resealing;
+#[path = "sql/sessions.rs"]
+mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
 pub mod snapshot;
@@ -33,12 +45,16 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 const IGNORING: &str = "INSERT OR IGNORE";
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
     (4, "accounts_pool", include_str!("../migrations/sqlite/0004_accounts_pool.sql")),
     (5, "ledger", include_str!("../migrations/sqlite/0005_ledger.sql")),
+    (6, "client_keys", include_str!("../migrations/sqlite/0006_client_keys.sql")),
+    (7, "admins", include_str!("../migrations/sqlite/0007_admins.sql")),
+    (8, "sessions", include_str!("../migrations/sqlite/0008_sessions.sql")),
+    (9, "actions", include_str!("../migrations/sqlite/0009_actions.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -6,14 +6,19 @@ use grok2api_kit::settings::{Mode, Settings as ProcessSettings};
 use url::Url;
 
 use crate::{
-    Result,
+    Result, Sealed,
     accounts::Accounts,
+    actions::Actions,
+    admins::Admins,
     bounded::{self, ANSWER, within},
+    client_keys::ClientKeys,
     ledger::Ledger,
     media::MediaIndex,
     mysql::MySql,
     redis::Redis,
+    resealing,
     seal::Sealer,
+    sessions::Sessions,
     settings::Settings,
     sqlite::Sqlite,
 };
@@ -25,6 +30,11 @@ pub struct Store {
     settings: Arc<dyn Settings>,
     media: Arc<dyn MediaIndex>,
     ledger: Arc<dyn Ledger>,
+    client_keys: Arc<dyn ClientKeys>,
+    admins: Arc<dyn Admins>,
+    sessions: Arc<dyn Sessions>,
+    actions: Arc<dyn Actions>,
+    sealer: Sealer,
     behind: Behind,
 }
 
@@ -45,26 +55,34 @@ pub struct Migrated {
 }
 
 impl Store {
-    /// Opens the store that `storage.mode` names, brings it up to date, and checks that the sealing key is its own.
+    /// Opens the store that `storage.mode` names, brings it up to date, and checks that the keys at hand open everything
+    /// that is sealed in it.
     ///
     /// # Errors
     /// Whatever makes the store unusable; nothing else is tried in its place.
     pub async fn open(settings: &ProcessSettings) -> Result<Self> {
         let sealer = Sealer::load(&settings.seal, &settings.data.dir)?;
         let url = &settings.storage.url;
-        match settings.storage.mode {
-            Mode::File => Self::file(Sqlite::open(&settings.data.dir).await?, sealer).await,
-            Mode::Mysql => Self::mysql(MySql::open(url).await?, sealer).await,
-            Mode::Redis => Self::redis(Redis::open(url).await?, sealer).await,
-        }
+        let store = match settings.storage.mode {
+            Mode::File => Self::file(Sqlite::open(&settings.data.dir).await?, sealer).await?,
+            Mode::Mysql => Self::mysql(MySql::open(url).await?, sealer).await?,
+            Mode::Redis => Self::redis(Redis::open(url).await?, sealer).await?,
+        };
+        resealing::all_open(&store.sealer, &store.sealed().await?)?;
+        Ok(store)
     }
 
     async fn file(sqlite: Sqlite, sealer: Sealer) -> Result<Self> {
         Ok(Self {
             accounts: sqlite.accounts(sealer.clone()).await?,
-            settings: sqlite.settings(sealer),
+            settings: sqlite.settings(sealer.clone()),
             media: sqlite.media(),
             ledger: sqlite.ledger(),
+            client_keys: sqlite.client_keys(),
+            admins: sqlite.admins(),
+            sessions: sqlite.sessions(),
+            actions: sqlite.actions(),
+            sealer,
             behind: Behind::File(sqlite),
         })
     }
@@ -72,9 +90,14 @@ impl Store {
     async fn mysql(mysql: MySql, sealer: Sealer) -> Result<Self> {
         Ok(Self {
             accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
-            settings: bounded::settings(mysql.settings(sealer)),
+            settings: bounded::settings(mysql.settings(sealer.clone())),
             media: bounded::media(mysql.media()),
             ledger: bounded::ledger(mysql.ledger()),
+            client_keys: bounded::client_keys(mysql.client_keys()),
+            admins: bounded::admins(mysql.admins()),
+            sessions: bounded::sessions(mysql.sessions()),
+            actions: bounded::actions(mysql.actions()),
+            sealer,
             behind: Behind::MySql(mysql),
         })
     }
@@ -82,9 +105,14 @@ impl Store {
     async fn redis(redis: Redis, sealer: Sealer) -> Result<Self> {
         Ok(Self {
             accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
-            settings: bounded::settings(redis.settings(sealer)),
+            settings: bounded::settings(redis.settings(sealer.clone())),
             media: bounded::media(redis.media()),
             ledger: bounded::ledger(redis.ledger()),
+            client_keys: bounded::client_keys(redis.client_keys()),
+            admins: bounded::admins(redis.admins()),
+            sessions: bounded::sessions(redis.sessions()),
+            actions: bounded::actions(redis.actions()),
+            sealer,
             behind: Behind::Redis(redis),
         })
     }
@@ -109,6 +137,26 @@ impl Store {
         self.ledger.clone()
     }
 
+    /// The keys of the API's clients.
+    pub fn client_keys(&self) -> Arc<dyn ClientKeys> {
+        self.client_keys.clone()
+    }
+
+    /// Those who may use the console.
+    pub fn admins(&self) -> Arc<dyn Admins> {
+        self.admins.clone()
+    }
+
+    /// Sessions of the console.
+    pub fn sessions(&self) -> Arc<dyn Sessions> {
+        self.sessions.clone()
+    }
+
+    /// What admins did.
+    pub fn actions(&self) -> Arc<dyn Actions> {
+        self.actions.clone()
+    }
+
     /// What opening the store had to do.
     pub fn migrated(&self) -> Migrated {
         match &self.behind {
@@ -131,6 +179,54 @@ impl Store {
             }
         })
         .await
+    }
+
+    /// What seals the store's secrets.
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// How many values of each kind each key seals.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sealed(&self) -> Result<Vec<Sealed>> {
+        match &self.behind {
+            Behind::File(sqlite) => sqlite.sealed().await,
+            Behind::MySql(mysql) => mysql.sealed().await,
+            Behind::Redis(redis) => redis.sealed().await,
+        }
+    }
+
+    /// Puts at most `limit` values under the current key, the check first, by which other processes learn of the key.
+    /// Returns how many; fewer than `limit` when all are done. It may be cut off and begun again, beside any writers.
+    ///
+    /// # Errors
+    /// [`Error::Seal`](crate::Error::Seal) when a value does not open.
+    pub async fn reseal(&self, limit: u64) -> Result<u64> {
+        match &self.behind {
+            Behind::File(sqlite) => sqlite.reseal(&self.sealer, limit).await,
+            Behind::MySql(mysql) => mysql.reseal(&self.sealer, limit).await,
+            Behind::Redis(redis) => redis.reseal(&self.sealer, limit).await,
+        }
+    }
+
+    /// Looks whether another process has changed the sealing key, and takes the new one if it is to be found.
+    ///
+    /// # Errors
+    /// [`Error::Seal`](crate::Error::Seal) when it is not: values that others seal do not open here.
+    pub async fn follow_key(&self) -> Result<()> {
+        let newest = bounded::within(ANSWER, async {
+            match &self.behind {
+                Behind::File(sqlite) => sqlite.newest_key().await,
+                Behind::MySql(mysql) => mysql.newest_key().await,
+                Behind::Redis(redis) => redis.newest_key().await,
+            }
+        });
+        match newest.await? {
+            Some(key) => self.sealer.follow(key),
+            None => Ok(()),
+        }
     }
 
     /// Finishes what is being written and closes the connections.

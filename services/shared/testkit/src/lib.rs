@@ -5,6 +5,7 @@
 mod backing;
 mod chat;
 mod config;
+mod keys;
 mod ledger;
 mod media;
 mod pool;
@@ -14,6 +15,7 @@ mod servers;
 pub use backing::Backing;
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
+pub use keys::FakeKeys;
 pub use ledger::FakeLedger;
 pub use media::FakeMediaCache;
 pub use pool::FakePool;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::{Mistake, storage::Mode};
+use super::{Mistake, Networks, storage::Mode};
 
 /// All settings of a process. Meanings and defaults: `defaults.toml`.
 #[derive(Clone, Deserialize, Serialize)]
@@ -38,7 +38,7 @@ macro_rules! section {
 }
 
 section! {
-    Http { listen: SocketAddr, max_body_bytes: usize }
+    Http { listen: SocketAddr, max_body_bytes: usize, trusted_proxies: Networks }
     Ops { listen: SocketAddr }
     Data { dir: PathBuf }
     Storage { mode: Mode, url: String, redis_url: String }
@@ -50,7 +50,7 @@ section! {
         secret_key: String,
         path_style: bool,
     }
-    Seal { key: String, key_file: String }
+    Seal { key: String, key_file: String, old_keys: String }
     Admin { password: String }
     Upstream { url: Url, assets_url: Url, allow_private_images: bool }
     Internal { secret: String }
@@ -118,6 +118,10 @@ impl Settings {
             &mut shown.media.secret_key,
         ] {
             *secret = grok2api_proto::mask(secret);
+        }
+        // Several at once: not even their ends.
+        if !shown.seal.old_keys.is_empty() {
+            shown.seal.old_keys = "…".to_owned();
         }
         toml::to_string(&shown).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
     }

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::{DEFAULTS, Mistake};
 
 /// Environment names outside the `G2A_SECTION__KEY` pattern; stable, scripts rely on them.
-const SHORT_NAMES: [(&str, &str); 25] = [
+const SHORT_NAMES: [(&str, &str); 26] = [
     ("G2A_LISTEN", "http.listen"),
     ("G2A_MAX_BODY_BYTES", "http.max_body_bytes"),
     ("G2A_OPS_LISTEN", "ops.listen"),
@@ -23,6 +23,7 @@ const SHORT_NAMES: [(&str, &str); 25] = [
     ("G2A_MEDIA_PATH_STYLE", "media.path_style"),
     ("G2A_MASTER_KEY", "seal.key"),
     ("G2A_MASTER_KEY_FILE", "seal.key_file"),
+    ("G2A_OLD_MASTER_KEYS", "seal.old_keys"),
     ("G2A_ADMIN_PASSWORD", "admin.password"),
     ("G2A_UPSTREAM_URL", "upstream.url"),
     ("G2A_ASSETS_URL", "upstream.assets_url"),

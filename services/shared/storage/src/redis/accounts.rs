@@ -21,11 +21,11 @@ use crate::{
 };
 
 const VERSION: &str = "{g2a}:accounts:version";
-const CHANGED: &str = "{g2a}:accounts:changed";
+pub(super) const CHANGED: &str = "{g2a}:accounts:changed";
 const TOKENS: &str = "{g2a}:accounts:tokens";
 const REMOVED: &str = "{g2a}:accounts:removed";
 /// Before the id: an account's own key.
-const ACCOUNT: &str = "{g2a}:account:";
+pub(super) const ACCOUNT: &str = "{g2a}:account:";
 
 static INSERT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_insert.lua")));
 static UPDATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_update.lua")));

@@ -12,7 +12,7 @@ use crate::{
     settings::{Overrides, Revision, Settings, impossible, open, place},
 };
 
-const NEWEST: &str = "{g2a}:settings:newest";
+pub(super) const NEWEST: &str = "{g2a}:settings:newest";
 static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/settings_append.lua")));
 
 struct RedisSettings {
@@ -74,6 +74,6 @@ impl RedisSettings {
     }
 }
 
-fn key(number: u64) -> String {
+pub(super) fn key(number: u64) -> String {
     format!("{{g2a}}:settings:revision:{number}")
 }

@@ -40,7 +40,7 @@ impl Store {
     }
 }
 
-async fn read_check(pool: &Pool) -> Result<Option<Vec<u8>>> {
+pub(super) async fn read_check(pool: &Pool) -> Result<Option<Vec<u8>>> {
     let row: Option<(Vec<u8>,)> =
         sqlx::query_as("SELECT sealed FROM seal_check").fetch_optional(pool).await?;
     Ok(row.map(|(sealed,)| sealed))

@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
+mod admins;
+mod client_keys;
 mod damage;
 mod durable;
 mod ledger;
 mod media;
+mod resealing;
 mod settings;
 mod start;
 mod support;

@@ -1,0 +1,131 @@
+//! Which keys seal what, and putting it under the current one. A value is replaced only if it is still the one that was
+//! read, so writers side by side lose nothing, and a run that was cut off is simply begun again.
+
+use sqlx::{Decode, Encode, Type};
+
+use super::{BEGIN, Db, Pool, Store, accounts::read_check};
+use crate::{
+    Result,
+    resealing::{BATCH, Sealed},
+    seal::{KeyId, Sealer},
+    settings,
+};
+
+/// One column of sealed values.
+struct Column<K> {
+    kind: &'static str,
+    count: &'static str,
+    /// By key of the row, from a key on, without those of the current sealing key.
+    read: &'static str,
+    write: &'static str,
+    /// Where a row's value belongs.
+    place: fn(&K) -> Vec<u8>,
+}
+
+/// A key of rows.
+trait RowKey:
+    Clone + Send + Sync + Unpin + 'static + Type<Db> + for<'q> Encode<'q, Db> + for<'r> Decode<'r, Db>
+{
+}
+impl<K> RowKey for K where
+    K: Clone + Send + Sync + Unpin + 'static + Type<Db> + for<'q> Encode<'q, Db> + for<'r> Decode<'r, Db>
+{
+}
+
+const ACCOUNTS: Column<Vec<u8>> = Column {
+    kind: "accounts",
+    count: "SELECT SUBSTR(sealed_token, 2, 4), COUNT(*) FROM accounts GROUP BY SUBSTR(sealed_token, 2, 4)",
+    read: "SELECT id, sealed_token FROM accounts
+        WHERE id > ? AND SUBSTR(sealed_token, 2, 4) <> ? ORDER BY id LIMIT ?",
+    write: "UPDATE accounts SET sealed_token = ? WHERE id = ? AND sealed_token = ?",
+    place: Vec::clone,
+};
+const SETTINGS: Column<i64> = Column {
+    kind: "settings_revisions",
+    count: "SELECT SUBSTR(overrides, 2, 4), COUNT(*) FROM settings_revisions GROUP BY SUBSTR(overrides, 2, 4)",
+    read: "SELECT number, overrides FROM settings_revisions
+        WHERE number > ? AND SUBSTR(overrides, 2, 4) <> ? ORDER BY number LIMIT ?",
+    write: "UPDATE settings_revisions SET overrides = ? WHERE number = ? AND overrides = ?",
+    place: |number| settings::place(number.cast_unsigned()),
+};
+
+impl Store {
+    /// How many values of each kind each key seals.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sealed(&self) -> Result<Vec<Sealed>> {
+        let check = read_check(&self.pool).await?;
+        let check = check.and_then(|sealed| KeyId::of(&sealed));
+        let mut all: Vec<Sealed> =
+            check.into_iter().map(|key| Sealed { key, kind: "seal_check", values: 1 }).collect();
+        for (kind, count) in [(ACCOUNTS.kind, ACCOUNTS.count), (SETTINGS.kind, SETTINGS.count)] {
+            let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(count).fetch_all(&self.pool).await?;
+            // What no key can have sealed is damaged, and named when it is read.
+            let known = rows.into_iter().filter_map(|(key, values)| {
+                Some(Sealed { key: KeyId::from_bytes(&key)?, kind, values: values.cast_unsigned() })
+            });
+            all.extend(known);
+        }
+        Ok(all)
+    }
+
+    /// The key that sealed the store's check: the newest of all processes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn newest_key(&self) -> Result<Option<KeyId>> {
+        Ok(read_check(&self.pool).await?.and_then(|sealed| KeyId::of(&sealed)))
+    }
+
+    /// Puts at most `limit` values under the current key, the check first. Returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Seal`](crate::Error::Seal) when a value does not open.
+    pub async fn reseal(&self, sealer: &Sealer, limit: u64) -> Result<u64> {
+        let mut done = 0;
+        let check = read_check(&self.pool).await?.unwrap_or_default();
+        if let Some(fresh) = sealer.rewrap_check(&check)? {
+            let update = "UPDATE seal_check SET sealed = ? WHERE sealed = ?";
+            sqlx::query(update).bind(fresh).bind(check).execute(&self.pool).await?;
+            done += 1;
+        }
+        done += reseal(&self.pool, sealer, &ACCOUNTS, Vec::new(), limit.saturating_sub(done)).await?;
+        done += reseal(&self.pool, sealer, &SETTINGS, i64::MIN, limit.saturating_sub(done)).await?;
+        Ok(done)
+    }
+}
+
+async fn reseal<K: RowKey>(
+    pool: &Pool,
+    sealer: &Sealer,
+    column: &Column<K>,
+    mut after: K,
+    limit: u64,
+) -> Result<u64> {
+    let mut done = 0;
+    while done < limit {
+        let most = i64::try_from(limit - done).unwrap_or(i64::MAX).min(BATCH as i64);
+        let rows = sqlx::query(column.read)
+            .bind(after.clone())
+            .bind(sealer.current().bytes().to_vec())
+            .bind(most)
+            .fetch_all(pool)
+            .await?;
+        let mut write = pool.begin_with(BEGIN).await?;
+        for row in &rows {
+            let (key, sealed): (K, Vec<u8>) = (sqlx::Row::try_get(row, 0)?, sqlx::Row::try_get(row, 1)?);
+            if let Some(fresh) = sealer.rewrap(&(column.place)(&key), &sealed)? {
+                let written =
+                    sqlx::query(column.write).bind(fresh).bind(key.clone()).bind(sealed).execute(&mut *write);
+                done += written.await?.rows_affected();
+            }
+            after = key;
+        }
+        write.commit().await?;
+        if rows.is_empty() {
+            break;
+        }
+    }
+    Ok(done)
+}

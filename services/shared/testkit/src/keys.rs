@@ -1,0 +1,102 @@
+//! A keys service that knows what it is told.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+use grok2api_proto::{
+    Error, Kind, Result, Stream,
+    keys::{
+        AuthenticateRequest, Changes, CreateRequest, CreateResponse, Facts, GetRequest, Key, Keys,
+        ListRequest, ListResponse, RevokeRequest, UpdateRequest, Use, UsedRequest, UsedResponse,
+        WatchRequest,
+    },
+};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+use tokio_stream::wrappers::BroadcastStream;
+
+/// Keys as gateways see them; what operators do with keys it refuses.
+pub struct FakeKeys {
+    keys: Mutex<Vec<Facts>>,
+    asked: Mutex<u32>,
+    uses: Mutex<Vec<Use>>,
+    changes: broadcast::Sender<Changes>,
+}
+
+impl FakeKeys {
+    /// A service of these keys.
+    pub fn of(keys: Vec<Facts>) -> Arc<Self> {
+        Arc::new(Self {
+            keys: Mutex::new(keys),
+            asked: Mutex::default(),
+            uses: Mutex::default(),
+            changes: broadcast::channel(64).0,
+        })
+    }
+
+    /// Adds a key, or changes the one of its id; watchers are told unless it is a secret.
+    pub fn put(&self, facts: Facts, told: bool) {
+        let mut keys = self.keys.lock();
+        keys.retain(|known| known.id != facts.id);
+        keys.push(facts.clone());
+        if told {
+            // Nobody may be listening.
+            self.changes.send(Changes { keys: vec![facts] }).ok();
+        }
+    }
+
+    /// How often it was asked for a key.
+    pub fn asked(&self) -> u32 {
+        *self.asked.lock()
+    }
+
+    /// What it was told of.
+    pub fn uses(&self) -> Vec<Use> {
+        self.uses.lock().clone()
+    }
+}
+
+fn operators<T>() -> Result<T> {
+    Err(Error::internal("this fake is for gateways"))
+}
+
+#[tonic::async_trait]
+impl Keys for FakeKeys {
+    async fn create(&self, _: CreateRequest) -> Result<CreateResponse> {
+        operators()
+    }
+
+    async fn list(&self, _: ListRequest) -> Result<ListResponse> {
+        operators()
+    }
+
+    async fn get(&self, _: GetRequest) -> Result<Key> {
+        operators()
+    }
+
+    async fn update(&self, _: UpdateRequest) -> Result<Key> {
+        operators()
+    }
+
+    async fn revoke(&self, _: RevokeRequest) -> Result<Key> {
+        operators()
+    }
+
+    async fn authenticate(&self, request: AuthenticateRequest) -> Result<Facts> {
+        *self.asked.lock() += 1;
+        let found = self.keys.lock().iter().find(|key| key.digest == request.digest).cloned();
+        found.ok_or_else(|| Error::new(Kind::Unauthenticated, "invalid_api_key", "the API key is wrong"))
+    }
+
+    async fn used(&self, request: UsedRequest) -> Result<UsedResponse> {
+        self.uses.lock().extend(request.uses);
+        Ok(UsedResponse {})
+    }
+
+    async fn watch(&self, _: WatchRequest) -> Result<Stream<Changes>> {
+        let later = BroadcastStream::new(self.changes.subscribe());
+        let later = later.filter_map(|changes| std::future::ready(changes.ok().map(Ok)));
+        let first = Changes { keys: self.keys.lock().clone() };
+        Ok(stream::iter([Ok(first)]).chain(later).boxed())
+    }
+}

@@ -131,7 +131,7 @@ pub struct Query {
     pub range: Range,
     /// Only of this name.
     pub only: Option<String>,
-    /// At most so many names.
+    /// At most so many names: those with most requests, in roughly that time, by few sums.
     pub top: u32,
 }
 
@@ -172,6 +172,16 @@ impl Row {
             Dimension::ClientKey => &self.client_key,
             Dimension::Account => self.account(),
         }
+    }
+}
+
+impl Series {
+    /// Most requests first, then by name.
+    pub(crate) fn rank(series: &mut [Self]) {
+        let requests = |one: &Self| one.steps.iter().map(|(_, totals)| totals.requests()).sum::<u64>();
+        series.sort_by(|one, other| {
+            requests(other).cmp(&requests(one)).then_with(|| one.name.cmp(&other.name))
+        });
     }
 }
 

@@ -23,10 +23,11 @@ CREATE TABLE IF NOT EXISTS ledger (
     streamed          BOOLEAN      NOT NULL,
     error_code        VARCHAR(128) NOT NULL,
     error_message     TEXT         NOT NULL,
-    KEY ledger_model (model, id),
-    KEY ledger_client_key (client_key, id),
-    KEY ledger_account (account, id),
-    KEY ledger_outcome (outcome, id)
+    -- Each holds what the others filter by, so that rows that do not match are passed over in the index.
+    KEY ledger_model (model, id, account, client_key, outcome),
+    KEY ledger_client_key (client_key, id, account, model, outcome),
+    KEY ledger_account (account, id, client_key, model, outcome),
+    KEY ledger_outcome (outcome, id, account, client_key, model)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- Models, keys, accounts and endpoints by number; compared byte by byte.

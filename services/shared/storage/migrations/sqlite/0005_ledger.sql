@@ -25,10 +25,11 @@ CREATE TABLE ledger (
     error_message     TEXT    NOT NULL
 ) WITHOUT ROWID;
 
-CREATE INDEX ledger_model ON ledger (model, id);
-CREATE INDEX ledger_client_key ON ledger (client_key, id);
-CREATE INDEX ledger_account ON ledger (account, id);
-CREATE INDEX ledger_outcome ON ledger (outcome, id);
+-- Each holds what the others filter by, so that rows that do not match are passed over in the index.
+CREATE INDEX ledger_model ON ledger (model, id, account, client_key, outcome);
+CREATE INDEX ledger_client_key ON ledger (client_key, id, account, model, outcome);
+CREATE INDEX ledger_account ON ledger (account, id, client_key, model, outcome);
+CREATE INDEX ledger_outcome ON ledger (outcome, id, account, client_key, model);
 
 -- Models, keys, accounts and endpoints by number.
 CREATE TABLE ledger_names (

@@ -88,6 +88,13 @@ impl Range {
         Some(Self { grain, from, to: from + steps * width, width })
     }
 
+    /// The time as one step, for what need not be exact: few sums, and less than a day more at each end of a long one.
+    /// Never from shorter sums than the range itself, which may be gone.
+    pub(crate) fn roughly(&self) -> Self {
+        let roughly = Self::new(self.from, self.to, 0);
+        roughly.filter(|roughly| roughly.grain >= self.grain).unwrap_or(*self)
+    }
+
     /// How many steps.
     pub fn steps(&self) -> i64 {
         (self.to - self.from) / self.width

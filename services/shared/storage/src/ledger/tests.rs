@@ -52,6 +52,18 @@ fn a_range_is_made_of_the_widest_sums_that_fit(
     assert!(range.is_none_or(|range| range.from <= from && range.to >= to));
 }
 
+#[rstest::rstest]
+#[case::minutes(HOUR, 60_000, Grain::Minute)]
+#[case::a_week_of_hours(7 * DAY, HOUR, Grain::Day)]
+#[case::few_hours_of_long_ago(2 * HOUR, HOUR, Grain::Hour)]
+#[case::one_day(DAY, DAY, Grain::Day)]
+fn a_range_is_ranked_by_sums_that_are_there(#[case] span: i64, #[case] width: i64, #[case] expected: Grain) {
+    let range = Range::new(10 * DAY, 10 * DAY + span, width).unwrap();
+    let roughly = range.roughly();
+    assert_eq!(roughly.grain, expected);
+    assert!(roughly.from <= range.from && roughly.to >= range.to);
+}
+
 #[test]
 fn rows_are_counted_by_everything_they_belong_to_while_that_is_kept() {
     let now = 100 * DAY;

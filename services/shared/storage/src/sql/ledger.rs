@@ -58,22 +58,28 @@ impl Ledger for SqlLedger {
 
     async fn page(&self, filter: &Filter, before: Option<Uuid>, limit: u32) -> Result<Vec<Row>> {
         let Some(found) = self.conditions(filter).await? else { return Ok(Vec::new()) };
-        let mut select = QueryBuilder::<Db>::new(row::SELECT);
-        select.push(found.index);
         let (first, end) = filter.ids(before);
-        select.push(" WHERE l.id >= ").push_bind(first.as_bytes().to_vec());
-        select.push(" AND l.id < ").push_bind(end.as_bytes().to_vec());
+        // The ids from an index alone; only then the rows of the page.
+        let mut select = QueryBuilder::<Db>::new(row::SELECT);
+        select.push(" FROM (SELECT id FROM ledger").push(found.index);
+        select.push(" WHERE id >= ").push_bind(first.as_bytes().to_vec());
+        select.push(" AND id < ").push_bind(end.as_bytes().to_vec());
         for (column, number) in found.equal {
-            select.push(format_args!(" AND l.{column} = ")).push_bind(number);
+            select.push(format_args!(" AND {column} = ")).push_bind(number);
         }
-        select.push(" ORDER BY l.id DESC LIMIT ").push_bind(limit);
+        select.push(" ORDER BY id DESC LIMIT ").push_bind(limit).push(") p JOIN ledger l ON l.id = p.id");
+        select.push(row::JOINS).push(" ORDER BY l.id DESC");
         let rows = select.build().fetch_all(&self.pool).await?;
         rows.iter().map(row::read).collect()
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<Row>> {
         let mut select = QueryBuilder::<Db>::new(row::SELECT);
-        select.push(row::JOINS).push(" WHERE l.id = ").push_bind(id.as_bytes().to_vec());
+        select
+            .push(" FROM ledger l")
+            .push(row::JOINS)
+            .push(" WHERE l.id = ")
+            .push_bind(id.as_bytes().to_vec());
         let found = select.build().fetch_optional(&self.pool).await?;
         found.as_ref().map(row::read).transpose()
     }
@@ -134,7 +140,7 @@ impl SqlLedger {
         };
         let index = best.map(|column| by_index(&format!("ledger_{column}"))).unwrap_or_default();
         equal.extend(filter.outcome.map(|outcome| ("outcome", outcome as i64)));
-        Ok(Some(Conditions { index: format!("{index}{}", row::JOINS), equal }))
+        Ok(Some(Conditions { index, equal }))
     }
 
     async fn prune_rows(&self, keep: Keep, now: i64, limit: u32) -> Result<u64> {

@@ -13,11 +13,11 @@ use crate::{
     ledger::{Outcome, Row},
 };
 
-/// Up to the table, behind which an index may be named; [`JOINS`] follow.
+/// Up to the tables: `ledger l`, and [`JOINS`].
 pub(super) const SELECT: &str = "SELECT l.id, l.request_id, e.name AS endpoint, m.name AS model, \
     k.name AS client_key, l.attempts, l.first_output_ms, l.duration_ms, l.prompt_tokens, l.completion_tokens, \
     l.reasoning_tokens, l.tokens_estimated, l.units, l.images, l.videos, l.outcome, l.http_status, l.streamed, \
-    l.error_code, l.error_message FROM ledger l";
+    l.error_code, l.error_message";
 pub(super) const JOINS: &str = " LEFT JOIN ledger_names e ON e.id = l.endpoint \
     LEFT JOIN ledger_names m ON m.id = l.model LEFT JOIN ledger_names k ON k.id = l.client_key";
 const INSERT: &str = "INSERT INTO ledger (id, request_id, model, client_key, account, endpoint, attempts, \

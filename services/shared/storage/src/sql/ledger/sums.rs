@@ -84,7 +84,9 @@ pub(super) async fn series(pool: &Pool, names: &Names, query: &Query) -> Result<
         let steps = steps.remove(&value)?;
         Some(Series { name: told.remove(&value).unwrap_or_default(), steps })
     });
-    Ok(series.collect())
+    let mut series: Vec<Series> = series.collect();
+    Series::rank(&mut series);
+    Ok(series)
 }
 
 /// The numbers of the names to tell of, most requests first.
@@ -93,11 +95,12 @@ async fn values(pool: &Pool, names: &Names, query: &Query) -> Result<Vec<i64>> {
     if let Some(name) = &query.only {
         return Ok(names.find(pool, kind, name).await?.into_iter().collect());
     }
+    let range = query.range.roughly();
     let rows = sqlx::query(AssertSqlSafe(RANK.as_str()))
         .bind(query.dimension as i64)
-        .bind(query.range.grain as i64)
-        .bind(query.range.from)
-        .bind(query.range.to)
+        .bind(range.grain as i64)
+        .bind(range.from)
+        .bind(range.to)
         .bind(query.top)
         .fetch_all(pool)
         .await?;

@@ -177,6 +177,11 @@ impl Window {
         Ok(())
     }
 
+    /// A reading has come to its end; one that began before it may do so later.
+    pub(crate) fn told(&mut self, number: u64) {
+        self.read_number = self.read_number.max(number);
+    }
+
     /// Its numbers are taken for granted for now: to be read once it is used.
     pub(crate) fn doubt(&mut self) {
         self.doubtful = true;

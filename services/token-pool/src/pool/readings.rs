@@ -41,7 +41,7 @@ impl Pool {
     /// Everything that comes of a reading has come of it: those who wait for it may know.
     pub(crate) fn read_told(&mut self, job: &ReadJob) {
         if let Some(account) = self.roster.get_mut(job.target.0) {
-            account.window_mut(job.target.1).read_number = job.number;
+            account.window_mut(job.target.1).told(job.number);
         }
     }
 

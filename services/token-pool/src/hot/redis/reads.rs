@@ -65,7 +65,7 @@ impl State {
     pub(super) async fn tell_read(&self, job: &ReadJob) -> Result<()> {
         let (id, class) = job.target;
         let told = self.change(id, |_, account, _| {
-            account.window_mut(class).read_number = job.number;
+            account.window_mut(class).told(job.number);
             Some(Change::of(()))
         });
         told.await.map(drop)

@@ -136,6 +136,20 @@ fn a_reading_that_is_asked_for_goes_first_and_is_told_when_it_is_done(
 }
 
 #[rstest]
+fn a_reading_that_ends_late_does_not_hide_a_newer_one(#[values(On::Memory, On::Redis)] on: On) {
+    let pool = Fixture::on(on, [stored(1, Tier::Basic, None)]);
+    let slow = pool.next_read().expect("nothing is known of it");
+    pool.read_done(&slow, &ReadEnd::Reading(FULL));
+    let since = pool.call(pool.hot.ask(&[id(1)]));
+    let job = pool.next_read().expect("the operator has asked");
+    pool.read_done(&job, &ReadEnd::Reading(FULL));
+    pool.call(pool.hot.read_told(&job));
+    pool.call(pool.hot.read_told(&slow));
+    let target = (id(1), ClassId::new(0));
+    assert_eq!(pool.account(1).asked(target, since), Asked::Read);
+}
+
+#[rstest]
 fn a_dead_account_comes_back_when_the_operator_asks_and_the_upstream_takes_it(
     #[values(On::Memory, On::Redis)] on: On,
 ) {

@@ -26,6 +26,9 @@ pub(crate) async fn text(instance: &Instance, settings: &Settings, roles: &Roles
             lines.push(format!("  store     {}", place(settings)));
         }
         lines.push(format!("  data      {}", settings.data.dir.display()));
+        if roles.has(Role::TokenPool) {
+            lines.push(format!("  leases    {}", leases(settings)));
+        }
     }
     if instance.addresses.http.is_some() {
         lines.push(
@@ -54,6 +57,15 @@ async fn is_open(instance: &Instance) -> bool {
         && services.keys.list(ListRequest {}).await.is_ok_and(|answer| answer.keys.is_empty())
 }
 
+/// Where the pool's leases are counted.
+fn leases(settings: &Settings) -> &'static str {
+    match settings.storage.hot_url() {
+        Some(_) => "in Redis, shared by every token-pool",
+        None if settings.storage.mode == Mode::File => "in this process",
+        None => "in this process, which must be the only token-pool; REDIS_URL lets several share them",
+    }
+}
+
 async fn no_accounts(pool: &dyn TokenPool, settings: &Settings) -> Vec<String> {
     if accounts(pool).await != Some(0) {
         return Vec::new();
@@ -70,11 +82,17 @@ async fn no_accounts(pool: &dyn TokenPool, settings: &Settings) -> Vec<String> {
 fn program(settings: &Settings) -> String {
     let binary = std::env::args().next().unwrap_or_else(|| "grok2api".to_owned());
     let directory = settings.data.dir.display();
-    match settings.storage.mode {
-        Mode::File => format!("G2A_DATA_DIR={directory} {binary}"),
-        Mode::Mysql => format!("STORAGE_MODE=mysql DATABASE_URL=… G2A_DATA_DIR={directory} {binary}"),
-        Mode::Redis => format!("STORAGE_MODE=redis DATABASE_URL=… G2A_DATA_DIR={directory} {binary}"),
-    }
+    let (storage, seal) = (&settings.storage, &settings.seal);
+    let mut words = match storage.mode {
+        Mode::File => Vec::new(),
+        Mode::Mysql => vec!["STORAGE_MODE=mysql DATABASE_URL=…".to_owned()],
+        Mode::Redis => vec!["STORAGE_MODE=redis DATABASE_URL=…".to_owned()],
+    };
+    words.extend((!storage.redis_url.is_empty()).then(|| "REDIS_URL=…".to_owned()));
+    words.extend((!seal.key.is_empty()).then(|| "G2A_MASTER_KEY=…".to_owned()));
+    words.extend((!seal.key_file.is_empty()).then(|| format!("G2A_MASTER_KEY_FILE={}", seal.key_file)));
+    words.extend([format!("G2A_DATA_DIR={directory}"), binary]);
+    words.join(" ")
 }
 
 async fn accounts(pool: &dyn TokenPool) -> Option<usize> {

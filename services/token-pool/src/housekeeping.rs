@@ -49,7 +49,7 @@ async fn advance(shared: Arc<Shared>, readiness: Readiness, shutdown: Shutdown) 
 }
 
 async fn sync(shared: Arc<Shared>, shutdown: Shutdown) -> Result<(), Infallible> {
-    let mut ticks_to_purge = 0;
+    let (mut ticks_to_purge, mut told) = (0, false);
     let mut ticks = every_period();
     loop {
         tokio::select! {
@@ -61,19 +61,20 @@ async fn sync(shared: Arc<Shared>, shutdown: Shutdown) -> Result<(), Infallible>
             purge(&shared).await;
         }
         ticks_to_purge -= 1;
-        take_over(&shared).await;
+        take_over(&shared, &mut told).await;
     }
 }
 
 /// Follows what other replicas do.
 async fn follow(shared: Arc<Shared>, shutdown: Shutdown) -> Result<(), Infallible> {
+    let mut told = false;
     loop {
         let elsewhere = tokio::select! {
             () = shutdown.draining() => return Ok(()),
             elsewhere = shared.hot.follow() => elsewhere,
         };
         if elsewhere == Elsewhere::Store {
-            take_over(&shared).await;
+            take_over(&shared, &mut told).await;
         }
         shared.tell();
         if elsewhere > Elsewhere::Leases {
@@ -88,9 +89,14 @@ fn every_period() -> Interval {
     ticks
 }
 
-async fn take_over(shared: &Arc<Shared>) {
-    if let Err(error) = shared.sync().await {
-        tracing::warn!(%error, "other processes' changes to the accounts could not be read");
+/// Whether other processes' changes could be read; told once while they cannot.
+async fn take_over(shared: &Arc<Shared>, told: &mut bool) {
+    match shared.sync().await {
+        Ok(()) => *told = false,
+        Err(error) if !std::mem::replace(told, true) => {
+            tracing::warn!("other processes' changes to the accounts could not be read: {error}");
+        }
+        Err(_) => {}
     }
 }
 

@@ -45,7 +45,8 @@ pub(crate) fn spawn(shared: Arc<Shared>, egress: Gateway, tasks: &Tasks) {
 
 async fn next(shared: &Arc<Shared>) -> Option<ReadJob> {
     shared.call(shared.hot.next_read()).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "it cannot be told which quotas to read");
+        // Housekeeping tells the operator of a state that is away.
+        tracing::debug!(%error, "it cannot be told which quotas to read");
         None
     })
 }

@@ -16,7 +16,7 @@ use grok2api_kit::{
     lifecycle::Tasks,
     readiness::Readiness,
     runtime::Runtime,
-    settings::Settings,
+    settings::{Mode, Settings},
 };
 use grok2api_proto::pool::{ClearAccountsRequest, RemoveAccountsRequest, Tier, TokenPool};
 use grok2api_storage::Store;
@@ -95,6 +95,12 @@ pub(crate) async fn open(
     tasks: &Tasks,
     upstream: bool,
 ) -> Result<Arc<dyn TokenPool>, StartError> {
+    if settings.storage.mode == Mode::Mysql && settings.storage.hot_url().is_none() {
+        crate::commands::complain(
+            "note: REDIS_URL is not set. If the product uses one, it must be set here as well: what accounts rest for \
+             and have left is in it.",
+        );
+    }
     let runtime = runtime(store, tasks).await?;
     let egress = upstream.then(|| Gateway::new(Endpoints::from(&settings.upstream), runtime.clone()));
     let pool = grok2api_token_pool::start(grok2api_token_pool::Deps {

@@ -39,7 +39,7 @@ const FREE_WITHIN: Duration = Duration::from_secs(35);
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     spent: u32,
-    /// Held when it gave up: nobody can tell whether they were used.
+    /// Used as well, but whether that was noted is not known.
     stranded: u32,
 }
 
@@ -153,11 +153,10 @@ async fn use_up(pools: Vec<Arc<dyn TokenPool>>, caller: usize, ended: Arc<Atomic
             Ok(grant) => {
                 let known = books.entry(grant.account_id.clone()).or_default();
                 let charged = turn % 3 != 0;
-                if end(&pools, &mut at, &grant, charged, turn % 2 == 0).await {
-                    known.spent += if charged { cost } else { 0 };
-                } else {
-                    known.stranded += cost;
-                }
+                let settled = end(&pools, &mut at, &grant, charged, turn % 2 == 0).await;
+                // What was not charged was not used: it may be sold again if the word of it came through.
+                let used = if charged { cost } else { 0 };
+                *(if settled { &mut known.spent } else { &mut known.stranded }) += used;
                 ended.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) if error.code == "pool_exhausted" && cost == 1 => return books,

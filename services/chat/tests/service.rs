@@ -187,6 +187,28 @@ async fn a_caller_that_leaves_is_nobodys_fault(
 }
 
 #[rstest]
+#[case::stop(&["three"], None, "one two ", Finish::Stop)]
+#[case::length(&[], Some(2), "one two ", Finish::Length)]
+#[tokio::test]
+async fn a_turn_that_has_said_enough_ends_the_upstream_at_once(
+    #[case] stop: &[&str],
+    #[case] max_tokens: Option<u64>,
+    #[case] said: &str,
+    #[case] finish: Finish,
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let mut request = ask("grok-3-fast", "[[sim:say=one two three four five six]][[sim:delay_ms=200]]");
+    request.stop = stop.iter().map(|&stop| stop.to_owned()).collect();
+    request.max_tokens = max_tokens;
+    let events = world.events(request).await.unwrap();
+    let Some(Event::End(end)) = &events.last().unwrap().kind else { panic!("{events:?}") };
+    assert_eq!((text(&events).as_str(), end.finish()), (said, finish));
+    assert_eq!(world.outcomes(1).await, [(Outcome::Success, true)]);
+    world.sim.wait(|counters| counters.cancelled == 1).await;
+}
+
+#[rstest]
 #[tokio::test]
 async fn drawn_images_are_cached_and_cost_what_they_cost(
     #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,

@@ -76,6 +76,8 @@ impl Attempt<'_> {
             filtered_tags: tags.map(str::to_owned).collect(),
             video: self.turn.model.kind == Product::Video,
             prompt_chars: self.turn.prompt.chars().count() as u64,
+            stop: self.turn.request.stop.clone(),
+            max_tokens: self.turn.request.max_tokens,
         })
     }
 }

@@ -35,7 +35,8 @@ use crate::{
 const WAITING: usize = 2;
 
 pub(super) struct Live {
-    response: reqwest::Response,
+    /// Gone as soon as no more is wanted of it.
+    response: Option<reqwest::Response>,
     decoder: Decoder,
     lease: Lease,
     media: Arc<dyn MediaCache>,
@@ -62,7 +63,7 @@ impl Live {
         response: reqwest::Response,
     ) -> Self {
         Self {
-            response,
+            response: Some(response),
             decoder: attempt.decoder(),
             lease,
             media: attempt.turn.media.clone(),
@@ -146,6 +147,9 @@ impl Live {
             }
             let read = self.read().await?;
             let decoded = read.as_ref().map_or(Ok(()), |bytes| self.decoder.feed(bytes, &mut self.decoded));
+            if self.decoder.is_cut() {
+                self.response = None;
+            }
             self.end = match decoded {
                 Err(failure) => Some(Err(failure)),
                 Ok(()) if read.is_none() || self.decoder.is_done() => {
@@ -176,7 +180,8 @@ impl Live {
         if Instant::now() >= self.limits.deadline() {
             return if over { Ok(None) } else { Err(self.limits.exceeded()) };
         }
-        match timeout_at(until, self.response.chunk()).await {
+        let Some(response) = &mut self.response else { return Ok(None) };
+        match timeout_at(until, response.chunk()).await {
             Ok(Ok(read)) => {
                 self.limits.alive();
                 Ok(read)

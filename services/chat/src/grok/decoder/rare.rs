@@ -138,11 +138,10 @@ impl State {
             Rendered::Markdown(_) => {}
             Rendered::Citation { url, title, number } => {
                 let link = if self.render_inline { format!("[[{number}]]({url})") } else { String::new() };
-                let start = u32::try_from(self.answer_chars).unwrap_or(u32::MAX);
+                let start = u32::try_from(self.answer_chars + self.stops.held()).unwrap_or(u32::MAX);
                 let length = u32::try_from(chars(&link)).unwrap_or(u32::MAX);
-                self.answer_chars += u64::from(length);
-                self.out.text(&link);
-                self.out.event(Event::Citation(search::citation(url, title, number, start, length)));
+                self.cited.push(search::citation(url, title, number, start, length));
+                self.until_stop(&link);
             }
         }
     }

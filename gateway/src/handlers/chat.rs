@@ -1,6 +1,7 @@
 //! `POST /v1/chat/completions`.
 
 mod live;
+mod opening;
 
 use axum::{
     Json,
@@ -9,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use grok2api_kit::clock::Clock;
 use grok2api_proto::{
     Error, Kind, Result, Stream,
@@ -27,7 +28,7 @@ use crate::{
         present::{Presentation, Thinking},
         request::Completion,
         stream::Head,
-        whole::Collector,
+        whole::{self as answer, Answer, Collector},
     },
 };
 
@@ -50,7 +51,9 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
     // Clients choose request ids and repeat them; quotas, blame and accounts are kept by an id of ours.
     let turn_id = format!("turn_{}", Uuid::now_v7().simple());
     tracing::debug!(request.id = id, turn.id = turn_id, "turn accepted");
-    let turn = Turn { id: id.clone(), request: completion.into_request(turn_id.clone()), presentation, head };
+    let choices = completion.choices;
+    let requests = choices_of(completion.into_request(turn_id.clone()), choices);
+    let turn = Turn { id: id.clone(), requests, presentation, head };
     let answer = if stream { live::answer(deps, turn).await } else { unless_stopped(deps, turn).await };
     answer.map_err(|error| {
         tracing::warn!(request.id = id, turn.id = turn_id, error.code = %error.code, "turn refused: {error}");
@@ -62,9 +65,19 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
 struct Turn {
     /// The request id.
     id: String,
-    request: ChatRequest,
+    /// One a choice.
+    requests: Vec<ChatRequest>,
     presentation: Presentation,
     head: Head,
+}
+
+/// The same question for each choice, under ids of their own.
+fn choices_of(request: ChatRequest, count: usize) -> Vec<ChatRequest> {
+    let mut requests = vec![request; count];
+    for (index, request) in requests.iter_mut().enumerate().skip(1) {
+        request.request_id = format!("{}_{index}", request.request_id);
+    }
+    requests
 }
 
 async fn parse(body: Bytes) -> Result<Completion> {
@@ -98,8 +111,14 @@ async fn unless_stopped(deps: Deps, turn: Turn) -> Result<Response> {
 
 /// One JSON answer. A client that leaves drops this future and the turn with it.
 async fn whole(deps: Deps, turn: Turn) -> Result<Response> {
-    let mut batches = deps.chat.complete(turn.request).await?;
-    let mut collector = Collector::new(turn.presentation);
+    let Turn { requests, presentation, head, .. } = turn;
+    let choices = requests.into_iter().map(|request| choice(&deps, request, presentation.clone()));
+    Ok(Json(answer::Completion::new(head, try_join_all(choices).await?)).into_response())
+}
+
+async fn choice(deps: &Deps, request: ChatRequest, presentation: Presentation) -> Result<Answer> {
+    let mut batches = deps.chat.complete(request).await?;
+    let mut collector = Collector::new(presentation);
     while let Some(batch) = batches.next().await {
         let batch = match batch {
             Err(_) if collector.is_done() => break,
@@ -108,7 +127,7 @@ async fn whole(deps: Deps, turn: Turn) -> Result<Response> {
         for event in &batch.events {
             let Some(image) = collector.event(event) else { continue };
             collector.image_start(image);
-            let (mut chunks, mut pieces) = (image_bytes(&deps, image.name.clone()), Pieces::default());
+            let (mut chunks, mut pieces) = (image_bytes(deps, image.name.clone()), Pieces::default());
             while let Some(chunk) = chunks.next().await {
                 pieces.push(&chunk?.data, |piece| collector.insert(piece));
             }
@@ -116,7 +135,7 @@ async fn whole(deps: Deps, turn: Turn) -> Result<Response> {
             collector.image_end();
         }
     }
-    collector.finish(turn.head).map(|answer| Json(answer).into_response()).ok_or_else(incomplete)
+    collector.finish().ok_or_else(incomplete)
 }
 
 /// An image's bytes out of the cache, as they come.

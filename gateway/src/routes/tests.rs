@@ -1,6 +1,7 @@
 //! The routes as a client meets them, without a socket.
 
 mod chat;
+mod choices;
 mod common;
 mod media;
 mod stream;

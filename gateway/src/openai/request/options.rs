@@ -12,6 +12,8 @@ use super::walk::{Fields, Node};
 enum Treatment {
     /// It does what it says.
     Honoured,
+    /// The upstream knows nothing of it; this product does it.
+    Emulated,
     /// Type-checked, then left to the upstream's own judgement.
     Hint,
     /// Type-checked, accepted, without effect in this version.
@@ -61,7 +63,14 @@ const fn unsupported(unless: fn(&Value) -> bool) -> Treatment {
 }
 
 use Shape::{Boolean, Integer, Number, Object, Read, Stop, Text, TextOrObject, Texts, Tools};
-use Treatment::{Hint, Honoured, Inert};
+use Treatment::{Emulated, Hint, Honoured, Inert};
+
+const CHOICES: Shape = Integer(1, 128);
+const TOKENS: Shape = Integer(1, i64::MAX);
+/// Most answers to one request.
+const MOST_CHOICES: usize = 4;
+/// Of a stop sequence, in bytes.
+const LONGEST_STOP: usize = 1024;
 
 /// Every field of OpenAI's chat API, and ours. Fields not in the table are ignored.
 const TABLE: &[Field] = &[
@@ -88,9 +97,10 @@ const TABLE: &[Field] = &[
     field("safety_identifier", Text, Hint, "for the client's own use"),
     field("prompt_cache_key", Text, Hint, "speed only"),
     field("prompt_cache_retention", Text, Hint, "speed only"),
-    field("max_tokens", Integer(1, i64::MAX), Inert, "the answer is not cut"),
-    field("max_completion_tokens", Integer(1, i64::MAX), Inert, "the answer is not cut"),
-    field("stop", Stop, Inert, "at most 4 strings; the answer is not cut"),
+    field("max_completion_tokens", TOKENS, Emulated, "the answer is cut and ends with `length`; see Limits"),
+    field("max_tokens", TOKENS, Emulated, "the same; the smaller one counts"),
+    field("stop", Stop, Emulated, "at most 4 strings of at most 1024 bytes; see Limits"),
+    field("n", CHOICES, Emulated, "at most 4; each answer is a turn of its own, and all count in the usage"),
     field("tools", Tools, Inert, "the model answers without calling them"),
     field("functions", Tools, Inert, "the model answers without calling them"),
     field("parallel_tool_calls", Boolean, Inert, "no tool is called"),
@@ -100,13 +110,7 @@ const TABLE: &[Field] = &[
     field("response_format", Object, unsupported(is_plain_text), "refused unless `{\"type\":\"text\"}`"),
     field("logprobs", Boolean, unsupported(is_false), "refused unless `false`"),
     field("modalities", Texts, unsupported(is_text_only), "refused unless `[\"text\"]`"),
-    field("audio", Object, unsupported(never), "refused"),
-    field(
-        "n",
-        Integer(1, 128),
-        Treatment::Refused { unless: is_one, code: "unsupported_value" },
-        "refused unless `1`",
-    ),
+    field("audio", Object, unsupported(never), "refused: the upstream gives text only"),
 ];
 
 fn never(_: &Value) -> bool {
@@ -115,10 +119,6 @@ fn never(_: &Value) -> bool {
 
 fn is_false(value: &Value) -> bool {
     *value == false
-}
-
-fn is_one(value: &Value) -> bool {
-    value.as_f64() == Some(1.0)
 }
 
 fn calls_no_tool(value: &Value) -> bool {
@@ -133,13 +133,46 @@ fn is_text_only(value: &Value) -> bool {
     value.as_array().is_some_and(|list| list.iter().all(|entry| entry == "text"))
 }
 
+/// `n`.
+pub(super) fn choices(mut node: Node<'_>) -> Result<usize> {
+    CHOICES.check(&mut node)?;
+    let count = whole(&node.value).and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
+    if count <= MOST_CHOICES {
+        return Ok(count);
+    }
+    let message = format!("'{}' is {count}, but at most {MOST_CHOICES} answers are given at once", node.path);
+    Err(node.path.error("unsupported_value", message))
+}
+
+/// `max_tokens`, `max_completion_tokens`.
+pub(super) fn tokens(mut node: Node<'_>) -> Result<u64> {
+    TOKENS.check(&mut node)?;
+    Ok(whole(&node.value).and_then(|count| u64::try_from(count).ok()).unwrap_or(u64::MAX))
+}
+
+/// `stop`, without the empty strings.
+pub(super) fn stop(mut node: Node<'_>) -> Result<Vec<String>> {
+    Stop.check(&mut node)?;
+    let sequences = match node.value.take() {
+        Value::Array(list) => list,
+        text => vec![text],
+    };
+    let text = |value| if let Value::String(text) = value { Some(text) } else { None };
+    let sequences: Vec<String> =
+        sequences.into_iter().filter_map(text).filter(|text| !text.is_empty()).collect();
+    if sequences.iter().any(|sequence| sequence.len() > LONGEST_STOP) {
+        return Err(node.invalid(format_args!("must not hold a string of more than {LONGEST_STOP} bytes")));
+    }
+    Ok(sequences)
+}
+
 /// Checks what is left of a request after the honoured fields were read.
 pub(super) fn check(fields: &mut Fields<'_>) -> Result<()> {
     TABLE.iter().try_for_each(|field| fields.take(field.name).map_or(Ok(()), |node| field.check(node)))
 }
 
 impl Field {
-    fn check(&self, node: Node<'_>) -> Result<()> {
+    fn check(&self, mut node: Node<'_>) -> Result<()> {
         if let Treatment::Refused { unless, code } = self.treatment
             && self.shape.admits(&node.value)
             && !unless(&node.value)
@@ -148,7 +181,7 @@ impl Field {
                 .path
                 .error(code, format!("this value of '{}' is not supported: {}", self.name, self.note)));
         }
-        self.shape.check(node)
+        self.shape.check(&mut node)
     }
 }
 
@@ -169,7 +202,7 @@ impl Shape {
         }
     }
 
-    fn check(self, mut node: Node<'_>) -> Result<()> {
+    fn check(self, node: &mut Node<'_>) -> Result<()> {
         match self {
             Number(from, to) if node.value.is_number() && !self.admits(&node.value) => {
                 Err(node.invalid(format_args!("is {}, but must be within {from} and {to}", node.value)))
@@ -232,18 +265,24 @@ fn named(fields: &mut Fields<'_>) -> Result<()> {
     fields.required("name")?.nonempty().map(drop)
 }
 
-/// The table as Markdown: a section of `docs/api.md`.
+/// The table as Markdown: a section of `docs/request-fields.md`.
 pub fn documentation() -> String {
     let mut text = "| field | type | treatment | note |\n|---|---|---|---|\n".to_owned();
     for Field { name, shape, treatment, note } in TABLE {
         let shape = shape.name().trim_start_matches("a ").trim_start_matches("an ");
-        let treatment = match treatment {
-            Honoured => "honoured",
-            Hint => "hint",
-            Inert => "accepted",
-            Treatment::Refused { .. } => "refused",
-        };
-        writeln!(text, "| `{name}` | {shape} | {treatment} | {note} |").ok();
+        writeln!(text, "| `{name}` | {shape} | {} | {note} |", treatment.name()).ok();
     }
     text
+}
+
+impl Treatment {
+    fn name(self) -> &'static str {
+        match self {
+            Honoured => "honoured",
+            Emulated => "emulated",
+            Hint => "hint",
+            Inert => "no effect",
+            Self::Refused { .. } => "refused",
+        }
+    }
 }

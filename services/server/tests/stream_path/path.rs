@@ -29,7 +29,7 @@ impl Path {
         };
         Self {
             decoder: Decoder::new(&options),
-            encoder: Encoder::new(&head, Presentation::default()),
+            encoder: Encoder::new(&head, 0, Presentation::default()),
             outputs: Vec::new(),
         }
     }

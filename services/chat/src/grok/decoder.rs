@@ -39,6 +39,10 @@ pub struct Options {
     pub stop: Vec<String>,
     /// Most tokens of answer and reasoning together.
     pub max_tokens: Option<u64>,
+    /// The turn must give an image.
+    pub drawing: bool,
+    /// Images are told while they are drawn.
+    pub previews: bool,
 }
 
 /// Reads one turn.
@@ -62,6 +66,8 @@ struct State {
     tools: Vec<String>,
     render_inline: bool,
     expects_video: bool,
+    expects_image: bool,
+    previews: bool,
     prompt_chars: u64,
     answer_chars: u64,
     thought_chars: u64,
@@ -100,6 +106,8 @@ impl Decoder {
                 tools: Vec::new(),
                 render_inline,
                 expects_video: options.video,
+                expects_image: options.drawing,
+                previews: options.previews,
                 prompt_chars: options.prompt_chars,
                 answer_chars: 0,
                 thought_chars: 0,

@@ -52,6 +52,7 @@ impl Attempt<'_> {
             attachments: &attachments,
             temporary: self.turn.request.temporary.unwrap_or(config.temporary),
             disable_memory: config.disable_memory,
+            images: self.turn.request.drawing.as_ref().map(|drawing| drawing.count),
         };
         let request = egress
             .api(Method::POST, payload::PATH, "/", lease.token())
@@ -78,6 +79,8 @@ impl Attempt<'_> {
             prompt_chars: self.turn.prompt.chars().count() as u64,
             stop: self.turn.request.stop.clone(),
             max_tokens: self.turn.request.max_tokens,
+            drawing: self.turn.request.drawing.is_some(),
+            previews: self.turn.request.drawing.as_ref().is_some_and(|drawing| drawing.previews),
         })
     }
 }

@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, future::join_all};
 use grok2api_kit::lifecycle::Tasks;
 use grok2api_proto::{
     Result, Stream,
-    chat::{ChatBatch, ChatEvent, Media, Started, chat_event::Kind as Event},
+    chat::{ChatBatch, ChatEvent, ImageProgress, Media, Started, chat_event::Kind as Event},
     media::{self, MediaCache},
     pool::Outcome,
 };
@@ -198,7 +198,7 @@ impl Live {
         if plain > 0 {
             let events = self.outputs.drain(..plain).filter_map(|output| match output {
                 Output::Event(event) => Some(event),
-                Output::Image(_) | Output::Video(_) => None,
+                Output::Preview { .. } | Output::Image(_) | Output::Video(_) => None,
             });
             return Ok(events.collect());
         }
@@ -220,11 +220,21 @@ impl Live {
     }
 
     async fn fetch(&self, asset: Output) -> Result<ChatEvent, Failure> {
-        let (kind, location) = match asset {
+        let event = match asset {
             Output::Event(event) => return Ok(event),
-            Output::Image(location) => (media::Kind::Image, location),
-            Output::Video(location) => (media::Kind::Video, location),
+            Output::Preview { index, percent, location } => {
+                // The image itself is still to come: one that cannot be shown yet is no failure.
+                let preview = self.store(media::Kind::Image, location).await.ok();
+                Event::ImageProgress(ImageProgress { index, percent, preview })
+            }
+            Output::Image(location) => Event::Image(self.store(media::Kind::Image, location).await?),
+            Output::Video(location) => Event::Video(self.store(media::Kind::Video, location).await?),
         };
+        Ok(ChatEvent::from(event))
+    }
+
+    /// Brings an asset into the media cache.
+    async fn store(&self, kind: media::Kind, location: String) -> Result<Media, Failure> {
         let request = media::FetchRequest {
             request_id: self.request_id.clone(),
             kind: kind.into(),
@@ -234,8 +244,7 @@ impl Live {
         // The upstream has done its work: only the download failed, so nothing is asked for again.
         let item = self.media.fetch(request).await;
         let item = item.map_err(|error| Failure { charged: true, ..Failure::own(error) })?;
-        let item = Media { name: item.name, content_type: item.content_type, size: item.size };
-        Ok(ChatEvent::from(if kind == media::Kind::Image { Event::Image(item) } else { Event::Video(item) }))
+        Ok(Media { name: item.name, content_type: item.content_type, size: item.size })
     }
 
     fn succeed(&mut self) {

@@ -39,7 +39,7 @@ impl Path {
         self.decoder.feed(bytes, &mut self.outputs).expect("a stream without errors");
         let events = self.outputs.drain(..).filter_map(|output| match output {
             Output::Event(event) => Some(event),
-            Output::Image(_) | Output::Video(_) => None,
+            Output::Preview { .. } | Output::Image(_) | Output::Video(_) => None,
         });
         let batch = ChatBatch { events: events.collect() };
         self.encoder.batch(&batch, out);

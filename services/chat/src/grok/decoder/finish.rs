@@ -59,6 +59,10 @@ impl State {
                 "upstream_image_incomplete",
                 "the upstream ended before the image was finished",
             )),
+            () if self.expects_image && self.images.delivered() == 0 => Err(Failure {
+                retry: false,
+                ..Failure::upstream("upstream_image_missing", "the upstream answered without an image")
+            }),
             () if !answered => {
                 Err(Failure::upstream("upstream_stream_empty", "the upstream ended without an answer"))
             }

@@ -148,8 +148,11 @@ impl State {
 
     fn image(&mut self, step: Option<Step>) {
         match step {
-            Some(Step::Progress { index, percent }) => {
-                self.out.event(Event::ImageProgress(ImageProgress { index, percent }));
+            Some(Step::Preview { index, percent, location }) if self.previews => {
+                self.out.push(Output::Preview { index, percent, location });
+            }
+            Some(Step::Progress { index, percent } | Step::Preview { index, percent, .. }) => {
+                self.out.event(Event::ImageProgress(ImageProgress { index, percent, preview: None }));
             }
             Some(Step::Ready(location)) => self.out.push(Output::Image(location)),
             None => {}
@@ -158,7 +161,9 @@ impl State {
 
     fn video(&mut self, step: Step) {
         match step {
-            Step::Progress { percent, .. } => self.out.event(Event::VideoProgress(VideoProgress { percent })),
+            Step::Progress { percent, .. } | Step::Preview { percent, .. } => {
+                self.out.event(Event::VideoProgress(VideoProgress { percent }))
+            }
             Step::Ready(location) => self.out.push(Output::Video(location)),
         }
     }

@@ -70,6 +70,7 @@ fn tell(outputs: &[Output]) -> String {
     joined.iter().fold(String::new(), |mut told, output| {
         let _ = match output {
             Output::Event(event) => writeln!(told, "{:?}", event.kind.as_ref().unwrap()),
+            Output::Preview { location, .. } => writeln!(told, "preview {location}"),
             Output::Image(location) => writeln!(told, "image {location}"),
             Output::Video(location) => writeln!(told, "video {location}"),
         };

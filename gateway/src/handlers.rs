@@ -2,6 +2,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod health;
+pub(crate) mod images;
 pub(crate) mod media;
 pub(crate) mod missing;
 pub(crate) mod models;

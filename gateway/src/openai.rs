@@ -1,6 +1,7 @@
-//! The OpenAI chat protocol: requests in, events out as chunks or as one answer. Pure; IO is in the handlers.
+//! The OpenAI protocol: requests in, events out as chunks or as one answer. Pure; IO is in the handlers.
 
 pub mod error;
+pub mod images;
 pub mod inline;
 pub mod present;
 pub mod request;

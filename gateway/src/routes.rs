@@ -7,7 +7,7 @@ use axum::{
 
 use crate::{
     Deps,
-    handlers::{chat, health, media, missing, models, pages},
+    handlers::{chat, health, images, media, missing, models, pages},
     middleware,
 };
 
@@ -16,6 +16,8 @@ pub fn router(deps: Deps) -> Router {
     // For holders of a key.
     let api = Router::new()
         .route("/chat/completions", post(chat::complete))
+        .route("/images/generations", post(images::generate))
+        .route("/images/edits", post(images::edit))
         .route("/models", get(models::list))
         .route("/models/{id}", get(models::one))
         .route_layer(middleware::key(&deps));

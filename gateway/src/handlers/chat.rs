@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions`.
 
 mod live;
-mod opening;
+pub(super) mod opening;
 
 use axum::{
     Json,
@@ -38,7 +38,7 @@ const LARGE: usize = 256 * 1024;
 pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, deps.max_body_bytes).await?;
-    let completion = parse(body).await?;
+    let completion = parse(body, Completion::parse).await?;
     let presentation = presentation(&deps, &completion, &parts);
     let head = Head {
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
@@ -80,11 +80,12 @@ fn choices_of(request: ChatRequest, count: usize) -> Vec<ChatRequest> {
     requests
 }
 
-async fn parse(body: Bytes) -> Result<Completion> {
+/// Reads a body, on a thread of its own when it is large.
+pub(super) async fn parse<T: Send + 'static>(body: Bytes, read: fn(&[u8]) -> Result<T>) -> Result<T> {
     if body.len() < LARGE {
-        return Completion::parse(&body);
+        return read(&body);
     }
-    let parsed = tokio::task::spawn_blocking(move || Completion::parse(&body)).await;
+    let parsed = tokio::task::spawn_blocking(move || read(&body)).await;
     parsed.unwrap_or_else(|_| Err(Error::internal("the request could not be read")))
 }
 
@@ -139,7 +140,7 @@ async fn choice(deps: &Deps, request: ChatRequest, presentation: Presentation) -
 }
 
 /// An image's bytes out of the cache, as they come.
-fn image_bytes(deps: &Deps, name: String) -> Stream<Chunk> {
+pub(super) fn image_bytes(deps: &Deps, name: String) -> Stream<Chunk> {
     let media = deps.media.clone();
     let request = ReadRequest { kind: media::Kind::Image.into(), name, offset: 0, length: None };
     flatten(async move { media.read(request).await })
@@ -152,11 +153,11 @@ fn flatten<T: Send + 'static>(
     stream::once(opening).try_flatten().boxed()
 }
 
-fn stopping() -> Error {
+pub(super) fn stopping() -> Error {
     Error::new(Kind::Unavailable, "server_stopping", "the server is stopping")
 }
 
-fn incomplete() -> Error {
+pub(super) fn incomplete() -> Error {
     Error::new(
         Kind::Upstream,
         "upstream_stream_incomplete",

@@ -2,6 +2,7 @@
 
 mod content;
 mod data_url;
+pub mod images;
 mod messages;
 mod options;
 mod walk;
@@ -13,7 +14,6 @@ use grok2api_proto::{
 use memchr::memchr2;
 use serde_json::Value;
 
-pub use options::documentation;
 use walk::{Fields, Node, quoted};
 
 use super::present::Thinking;
@@ -66,14 +66,14 @@ impl Completion {
             max_tokens: max_tokens(&mut fields)?,
             messages: messages::parse(messages)?,
         };
-        options::check(&mut fields)?;
+        options::check(options::CHAT, &mut fields)?;
         Ok(completion)
     }
 
     /// The request in the product's own terms.
     pub fn into_request(self, request_id: String) -> ChatRequest {
         let Self { model, messages, temporary, stop, max_tokens, .. } = self;
-        ChatRequest { request_id, model, messages, temporary, stop, max_tokens }
+        ChatRequest { request_id, model, messages, temporary, stop, max_tokens, ..ChatRequest::default() }
     }
 }
 

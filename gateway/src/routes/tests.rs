@@ -3,6 +3,7 @@
 mod chat;
 mod choices;
 mod common;
+mod images;
 mod media;
 mod stream;
 

@@ -13,7 +13,7 @@ use super::flatten;
 type Pending = BoxFuture<'static, Result<Stream<ChatBatch>>>;
 
 /// All are begun together, and one that fails is the failure of all.
-pub(super) struct Opening(Vec<Call>);
+pub(in crate::handlers) struct Opening(Vec<Call>);
 
 enum Call {
     Pending(Pending),
@@ -21,12 +21,12 @@ enum Call {
 }
 
 impl Opening {
-    pub(super) fn new(calls: impl Iterator<Item = Pending>) -> Self {
+    pub(in crate::handlers) fn new(calls: impl Iterator<Item = Pending>) -> Self {
         Self(calls.map(Call::Pending).collect())
     }
 
     /// Resolves when every call is answered; nothing is lost by not waiting for it.
-    pub(super) async fn answered(&mut self) -> Result<()> {
+    pub(in crate::handlers) async fn answered(&mut self) -> Result<()> {
         poll_fn(|context| self.poll(context)).await
     }
 
@@ -44,7 +44,7 @@ impl Opening {
     }
 
     /// The streams, with those that are still being opened.
-    pub(super) fn into_streams(self) -> Vec<Stream<ChatBatch>> {
+    pub(in crate::handlers) fn into_streams(self) -> Vec<Stream<ChatBatch>> {
         let stream = |call| match call {
             Call::Pending(pending) => flatten(pending),
             Call::Open(stream) => stream,

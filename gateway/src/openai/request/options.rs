@@ -1,6 +1,4 @@
-//! The other fields of a request, as a table: what each must be, and what becomes of it.
-
-use std::fmt::Write as _;
+//! The fields of requests, as tables: what each must be, and what becomes of it.
 
 use grok2api_proto::Result;
 use serde_json::Value;
@@ -9,7 +7,7 @@ use super::walk::{Fields, Node};
 
 /// What becomes of a field.
 #[derive(Clone, Copy)]
-enum Treatment {
+pub(super) enum Treatment {
     /// It does what it says.
     Honoured,
     /// The upstream knows nothing of it; this product does it.
@@ -29,7 +27,7 @@ enum Treatment {
 
 /// The type of a field.
 #[derive(Clone, Copy)]
-enum Shape {
+pub(super) enum Shape {
     Boolean,
     Text,
     /// From, to.
@@ -47,18 +45,23 @@ enum Shape {
     Read(&'static str),
 }
 
-struct Field {
+pub(super) struct Field {
     name: &'static str,
     shape: Shape,
     treatment: Treatment,
     note: &'static str,
 }
 
-const fn field(name: &'static str, shape: Shape, treatment: Treatment, note: &'static str) -> Field {
+pub(super) const fn field(
+    name: &'static str,
+    shape: Shape,
+    treatment: Treatment,
+    note: &'static str,
+) -> Field {
     Field { name, shape, treatment, note }
 }
 
-const fn unsupported(unless: fn(&Value) -> bool) -> Treatment {
+pub(super) const fn unsupported(unless: fn(&Value) -> bool) -> Treatment {
     Treatment::Refused { unless, code: "unsupported_parameter" }
 }
 
@@ -72,8 +75,8 @@ const MOST_CHOICES: usize = 4;
 /// Of a stop sequence, in bytes.
 const LONGEST_STOP: usize = 1024;
 
-/// Every field of OpenAI's chat API, and ours. Fields not in the table are ignored.
-const TABLE: &[Field] = &[
+/// Every field of OpenAI's chat API, and ours.
+pub(super) const CHAT: &[Field] = &[
     field("model", Read("string"), Honoured, "required; an id of `GET /v1/models`"),
     field("messages", Read("list of messages"), Honoured, "required; see Messages"),
     field("stream", Boolean, Honoured, "default `false`"),
@@ -113,7 +116,7 @@ const TABLE: &[Field] = &[
     field("audio", Object, unsupported(never), "refused: the upstream gives text only"),
 ];
 
-fn never(_: &Value) -> bool {
+pub(super) fn never(_: &Value) -> bool {
     false
 }
 
@@ -166,9 +169,9 @@ pub(super) fn stop(mut node: Node<'_>) -> Result<Vec<String>> {
     Ok(sequences)
 }
 
-/// Checks what is left of a request after the honoured fields were read.
-pub(super) fn check(fields: &mut Fields<'_>) -> Result<()> {
-    TABLE.iter().try_for_each(|field| fields.take(field.name).map_or(Ok(()), |node| field.check(node)))
+/// Checks what is left of a request after the fields were read that do something. What is in no table is ignored.
+pub(super) fn check(table: &'static [Field], fields: &mut Fields<'_>) -> Result<()> {
+    table.iter().try_for_each(|field| fields.take(field.name).map_or(Ok(()), |node| field.check(node)))
 }
 
 impl Field {
@@ -202,7 +205,7 @@ impl Shape {
         }
     }
 
-    fn check(self, node: &mut Node<'_>) -> Result<()> {
+    pub(super) fn check(self, node: &mut Node<'_>) -> Result<()> {
         match self {
             Number(from, to) if node.value.is_number() && !self.admits(&node.value) => {
                 Err(node.invalid(format_args!("is {}, but must be within {from} and {to}", node.value)))
@@ -240,6 +243,11 @@ impl Shape {
     }
 }
 
+/// An integer that was checked.
+pub(super) fn count(node: &Node<'_>) -> u64 {
+    whole(&node.value).and_then(|count| u64::try_from(count).ok()).unwrap_or_default()
+}
+
 /// Integers, and floats that are integers: JavaScript does not tell them apart.
 fn whole(value: &Value) -> Option<i64> {
     let rounded = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
@@ -266,15 +274,18 @@ fn named(fields: &mut Fields<'_>) -> Result<()> {
 }
 
 /// The table as Markdown: a section of `docs/request-fields.md`.
-pub fn documentation() -> String {
+#[cfg(test)]
+pub(super) fn documentation(table: &[Field]) -> String {
+    use std::fmt::Write as _;
     let mut text = "| field | type | treatment | note |\n|---|---|---|---|\n".to_owned();
-    for Field { name, shape, treatment, note } in TABLE {
+    for Field { name, shape, treatment, note } in table {
         let shape = shape.name().trim_start_matches("a ").trim_start_matches("an ");
         writeln!(text, "| `{name}` | {shape} | {} | {note} |", treatment.name()).ok();
     }
     text
 }
 
+#[cfg(test)]
 impl Treatment {
     fn name(self) -> &'static str {
         match self {

@@ -51,6 +51,42 @@ async fn drawn_images_are_served_by_us(#[case] shape: Shape) {
     product.stop().await;
 }
 
+#[rstest]
+#[case(Shape::Whole)]
+#[case(Shape::Split)]
+#[tokio::test]
+async fn images_are_drawn_and_edited_on_request(#[case] shape: Shape) {
+    let product = Product::with(shape, &["sim-basic-1"]).await;
+    let asked = json!({"prompt": "a moon", "n": 2, "size": "1024x1536"});
+    let drawn = product.post("/v1/images/generations", asked.to_string()).await;
+    let data = drawn.json()["data"].as_array().unwrap_or_else(|| panic!("{}", drawn.text)).clone();
+    assert_eq!(data.len(), 2);
+    for image in data {
+        let image = product.http.get(image["url"].as_str().unwrap()).send().await.unwrap();
+        assert!(image.bytes().await.unwrap().starts_with(b"\xff\xd8\xff"));
+    }
+    let bodies: Vec<String> = product
+        .sim
+        .requests()
+        .into_iter()
+        .filter_map(|request| Some(request.body?.get().to_owned()))
+        .collect();
+    let asked = |body: &String| body.contains("Aspect ratio 2:3") && body.contains("\"imageGen\":true");
+    assert!(bodies.iter().any(asked), "{bodies:?}");
+
+    let form = reqwest::multipart::Form::new()
+        .text("prompt", "a hat")
+        .text("stream", "true")
+        .text("partial_images", "1");
+    let png = reqwest::multipart::Part::bytes(PNG).file_name("a.png").mime_str("image/png").unwrap();
+    let edit =
+        product.http.post(format!("{}/v1/images/edits", product.base)).multipart(form.part("image", png));
+    let events = edit.send().await.unwrap().text().await.unwrap();
+    let order: Vec<&str> = events.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!(order, ["image_edit.partial_image", "image_edit.completed"], "{events}");
+    product.stop().await;
+}
+
 #[tokio::test]
 async fn images_come_inline_when_the_operator_wants_base64() {
     let product = Product::start().await;

@@ -162,7 +162,7 @@ impl State {
     fn video(&mut self, step: Step) {
         match step {
             Step::Progress { percent, .. } | Step::Preview { percent, .. } => {
-                self.out.event(Event::VideoProgress(VideoProgress { percent }))
+                self.out.event(Event::VideoProgress(VideoProgress { percent }));
             }
             Step::Ready(location) => self.out.push(Output::Video(location)),
         }

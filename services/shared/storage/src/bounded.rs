@@ -11,6 +11,7 @@ use crate::{
     accounts::{Accounts, Changes, Inserted, StoredAccount},
     media::{Item, Kind, MediaIndex, Usage, Use},
     settings::{Overrides, Revision, Settings},
+    videos::{Job, VideoJobs},
 };
 
 /// How long a store may take to answer at the start.
@@ -34,6 +35,10 @@ pub(crate) fn settings(behind: Arc<dyn Settings>) -> Arc<dyn Settings> {
 }
 
 pub(crate) fn media(behind: Arc<dyn MediaIndex>) -> Arc<dyn MediaIndex> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn videos(behind: Arc<dyn VideoJobs>) -> Arc<dyn VideoJobs> {
     Arc::new(Bounded(behind))
 }
 
@@ -129,5 +134,36 @@ impl MediaIndex for Bounded<dyn MediaIndex> {
 
     async fn clear(&self, kind: Kind) -> Result<u64> {
         within(WHOLE, self.0.clear(kind)).await
+    }
+}
+
+#[async_trait]
+impl VideoJobs for Bounded<dyn VideoJobs> {
+    async fn insert(&self, job: &Job) -> Result<bool> {
+        within(ANSWER, self.0.insert(job)).await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Job>> {
+        within(ANSWER, self.0.get(id)).await
+    }
+
+    async fn update(&self, job: &Job) -> Result<bool> {
+        within(ANSWER, self.0.update(job)).await
+    }
+
+    async fn page(&self, client: &str, before: Option<&str>, limit: u32) -> Result<Vec<Job>> {
+        within(ANSWER, self.0.page(client, before, limit)).await
+    }
+
+    async fn silent(&self, since: i64, limit: u32) -> Result<Vec<Job>> {
+        within(ANSWER, self.0.silent(since, limit)).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<bool> {
+        within(ANSWER, self.0.remove(id)).await
+    }
+
+    async fn purge(&self, made_before: i64, limit: u32) -> Result<u64> {
+        within(ANSWER + ROW * limit, self.0.purge(made_before, limit)).await
     }
 }

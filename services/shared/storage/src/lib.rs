@@ -20,6 +20,7 @@ pub mod seal;
 pub mod settings;
 pub mod sqlite;
 mod store;
+pub mod videos;
 
 pub use error::{Error, Result};
 pub use store::{Migrated, Store, place};

@@ -8,6 +8,8 @@ mod media;
 mod migrate;
 #[path = "sql/settings.rs"]
 mod settings;
+#[path = "sql/videos.rs"]
+mod videos;
 
 use std::{str::FromStr as _, time::Duration};
 
@@ -31,11 +33,12 @@ type Store = MySql;
 const BEGIN: &str = "BEGIN";
 
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
     (4, "accounts_pool", include_str!("../migrations/mysql/0004_accounts_pool.sql")),
+    (10, "video_jobs", include_str!("../migrations/mysql/0010_video_jobs.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a call waits for a connection.

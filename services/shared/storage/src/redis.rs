@@ -7,6 +7,7 @@
 mod accounts;
 mod media;
 mod settings;
+mod videos;
 
 use redis::{
     Client, FromRedisValue, IntoConnectionInfo as _, Pipeline, Script,

@@ -9,6 +9,8 @@ mod migrate;
 #[path = "sql/settings.rs"]
 mod settings;
 pub mod snapshot;
+#[path = "sql/videos.rs"]
+mod videos;
 
 use std::{
     path::Path,
@@ -29,11 +31,12 @@ type Store = Sqlite;
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
     (4, "accounts_pool", include_str!("../migrations/sqlite/0004_accounts_pool.sql")),
+    (10, "video_jobs", include_str!("../migrations/sqlite/0010_video_jobs.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -15,6 +15,7 @@ use crate::{
     seal::Sealer,
     settings::Settings,
     sqlite::Sqlite,
+    videos::VideoJobs,
 };
 
 /// An open store; clones share it.
@@ -23,6 +24,7 @@ pub struct Store {
     accounts: Arc<dyn Accounts>,
     settings: Arc<dyn Settings>,
     media: Arc<dyn MediaIndex>,
+    videos: Arc<dyn VideoJobs>,
     behind: Behind,
 }
 
@@ -62,6 +64,7 @@ impl Store {
             accounts: sqlite.accounts(sealer.clone()).await?,
             settings: sqlite.settings(sealer),
             media: sqlite.media(),
+            videos: sqlite.videos(),
             behind: Behind::File(sqlite),
         })
     }
@@ -71,6 +74,7 @@ impl Store {
             accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
             settings: bounded::settings(mysql.settings(sealer)),
             media: bounded::media(mysql.media()),
+            videos: bounded::videos(mysql.videos()),
             behind: Behind::MySql(mysql),
         })
     }
@@ -80,6 +84,7 @@ impl Store {
             accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
             settings: bounded::settings(redis.settings(sealer)),
             media: bounded::media(redis.media()),
+            videos: bounded::videos(redis.videos()),
             behind: Behind::Redis(redis),
         })
     }
@@ -97,6 +102,11 @@ impl Store {
     /// The index of the media cache.
     pub fn media(&self) -> Arc<dyn MediaIndex> {
         self.media.clone()
+    }
+
+    /// The videos that clients asked for.
+    pub fn videos(&self) -> Arc<dyn VideoJobs> {
+        self.videos.clone()
     }
 
     /// What opening the store had to do.

@@ -10,3 +10,4 @@ mod media;
 mod settings;
 mod start;
 mod support;
+mod videos;

@@ -7,3 +7,4 @@ pub(crate) mod media;
 pub(crate) mod missing;
 pub(crate) mod models;
 pub(crate) mod pages;
+pub(crate) mod videos;

@@ -6,6 +6,7 @@ pub mod inline;
 pub mod present;
 pub mod request;
 pub mod stream;
+pub mod videos;
 pub mod whole;
 
 #[cfg(test)]

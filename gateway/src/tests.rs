@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
-use grok2api_testkit::{FakeChat, FakeMediaCache, Step, Turn, runtime_config};
+use grok2api_testkit::{FakeChat, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -21,6 +21,7 @@ async fn start(turns: impl IntoIterator<Item = Turn>) -> (TcpStream, Arc<FakeCha
     let deps = Deps {
         chat: chat.clone(),
         media: Arc::<FakeMediaCache>::default(),
+        videos: Videos::start(Arc::<FakeVideoJobs>::default(), chat.clone(), &tasks),
         runtime: Runtime::fixed(runtime_config()),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,

@@ -150,7 +150,7 @@ impl Encoder {
     }
 
     /// The role, once, before everything else.
-    fn greet(&mut self, out: &mut BytesMut) {
+    pub fn greet(&mut self, out: &mut BytesMut) {
         if !std::mem::replace(&mut self.greeted, true) {
             Frames { prefix: &self.prefix, annotations: &mut self.annotations, out }
                 .delta("\"role\":\"assistant\",\"content\":", "");

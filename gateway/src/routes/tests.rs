@@ -6,6 +6,7 @@ mod common;
 mod images;
 mod media;
 mod stream;
+mod videos;
 
 use std::sync::Arc;
 
@@ -16,18 +17,19 @@ use axum::{
 };
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
 use grok2api_proto::config::RuntimeConfig;
-use grok2api_testkit::{FakeChat, FakeMediaCache, Turn, runtime_config};
+use grok2api_testkit::{FakeChat, FakeMediaCache, FakeVideoJobs, Turn, runtime_config};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::{Deps, router};
+use crate::{Deps, Videos, router};
 
 /// A gateway over fakes.
 struct Gateway {
     router: Router,
     chat: Arc<FakeChat>,
     media: Arc<FakeMediaCache>,
+    videos: Arc<FakeVideoJobs>,
     tasks: Tasks,
 }
 
@@ -44,16 +46,18 @@ impl Gateway {
         let mut config = runtime_config();
         change(&mut config);
         let (chat, media, tasks) =
-            (Arc::new(FakeChat::playing(turns)), Arc::<FakeMediaCache>::default(), Tasks::new());
+            (Arc::new(FakeChat::playing(turns).filming()), Arc::<FakeMediaCache>::default(), Tasks::new());
+        let videos = Arc::<FakeVideoJobs>::default();
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
+            videos: Videos::start(videos.clone(), chat.clone(), &tasks),
             runtime: Runtime::fixed(config),
             readiness: Readiness::new(tasks.shutdown().clone()),
             max_body_bytes: 4096,
             tasks: tasks.clone(),
         });
-        Self { router, chat, media, tasks }
+        Self { router, chat, media, videos, tasks }
     }
 
     /// Asks, and returns when the headers are there.

@@ -23,6 +23,7 @@ use grok2api_proto::{
     config::{self, Config, GetRequest, UpdateRequest},
     media::{self, MediaCache},
     pool::{self, TokenPool},
+    video::{self, VideoJobs},
 };
 use grok2api_storage::Store;
 use grok2api_token_pool as pool_service;
@@ -43,6 +44,8 @@ pub struct Services {
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
     pub media: Arc<dyn MediaCache>,
+    /// Videos in the making.
+    pub videos: Arc<dyn VideoJobs>,
     /// Conversation turns.
     pub chat: Arc<dyn Chat>,
     /// The newest revision of the parameters.
@@ -110,8 +113,9 @@ pub(crate) async fn run(
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
+    let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, pool, media, chat, runtime };
+    let services = Services { config, pool, media, videos, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
@@ -122,7 +126,10 @@ pub(crate) async fn run(
         grpc::Services::default().with(pool::server(services.pool.clone())).serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.media_cache {
-        grpc::Services::default().with(media::server(services.media.clone())).serve(listener, secret, tasks);
+        grpc::Services::default()
+            .with(media::server(services.media.clone()))
+            .with(video::server(services.videos.clone()))
+            .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.chat {
         grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
@@ -131,6 +138,7 @@ pub(crate) async fn run(
         let router = gateway::router(gateway::Deps {
             chat: services.chat.clone(),
             media: services.media.clone(),
+            videos: gateway::Videos::start(services.videos.clone(), services.chat.clone(), tasks),
             runtime: services.runtime.clone(),
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
@@ -239,6 +247,13 @@ impl Build<'_> {
             tasks: self.tasks.clone(),
         });
         service.await.map_err(|error| StartError::one("media store", error.message))
+    }
+
+    fn videos(&self) -> Result<Arc<dyn VideoJobs>, StartError> {
+        let Some(store) = self.local(Role::MediaCache) else {
+            return self.remote(Role::MediaCache, video::client);
+        };
+        Ok(media_service::videos::start(store.videos(), Clock::system(), self.tasks))
     }
 
     fn chat(

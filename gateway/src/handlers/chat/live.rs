@@ -117,6 +117,10 @@ impl Live {
 
     fn take(&mut self, at: usize, brought: Brought) {
         let Self { choices, deps, out, .. } = self;
+        if matches!(brought, Brought::Batch(Some(Ok(_)))) && choices.len() > 1 {
+            // Clients that put choices together expect them to begin in their order.
+            choices.iter_mut().for_each(|choice| choice.encoder.greet(out));
+        }
         let choice = &mut choices[at];
         match brought {
             Brought::Batch(None | Some(Err(_))) if choice.encoder.is_done() => choice.end(),

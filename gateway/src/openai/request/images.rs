@@ -123,7 +123,7 @@ impl Images {
     /// # Errors
     /// `InvalidRequest` naming the field.
     pub fn edit_form(form: Form) -> Result<Self> {
-        let Form { fields, files, .. } = form;
+        let (fields, files) = form.into_parts();
         let mut root = Node::root(Value::Object(fields));
         Self::read(&mut root.fields()?)?.with(files)
     }
@@ -188,7 +188,7 @@ impl Size {
     }
 }
 
-fn prompt(node: Node<'_>) -> Result<String> {
+pub(super) fn prompt(node: Node<'_>) -> Result<String> {
     let text = node.value.as_str().unwrap_or("-");
     if text.trim().is_empty() {
         return Err(node.invalid("must not be empty"));
@@ -245,7 +245,7 @@ fn one_or_more(mut node: Node<'_>) -> Result<Vec<Part>> {
 }
 
 /// `{"image_url": "…"}`.
-fn reference(mut node: Node<'_>) -> Result<Part> {
+pub(super) fn reference(mut node: Node<'_>) -> Result<Part> {
     let mut fields = node.fields()?;
     if let Some(id) = fields.take("file_id") {
         let message = format!("'{}' is not supported: send 'image_url'", id.path);

@@ -72,6 +72,8 @@ async fn streamed_choices_are_told_apart_by_their_index_and_finish_once_each() {
         finished[index].extend(choice["finish_reason"].as_str().map(str::to_owned));
     }
     assert_eq!(told, ["one", "two", "three"]);
+    let greeted = chunks.iter().take(3).map(|chunk| chunk["choices"][0]["index"].clone());
+    assert_eq!(greeted.collect::<Vec<_>>(), [json!(0), json!(1), json!(2)]);
     assert_eq!(finished, [["stop"], ["length"], ["stop"]]);
     let last = chunks.last().unwrap();
     assert_eq!((&last["choices"], &last["usage"]["total_tokens"]), (&json!([]), &json!(15)));

@@ -205,3 +205,58 @@ async fn names_that_leave_the_cache_are_not_found() {
     }
     product.stop().await;
 }
+
+/// The video as soon as it has ended.
+async fn ended(product: &Product, id: &str) -> Value {
+    loop {
+        let video = product.get(&format!("/v1/videos/{id}")).await.json();
+        if !matches!(video["status"].as_str(), Some("queued" | "in_progress")) {
+            return video;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[rstest]
+#[case(Shape::Whole)]
+#[case(Shape::Split)]
+#[tokio::test]
+async fn videos_are_made_behind_the_request(#[case] shape: Shape) {
+    let product = Product::with(shape, &["sim-basic-1"]).await;
+    let asked = json!({"prompt": "the sun rises", "seconds": "4"}).to_string();
+    let video = product.post("/v1/videos", asked).await;
+    assert_eq!(video.status, 200, "{}", video.text);
+    let id = video.json()["id"].as_str().unwrap().to_owned();
+    let done = ended(&product, &id).await;
+    assert_eq!((&done["status"], &done["progress"]), (&json!("completed"), &json!(100)), "{done}");
+    let content = format!("{}/v1/videos/{id}/content", product.base);
+    let whole = product.http.get(&content).send().await.unwrap();
+    assert_eq!(whole.headers()["content-type"], "video/mp4");
+    let whole = whole.bytes().await.unwrap();
+    let part = product.http.get(&content).header("range", "bytes=4-7").send().await.unwrap();
+    assert_eq!((part.status().as_u16(), part.bytes().await.unwrap()), (206, whole.slice(4..8)));
+    assert_eq!(product.get("/v1/videos").await.json()["data"][0], done);
+    let failing = json!({"prompt": "[[sim:fault=200-empty-body]]x"}).to_string();
+    let failing = product.post("/v1/videos", failing).await.json();
+    let failed = ended(&product, failing["id"].as_str().unwrap()).await;
+    assert_eq!(
+        (&failed["status"], &failed["error"]["code"]),
+        (&json!("failed"), &json!("upstream_video_missing"))
+    );
+    let gone = product.http.delete(format!("{}/v1/videos/{id}", product.base)).send().await.unwrap();
+    assert_eq!(gone.status(), 200);
+    assert_eq!(product.get(&format!("/v1/videos/{id}")).await.status, 404);
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn videos_survive_a_restart() {
+    let product = Product::start().await;
+    let video = product.post("/v1/videos", json!({"prompt": "the sun rises"}).to_string()).await.json();
+    let id = video["id"].as_str().unwrap().to_owned();
+    let done = ended(&product, &id).await;
+    let product = product.restart().await;
+    assert_eq!(product.get(&format!("/v1/videos/{id}")).await.json(), done);
+    assert_eq!(product.get(&format!("/v1/videos/{id}/content")).await.status, 200);
+    product.stop().await;
+}

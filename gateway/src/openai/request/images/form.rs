@@ -16,12 +16,17 @@ const BOOLEANS: [&str; 1] = ["stream"];
 /// What a form holds.
 #[derive(Debug, Default)]
 pub struct Form {
-    pub(super) fields: Map<String, Value>,
-    pub(super) files: Vec<Part>,
+    fields: Map<String, Value>,
+    files: Vec<Part>,
     entries: usize,
 }
 
 impl Form {
+    /// The texts as JSON, and the files.
+    pub(in crate::openai::request) fn into_parts(self) -> (Map<String, Value>, Vec<Part>) {
+        (self.fields, self.files)
+    }
+
     /// Takes an entry of the form; one with a file name, or named as an image, is a file.
     ///
     /// # Errors

@@ -147,22 +147,22 @@ async fn whole(deps: Deps, turn: Turn, record: &mut Record) -> Result<Response> 
         turn.requests.iter().map(|_| Collector::new(turn.presentation.clone())).collect();
     let choices = turn.requests.into_iter().enumerate().map(|(at, request)| {
         let chat = deps.chat.clone();
-        flatten(async move { chat.complete(request).await }).map(move |batch| (at, batch)).boxed()
+        let batches = flatten(async move { chat.complete(request).await }).map(Some);
+        batches.chain(stream::once(async { None })).map(move |batch| (at, batch)).boxed()
     });
     let mut batches = stream::select_all(choices);
     while let Some((at, batch)) = batches.next().await {
         let collector = &mut collectors[at];
-        match batch {
-            Err(_) if collector.is_done() => {}
-            Err(error) => {
-                record.turn_failed(at, &error);
-                return Err(error);
-            }
-            Ok(batch) => {
+        let told = match batch {
+            None | Some(Err(_)) if collector.is_done() => Ok(()),
+            None => Err(incomplete()),
+            Some(Err(error)) => Err(error),
+            Some(Ok(batch)) => {
                 record.events(at, &batch.events);
-                collect(&deps, collector, &batch.events).await?;
+                collect(&deps, collector, &batch.events).await
             }
-        }
+        };
+        told.inspect_err(|error| record.turn_failed(at, error))?;
     }
     let answers: Option<Vec<Answer>> = collectors.into_iter().map(Collector::finish).collect();
     let answers = answers.ok_or_else(incomplete)?;

@@ -90,6 +90,10 @@ async fn one_choice_that_fails_fails_the_answer_and_ends_the_others() {
         gateway.post(&asked(2, stream)).await.is_error(429, "rate_limit_error", "pool_exhausted");
         assert_eq!(gateway.chat.open(), 0);
     }
+    let cut = Turn::of([Step::Batch(vec![chat_event::Kind::Text(Text { text: "half".into() })])]);
+    let gateway = Gateway::playing([Turn::of([Step::Hang]), cut]);
+    let answer = gateway.post(&asked(2, false)).await;
+    answer.is_error(502, "server_error", "upstream_stream_incomplete");
     let half = [
         Step::Batch(vec![chat_event::Kind::Text(Text { text: "half".into() })]),
         Step::Fail(Error::new(Kind::Upstream, "reset", "gone")),

@@ -2,13 +2,14 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
     "grok2api/ledger/v1/ledger.proto",
     "grok2api/keys/v1/keys.proto",
     "grok2api/media/v1/media.proto",
     "grok2api/pool/v1/pool.proto",
+    "grok2api/video/v1/video.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -24,12 +24,12 @@ fn usage(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut record = recorder.begin("/v1/chat/completions", "req_00000000000000000000000000000000");
             record.asked("grok-4-fast", true);
-            record.events(&events);
+            record.events(0, &events);
         });
     });
     let mut record = recorder.begin("/v1/chat/completions", "req");
     let text: Vec<ChatEvent> = events[2..3].to_vec();
-    criterion.bench_function("a batch of one text event", |bencher| bencher.iter(|| record.events(&text)));
+    criterion.bench_function("a batch of one text event", |bencher| bencher.iter(|| record.events(0, &text)));
     drop(record);
     tasks.shutdown().stop();
 }

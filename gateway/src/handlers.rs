@@ -2,7 +2,9 @@
 
 pub(crate) mod chat;
 pub(crate) mod health;
+pub(crate) mod images;
 pub(crate) mod media;
 pub(crate) mod missing;
 pub(crate) mod models;
 pub(crate) mod pages;
+pub(crate) mod videos;

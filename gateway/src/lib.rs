@@ -1,7 +1,8 @@
 //! The HTTP gateway: client protocols, media routes, auth.
 //!
 //! - `routes.rs` is the whole route table, `middleware.rs` the order of the layers with their reasons.
-//! - `openai/` is the chat protocol without any IO: requests to the product's own terms, events to chunks.
+//! - `openai/` is the protocol without any IO: requests to the product's own terms, events to chunks. What becomes of each
+//!   field of a request is a table there, of which `docs/request-fields.md` is made.
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
 //! Decisions:
@@ -12,6 +13,9 @@
 //!   stop all clients. What was revoked meanwhile is refused once it is back.
 //! - A pending turn is accepted with `200` after ten silent seconds, because proxies and clients give up on silent
 //!   connections; only failures before that have a status of their own.
+//! - 2026-11: the gateway, not the chat service, works on videos that outlive their request: it is what knows clients, and
+//!   chat keeps no state. The jobs are kept by the media cache's process (`proto::video`), so that every gateway sees them;
+//!   how they change hands stands in `videos.rs`.
 //! - After the last frame the turn's stream is read to its end, so that a service behind the network sees a finished
 //!   call and not a cancelled one.
 //!
@@ -26,6 +30,7 @@ mod middleware;
 pub mod openai;
 mod routes;
 pub mod usage;
+mod videos;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -37,6 +42,7 @@ use tokio::net::TcpListener;
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
 pub use routes::router;
+pub use videos::Videos;
 
 /// What the gateway needs.
 #[derive(Clone)]
@@ -45,6 +51,8 @@ pub struct Deps {
     pub chat: Arc<dyn Chat>,
     /// Holds generated images and videos.
     pub media: Arc<dyn MediaCache>,
+    /// Makes videos behind the requests.
+    pub videos: Videos,
     /// The operator's parameters.
     pub runtime: Runtime,
     /// Who may ask.

@@ -47,7 +47,7 @@ pub(crate) fn around(routes: Router) -> Router {
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AnyOrigin)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::OPTIONS])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS])
         // The wildcard would leave `authorization` out.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([REQUEST_ID, PROCESSING_MS, header::RETRY_AFTER, RETRY_AFTER_MS, SHOULD_RETRY])

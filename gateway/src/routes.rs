@@ -7,7 +7,7 @@ use axum::{
 
 use crate::{
     Deps,
-    handlers::{chat, health, media, missing, models, pages},
+    handlers::{chat, health, images, media, missing, models, pages, videos},
     middleware,
 };
 
@@ -16,9 +16,18 @@ pub fn router(deps: Deps) -> Router {
     // For holders of a key.
     let api = Router::new()
         .route("/chat/completions", post(chat::complete))
+        .route("/images/generations", post(images::generate))
+        .route("/images/edits", post(images::edit))
         .route("/models", get(models::list))
         .route("/models/{id}", get(models::one))
         .route_layer(middleware::key(&deps));
+    // Without the prefix these are the names of media.
+    let versioned = Router::new()
+        .route("/videos", post(videos::create).get(videos::list))
+        .route("/videos/{id}", get(videos::one).delete(videos::remove))
+        .route("/videos/{id}/content", get(videos::content))
+        .route_layer(middleware::key(&deps))
+        .merge(api.clone());
     // For everybody.
     let open = Router::new()
         .route("/images/{name}", get(media::image))
@@ -28,9 +37,9 @@ pub fn router(deps: Deps) -> Router {
         .route("/login", get(pages::landing))
         .route("/manage", get(pages::landing));
     let routes = Router::new()
-        .nest("/v1", api.clone())
+        .nest("/v1", versioned.clone())
         // Base URLs that were given with one `/v1` too many, or with none.
-        .nest("/v1/v1", api.clone())
+        .nest("/v1/v1", versioned)
         .merge(api)
         .merge(open)
         .fallback(missing::route)

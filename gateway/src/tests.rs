@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
-use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, Step, Turn, runtime_config};
+use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -18,15 +18,17 @@ const LONG: Duration = Duration::from_secs(10);
 
 async fn start(turns: impl IntoIterator<Item = Turn>) -> (TcpStream, Arc<FakeChat>, Tasks) {
     let (chat, tasks) = (Arc::new(FakeChat::playing(turns)), Tasks::new());
+    let usage = usage::Recorder::start(Arc::<FakeLedger>::default(), &tasks);
     let deps = Deps {
         chat: chat.clone(),
         media: Arc::<FakeMediaCache>::default(),
+        videos: Videos::start(Arc::<FakeVideoJobs>::default(), chat.clone(), usage.clone(), &tasks),
         runtime: Runtime::fixed(runtime_config()),
         client_keys: ClientKeys::default(),
         trusted_proxies: Networks::default(),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,
-        usage: usage::Recorder::start(Arc::<FakeLedger>::default(), &tasks),
+        usage,
         tasks: tasks.clone(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -47,6 +47,11 @@ impl Recorder {
         Record::begin(self.clone(), endpoint, request_id)
     }
 
+    /// A request that goes on behind its client, under the id it was begun with.
+    pub(crate) fn resume(&self, endpoint: &'static str, turn_id: String) -> Record {
+        Record::resume(self.clone(), endpoint, turn_id)
+    }
+
     fn token(&self) -> TaskTrackerToken {
         self.open.token()
     }

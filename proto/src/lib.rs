@@ -34,6 +34,9 @@ mod pb {
     pub(crate) mod media {
         tonic::include_proto!("grok2api.media.v1");
     }
+    pub(crate) mod video {
+        tonic::include_proto!("grok2api.video.v1");
+    }
     pub(crate) mod pool {
         tonic::include_proto!("grok2api.pool.v1");
     }
@@ -159,6 +162,29 @@ pub mod media {
         unary usage(UsageRequest) -> UsageResponse;
         /// Deletes all items of a kind.
         unary clear(ClearRequest) -> ClearResponse;
+    }
+}
+
+/// Videos in the making.
+pub mod video {
+    pub use crate::pb::video::*;
+
+    service! {
+        /// Keeps the videos that clients asked for. Source: `grok2api/video/v1/video.proto`.
+        trait VideoJobs = video_job_service_client::VideoJobServiceClient,
+            video_job_service_server::{VideoJobService, VideoJobServiceServer};
+        /// Adds a job; answers it as it is kept.
+        unary insert(Job) -> Job;
+        /// The job of that id.
+        unary get(GetRequest) -> Job;
+        /// Replaces a job that still has this version.
+        unary update(Job) -> UpdateResponse;
+        /// A client's jobs, the newest first.
+        unary list(ListRequest) -> ListResponse;
+        /// Open jobs without a sign of life for so long.
+        unary list_silent(ListSilentRequest) -> ListResponse;
+        /// Forgets a job.
+        unary remove(GetRequest) -> RemoveResponse;
     }
 }
 

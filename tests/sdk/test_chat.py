@@ -80,6 +80,37 @@ def test_text_of_every_script_passes_both_ways(client, upstream, mark):
     assert turn["body"]["message"] == prompt
 
 
+def test_an_answer_ends_at_a_stop_sequence(client, upstream, mark):
+    prompt = f"[[sim:say=one two three four]][[sim:delay_ms=50]]{mark}"
+    answer = client.chat.completions.create(model=MODEL, messages=user(prompt), stop=["zz", "thr"])
+    [choice] = answer.choices
+    assert (choice.message.content, choice.finish_reason) == ("one two ", "stop")
+    upstream.wait_cancelled(mark)
+
+
+def test_an_answer_ends_with_its_tokens(client):
+    ask = {"model": MODEL, "messages": user("[[sim:say=one two three four]]")}
+    for limit in ({"max_tokens": 2}, {"max_completion_tokens": 2}):
+        answer = client.chat.completions.create(**ask, **limit)
+        assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("one two ", "length")
+        assert answer.usage.completion_tokens == 2
+
+
+def test_several_answers_are_told_apart(client):
+    ask = {"model": MODEL, "messages": user("[[sim:say=hello]]"), "n": 3}
+    answer = client.chat.completions.create(**ask)
+    assert [(choice.index, choice.message.content) for choice in answer.choices] == [(n, "hello") for n in range(3)]
+    told, finish = ["", "", ""], [[], [], []]
+    for chunk in client.chat.completions.create(**ask, stream=True):
+        for choice in chunk.choices:
+            told[choice.index] += choice.delta.content or ""
+            finish[choice.index] += [choice.finish_reason] if choice.finish_reason else []
+    assert told == ["hello"] * 3 and finish == [["stop"]] * 3
+    with client.chat.completions.stream(**ask) as stream:
+        whole = stream.get_final_completion()
+    assert [choice.message.content for choice in whole.choices] == ["hello"] * 3
+
+
 def test_a_conversation_with_tools_is_accepted(client, upstream, mark):
     """Agents always send tools; a refusal on the second turn would end their session."""
     call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}

@@ -21,7 +21,7 @@ BODIES = [
     ({"max_tokens": "many"}, "max_tokens", "invalid_type"),
     ({"stop": ["a", "b", "c", "d", "e"]}, "stop", "invalid_value"),
     ({"thinking_mode": "loud"}, "thinking_mode", "invalid_value"),
-    ({"n": 2}, "n", "unsupported_value"),
+    ({"n": 5}, "n", "unsupported_value"),
     ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_parameter"),
     ({"tool_choice": "required"}, "tool_choice", "unsupported_parameter"),
 ]

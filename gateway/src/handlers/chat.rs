@@ -1,6 +1,7 @@
 //! `POST /v1/chat/completions`.
 
 mod live;
+pub(super) mod opening;
 
 use axum::{
     Json,
@@ -14,7 +15,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use grok2api_kit::clock::Clock;
 use grok2api_proto::{
     Error, Kind, Result, Stream,
-    chat::ChatRequest,
+    chat::{ChatEvent, ChatRequest},
     media::{self, Chunk, ReadRequest},
 };
 use uuid::Uuid;
@@ -28,7 +29,7 @@ use crate::{
         present::{Presentation, Thinking},
         request::Completion,
         stream::Head,
-        whole::Collector,
+        whole::{self as answer, Answer, Collector},
     },
     usage::Record,
 };
@@ -48,7 +49,7 @@ pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Resu
             return Err(error.into());
         }
     };
-    let (id, turn_id) = (turn.id.clone(), turn.request.request_id.clone());
+    let (id, turn_id) = (turn.id.clone(), record.turn_id().to_owned());
     tracing::debug!(request.id = id, turn.id = turn_id, "turn accepted");
     let answer = if turn.stream {
         live::answer(deps, turn, record).await
@@ -66,20 +67,24 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) ->
     let caller = Caller::of(&parts.extensions);
     record.called_by(caller.key());
     let body = body::read(&parts.headers, body, deps.max_body_bytes).await?;
-    let completion = parse(body).await?;
+    let completion = parse(body, Completion::parse).await?;
     record.asked(&completion.model, completion.stream);
     caller.may_ask(&completion.model)?;
+    record.served_by(completion.choices);
     let head = Head {
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
         created: Clock::system().now_ms() / 1000,
         model: completion.model.clone(),
         include_usage: completion.include_usage,
     };
+    let (presentation, stream) = (presentation(deps, &completion, parts), completion.stream);
+    let choices = completion.choices;
+    let request = caller.signed(completion.into_request(record.turn_id().to_owned()));
     Ok(Turn {
         id: request_id(&parts.headers).to_owned(),
-        presentation: presentation(deps, &completion, parts),
-        stream: completion.stream,
-        request: caller.signed(completion.into_request(record.turn_id().to_owned())),
+        presentation,
+        stream,
+        requests: choices_of(request, choices),
         head,
     })
 }
@@ -89,16 +94,27 @@ struct Turn {
     /// The request id.
     id: String,
     stream: bool,
-    request: ChatRequest,
+    /// One a choice.
+    requests: Vec<ChatRequest>,
     presentation: Presentation,
     head: Head,
 }
 
-async fn parse(body: Bytes) -> Result<Completion> {
-    if body.len() < LARGE {
-        return Completion::parse(&body);
+/// The same question for each choice, under ids of their own.
+fn choices_of(request: ChatRequest, count: usize) -> Vec<ChatRequest> {
+    let mut requests = vec![request; count];
+    for (index, request) in requests.iter_mut().enumerate().skip(1) {
+        request.request_id = format!("{}_{index}", request.request_id);
     }
-    let parsed = tokio::task::spawn_blocking(move || Completion::parse(&body)).await;
+    requests
+}
+
+/// Reads a body, on a thread of its own when it is large.
+pub(super) async fn parse<T: Send + 'static>(body: Bytes, read: fn(&[u8]) -> Result<T>) -> Result<T> {
+    if body.len() < LARGE {
+        return read(&body);
+    }
+    let parsed = tokio::task::spawn_blocking(move || read(&body)).await;
     parsed.unwrap_or_else(|_| Err(Error::internal("the request could not be read")))
 }
 
@@ -125,31 +141,51 @@ async fn unless_stopped(deps: Deps, turn: Turn, mut record: Record) -> Result<Re
     answer.inspect_err(|error| record.failed(error))
 }
 
+/// One JSON answer: the choices are read as they come.
 async fn whole(deps: Deps, turn: Turn, record: &mut Record) -> Result<Response> {
-    let mut batches = deps.chat.complete(turn.request).await?;
-    let mut collector = Collector::new(turn.presentation);
-    while let Some(batch) = batches.next().await {
-        let batch = match batch {
-            Err(_) if collector.is_done() => break,
-            batch => batch?,
-        };
-        record.events(&batch.events);
-        for event in &batch.events {
-            let Some(image) = collector.event(event) else { continue };
-            collector.image_start(image);
-            let (mut chunks, mut pieces) = (image_bytes(&deps, image.name.clone()), Pieces::default());
-            while let Some(chunk) = chunks.next().await {
-                pieces.push(&chunk?.data, |piece| collector.insert(piece));
+    let mut collectors: Vec<_> =
+        turn.requests.iter().map(|_| Collector::new(turn.presentation.clone())).collect();
+    let choices = turn.requests.into_iter().enumerate().map(|(at, request)| {
+        let chat = deps.chat.clone();
+        let batches = flatten(async move { chat.complete(request).await }).map(Some);
+        batches.chain(stream::once(async { None })).map(move |batch| (at, batch)).boxed()
+    });
+    let mut batches = stream::select_all(choices);
+    while let Some((at, batch)) = batches.next().await {
+        let collector = &mut collectors[at];
+        let told = match batch {
+            None | Some(Err(_)) if collector.is_done() => Ok(()),
+            None => Err(incomplete()),
+            Some(Err(error)) => Err(error),
+            Some(Ok(batch)) => {
+                record.events(at, &batch.events);
+                collect(&deps, collector, &batch.events).await
             }
-            pieces.finish(|piece| collector.insert(piece));
-            collector.image_end();
-        }
+        };
+        told.inspect_err(|error| record.turn_failed(at, error))?;
     }
-    collector.finish(turn.head).map(|answer| Json(answer).into_response()).ok_or_else(incomplete)
+    let answers: Option<Vec<Answer>> = collectors.into_iter().map(Collector::finish).collect();
+    let answers = answers.ok_or_else(incomplete)?;
+    Ok(Json(answer::Completion::new(turn.head, answers)).into_response())
+}
+
+/// Adds events to a choice, with the bytes of images that are to stand in it.
+async fn collect(deps: &Deps, collector: &mut Collector, events: &[ChatEvent]) -> Result<()> {
+    for event in events {
+        let Some(image) = collector.event(event) else { continue };
+        collector.image_start(image);
+        let (mut chunks, mut pieces) = (image_bytes(deps, image.name.clone()), Pieces::default());
+        while let Some(chunk) = chunks.next().await {
+            pieces.push(&chunk?.data, |piece| collector.insert(piece));
+        }
+        pieces.finish(|piece| collector.insert(piece));
+        collector.image_end();
+    }
+    Ok(())
 }
 
 /// An image's bytes out of the cache, as they come.
-fn image_bytes(deps: &Deps, name: String) -> Stream<Chunk> {
+pub(super) fn image_bytes(deps: &Deps, name: String) -> Stream<Chunk> {
     let media = deps.media.clone();
     let request = ReadRequest { kind: media::Kind::Image.into(), name, offset: 0, length: None };
     flatten(async move { media.read(request).await })
@@ -162,11 +198,11 @@ fn flatten<T: Send + 'static>(
     stream::once(opening).try_flatten().boxed()
 }
 
-fn stopping() -> Error {
+pub(super) fn stopping() -> Error {
     Error::new(Kind::Unavailable, "server_stopping", "the server is stopping")
 }
 
-fn incomplete() -> Error {
+pub(super) fn incomplete() -> Error {
     Error::new(
         Kind::Upstream,
         "upstream_stream_incomplete",

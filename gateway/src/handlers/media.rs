@@ -43,6 +43,17 @@ pub(crate) async fn video(
     answer(&deps, Kind::Video, name, &method, &headers).await.into_response()
 }
 
+/// An item of the cache, as RFC 9110 says.
+pub(super) async fn serve(
+    deps: &Deps,
+    kind: Kind,
+    name: String,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    answer(deps, kind, Ok(Path(name)), method, headers).await
+}
+
 async fn answer(
     deps: &Deps,
     kind: Kind,

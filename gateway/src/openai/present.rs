@@ -300,5 +300,6 @@ pub(super) fn finish_reason(finish: Finish) -> &'static str {
     match finish {
         Finish::Unspecified | Finish::Stop => "stop",
         Finish::ContentFilter => "content_filter",
+        Finish::Length => "length",
     }
 }

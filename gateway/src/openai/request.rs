@@ -2,8 +2,10 @@
 
 mod content;
 mod data_url;
+pub mod images;
 mod messages;
 mod options;
+pub mod videos;
 mod walk;
 
 use grok2api_proto::{
@@ -13,8 +15,7 @@ use grok2api_proto::{
 use memchr::memchr2;
 use serde_json::Value;
 
-pub use options::documentation;
-use walk::{Node, quoted};
+use walk::{Fields, Node, quoted};
 
 use super::present::Thinking;
 
@@ -37,6 +38,12 @@ pub struct Completion {
     pub thinking: Option<Thinking>,
     /// `temporary`: overrides the runtime parameter of that name.
     pub temporary: Option<bool>,
+    /// `n`: how many answers.
+    pub choices: usize,
+    /// `stop`: an answer ends before the first of these; none is empty.
+    pub stop: Vec<String>,
+    /// The smaller of `max_completion_tokens` and `max_tokens`.
+    pub max_tokens: Option<u64>,
 }
 
 impl Completion {
@@ -55,16 +62,19 @@ impl Completion {
             include_usage: fields.optional("stream_options", include_usage)?.unwrap_or(false),
             thinking: fields.optional("thinking_mode", thinking)?,
             temporary: fields.optional("temporary", Node::boolean)?,
+            choices: fields.optional("n", options::choices)?.unwrap_or(1),
+            stop: fields.optional("stop", options::stop)?.unwrap_or_default(),
+            max_tokens: max_tokens(&mut fields)?,
             messages: messages::parse(messages)?,
         };
-        options::check(&mut fields)?;
+        options::check(options::CHAT, &mut fields)?;
         Ok(completion)
     }
 
     /// The request in the product's own terms.
     pub fn into_request(self, request_id: String) -> ChatRequest {
-        let Self { model, messages, temporary, .. } = self;
-        ChatRequest { request_id, model, messages, temporary, ..ChatRequest::default() }
+        let Self { model, messages, temporary, stop, max_tokens, .. } = self;
+        ChatRequest { request_id, model, messages, temporary, stop, max_tokens, ..ChatRequest::default() }
     }
 }
 
@@ -117,6 +127,12 @@ fn name(node: Node<'_>) -> Result<String> {
 
 fn include_usage(mut node: Node<'_>) -> Result<bool> {
     Ok(node.fields()?.optional("include_usage", Node::boolean)?.unwrap_or(false))
+}
+
+fn max_tokens(fields: &mut Fields<'_>) -> Result<Option<u64>> {
+    let newer = fields.optional("max_completion_tokens", options::tokens)?;
+    let older = fields.optional("max_tokens", options::tokens)?;
+    Ok([newer, older].into_iter().flatten().min())
 }
 
 fn thinking(node: Node<'_>) -> Result<Thinking> {

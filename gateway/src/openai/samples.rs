@@ -98,7 +98,7 @@ pub(super) fn research() -> Vec<ChatEvent> {
         text("[[1]](https://example.com/1)"),
         citation(1, 11, 39),
         late("One more thought."),
-        Kind::ImageProgress(ImageProgress { index: 0, percent: 50 }),
+        Kind::ImageProgress(ImageProgress { index: 0, percent: 50, preview: None }),
         image("a.jpg"),
         text("and [[2]](https://example.com/2)"),
         citation(2, 43, 71),

@@ -31,7 +31,7 @@ pub struct Head {
     pub include_usage: bool,
 }
 
-/// Encodes one stream.
+/// Encodes one choice of a stream.
 pub struct Encoder {
     presenter: Presenter,
     prefix: Prefix,
@@ -57,11 +57,11 @@ struct Frames<'f> {
 }
 
 impl Encoder {
-    /// A stream that has not begun.
-    pub fn new(head: &Head, presentation: Presentation) -> Self {
+    /// A choice that has not begun; `index` counts from 0.
+    pub fn new(head: &Head, index: u32, presentation: Presentation) -> Self {
         Self {
             presenter: Presenter::new(presentation),
-            prefix: Prefix::render(head),
+            prefix: Prefix::render(head, index),
             annotations: Vec::new(),
             include_usage: head.include_usage,
             greeted: false,
@@ -69,7 +69,7 @@ impl Encoder {
         }
     }
 
-    /// Whether the stream is complete: what comes now is not sent.
+    /// Whether the choice is complete: what comes now is not sent.
     pub fn is_done(&self) -> bool {
         self.done
     }
@@ -118,19 +118,25 @@ impl Encoder {
         self.insert(INLINE_END, out);
     }
 
-    /// Ends the stream with an error instead of a finish reason.
-    pub fn fail(&mut self, error: &Error, out: &mut BytesMut) {
-        self.done = true;
-        if self.greeted {
-            self.presenter.finish(&mut Frames {
-                prefix: &self.prefix,
-                annotations: &mut self.annotations,
-                out,
-            });
+    /// What the choice has used; known once it is complete.
+    pub fn usage(&self) -> &Usage {
+        self.presenter.usage()
+    }
+
+    /// Ends the choice without a finish reason: [`failure`] follows.
+    pub fn abandon(&mut self, out: &mut BytesMut) {
+        if self.greeted && !self.done {
+            let mut frames = Frames { prefix: &self.prefix, annotations: &mut self.annotations, out };
+            self.presenter.finish(&mut frames);
         }
-        out.put_slice(b"data: ");
-        json(out, &error::Body::from(error));
-        out.put_slice(b"\n\n");
+        self.done = true;
+    }
+
+    /// Ends the stream of which this is a choice, when all of them are complete.
+    pub fn close(&mut self, usage: &Usage, out: &mut BytesMut) {
+        if self.include_usage {
+            Frames { prefix: &self.prefix, annotations: &mut self.annotations, out }.usage(usage);
+        }
         out.put_slice(DONE);
     }
 
@@ -141,14 +147,10 @@ impl Encoder {
         self.done = true;
         self.presenter.finish(&mut frames);
         frames.finish(end.finish(), self.presenter.citations());
-        if self.include_usage {
-            frames.usage(self.presenter.usage());
-        }
-        out.put_slice(DONE);
     }
 
     /// The role, once, before everything else.
-    fn greet(&mut self, out: &mut BytesMut) {
+    pub fn greet(&mut self, out: &mut BytesMut) {
         if !std::mem::replace(&mut self.greeted, true) {
             Frames { prefix: &self.prefix, annotations: &mut self.annotations, out }
                 .delta("\"role\":\"assistant\",\"content\":", "");
@@ -156,8 +158,16 @@ impl Encoder {
     }
 }
 
+/// Ends a stream with an error instead of finish reasons.
+pub fn failure(error: &Error, out: &mut BytesMut) {
+    out.put_slice(b"data: ");
+    json(out, &error::Body::from(error));
+    out.put_slice(b"\n\n");
+    out.put_slice(DONE);
+}
+
 impl Prefix {
-    fn render(head: &Head) -> Self {
+    fn render(head: &Head, index: u32) -> Self {
         let mut text = BytesMut::with_capacity(256);
         text.put_slice(b"data: {\"id\":");
         json(&mut text, &head.id);
@@ -169,7 +179,9 @@ impl Prefix {
         if head.include_usage {
             text.put_slice(b",\"usage\":null");
         }
-        text.put_slice(b",\"choices\":[{\"index\":0,\"delta\":{");
+        text.put_slice(b",\"choices\":[{\"index\":");
+        json(&mut text, &index);
+        text.put_slice(b",\"delta\":{");
         Self { text, head: head_end }
     }
 }

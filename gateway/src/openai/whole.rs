@@ -15,7 +15,7 @@ pub struct Completion {
     object: &'static str,
     created: i64,
     model: String,
-    choices: [Choice; 1],
+    choices: Vec<Choice>,
     usage: Counts,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     citations: Vec<String>,
@@ -54,7 +54,15 @@ struct Details {
     reasoning_tokens: u64,
 }
 
-/// Collects one answer.
+/// One choice's part of an answer.
+pub struct Answer {
+    message: Message,
+    finish: Finish,
+    usage: Usage,
+    citations: Vec<String>,
+}
+
+/// Collects one choice.
 pub struct Collector {
     presenter: Presenter,
     message: Message,
@@ -62,7 +70,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// An answer without anything in it.
+    /// A choice without anything in it.
     pub fn new(presentation: Presentation) -> Self {
         let reasoning_content = (presentation.thinking == Thinking::ReasoningContent).then(String::new);
         Self {
@@ -105,19 +113,38 @@ impl Collector {
         self.insert(INLINE_END);
     }
 
-    /// The answer, or nothing when the turn was cut before its end.
-    pub fn finish(self, head: Head) -> Option<Completion> {
-        let finish_reason = finish_reason(self.finish?);
-        Some(Completion {
-            id: head.id,
-            object: "chat.completion",
-            created: head.created,
-            model: head.model,
-            usage: Counts::from(self.presenter.usage()),
-            citations: self.presenter.into_citations(),
-            choices: [Choice { index: 0, message: self.message, logprobs: None, finish_reason }],
-        })
+    /// The choice, or nothing when the turn was cut before its end.
+    pub fn finish(self) -> Option<Answer> {
+        let usage = *self.presenter.usage();
+        let citations = self.presenter.into_citations();
+        Some(Answer { message: self.message, finish: self.finish?, usage, citations })
     }
+}
+
+impl Completion {
+    /// The choices in their order, with what all of them used and cite.
+    pub fn new(head: Head, answers: Vec<Answer>) -> Self {
+        let usage = Counts::from(&total(answers.iter().map(|answer| &answer.usage)));
+        let (mut choices, mut citations) = (Vec::with_capacity(answers.len()), Vec::new());
+        for (index, answer) in (0..).zip(answers) {
+            let Answer { message, finish, citations: cited, .. } = answer;
+            let new: Vec<String> = cited.into_iter().filter(|url| !citations.contains(url)).collect();
+            citations.extend(new);
+            choices.push(Choice { index, message, logprobs: None, finish_reason: finish_reason(finish) });
+        }
+        let (id, object) = (head.id, "chat.completion");
+        Self { id, object, created: head.created, model: head.model, choices, usage, citations }
+    }
+}
+
+/// What several choices used together: each sends the prompt anew.
+pub fn total<'u>(usages: impl Iterator<Item = &'u Usage>) -> Usage {
+    usages.fold(Usage::default(), |sum, usage| Usage {
+        prompt_tokens: sum.prompt_tokens.saturating_add(usage.prompt_tokens),
+        completion_tokens: sum.completion_tokens.saturating_add(usage.completion_tokens),
+        reasoning_tokens: sum.reasoning_tokens.saturating_add(usage.reasoning_tokens),
+        estimated: sum.estimated || usage.estimated,
+    })
 }
 
 impl Sink for Message {

@@ -1,11 +1,14 @@
 //! The routes as a client meets them, without a socket.
 
 mod chat;
+mod choices;
 mod common;
+mod images;
 mod keys;
 mod media;
 mod stream;
 mod usage;
+mod videos;
 
 use std::sync::Arc;
 
@@ -16,12 +19,12 @@ use axum::{
 };
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
 use grok2api_proto::config::RuntimeConfig;
-use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, Turn, runtime_config};
+use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::{ClientKeys, Deps, router, usage::Recorder};
+use crate::{ClientKeys, Deps, Videos, router, usage::Recorder};
 
 /// A gateway over fakes.
 struct Gateway {
@@ -29,6 +32,7 @@ struct Gateway {
     chat: Arc<FakeChat>,
     media: Arc<FakeMediaCache>,
     ledger: Arc<FakeLedger>,
+    videos: Arc<FakeVideoJobs>,
     tasks: Tasks,
 }
 
@@ -53,20 +57,22 @@ impl Gateway {
     ) -> Self {
         let mut config = runtime_config();
         change(&mut config);
-        let (chat, media) = (Arc::new(FakeChat::playing(turns)), Arc::<FakeMediaCache>::default());
-        let ledger = Arc::<FakeLedger>::default();
+        let (chat, media) = (Arc::new(FakeChat::playing(turns).filming()), Arc::<FakeMediaCache>::default());
+        let (ledger, videos) = (Arc::<FakeLedger>::default(), Arc::<FakeVideoJobs>::default());
+        let usage = Recorder::start(ledger.clone(), &tasks);
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
+            videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), &tasks),
             runtime: Runtime::fixed(config),
             client_keys,
             trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),
             readiness: Readiness::new(tasks.shutdown().clone()),
             max_body_bytes: 4096,
-            usage: Recorder::start(ledger.clone(), &tasks),
+            usage,
             tasks: tasks.clone(),
         });
-        Self { router, chat, media, ledger, tasks }
+        Self { router, chat, media, ledger, videos, tasks }
     }
 
     /// Asks, and returns when the headers are there.

@@ -1,9 +1,11 @@
 //! One request, while it is served.
 
+mod turn;
+
 use grok2api_proto::{
     Error, Kind,
-    chat::{self, ChatEvent, chat_event::Kind as Event},
-    ledger::{Attempt, Entry, Outcome},
+    chat::{ChatEvent, chat_event::Kind as Event},
+    ledger::{Entry, Outcome},
 };
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -11,18 +13,24 @@ use uuid::Uuid;
 
 use super::Recorder;
 use crate::openai::error::status_of;
+use turn::Turn;
 
 const LONGEST_MESSAGE: usize = 500;
 /// The client names what it likes: only names that exist are worth a place among the sums.
 const NO_SUCH_MODEL: &str = "model_not_found";
 
 /// One request's entry in the making; dropping it hands it over. Unless told otherwise, its client has left.
+///
+/// Several turns may serve a request, each known by its number from 0 on: what they bring is added up.
 pub struct Record {
     recorder: Recorder,
     entry: Entry,
     begun: Instant,
-    /// When the attempt that serves was told of, and how long it had taken until then.
-    serving: Option<(Instant, u64)>,
+    turns: Vec<Turn>,
+    /// What it failed of when it is dropped before its end; nothing says that the client left.
+    otherwise: Option<Error>,
+    /// There is nothing to hand over.
+    void: bool,
     /// The headers are with the client: a failure changes its status no more.
     accepted: bool,
     _open: TaskTrackerToken,
@@ -30,17 +38,31 @@ pub struct Record {
 
 impl Record {
     pub(super) fn begin(recorder: Recorder, endpoint: &'static str, request_id: &str) -> Self {
+        // Clients choose request ids and repeat them; quotas, blame and the ledger go by an id of ours.
+        let id = format!("turn_{}", Uuid::now_v7().simple());
+        let mut record = Self::resume(recorder, endpoint, id);
+        request_id.clone_into(&mut record.entry.request_id);
+        record
+    }
+
+    pub(super) fn resume(recorder: Recorder, endpoint: &'static str, id: String) -> Self {
         let entry = Entry {
-            // Clients choose request ids and repeat them; quotas, blame and the ledger go by an id of ours.
-            id: format!("turn_{}", Uuid::now_v7().simple()),
-            request_id: request_id.to_owned(),
+            id,
             endpoint: endpoint.to_owned(),
             outcome: Outcome::ClientCancelled.into(),
             http_status: 200,
             ..Entry::default()
         };
-        let open = recorder.token();
-        Self { recorder, entry, begun: Instant::now(), serving: None, accepted: false, _open: open }
+        Self {
+            _open: recorder.token(),
+            recorder,
+            entry,
+            begun: Instant::now(),
+            turns: vec![Turn::default()],
+            otherwise: None,
+            void: false,
+            accepted: false,
+        }
     }
 
     /// `turn_…`: the request's id in logs and downstream calls.
@@ -59,36 +81,49 @@ impl Record {
         key.clone_into(&mut self.entry.client_key);
     }
 
-    /// Notes what a batch of the turn's events brought.
-    pub fn events(&mut self, events: &[ChatEvent]) {
+    /// How many turns serve the request; one until this is told.
+    pub fn served_by(&mut self, turns: usize) {
+        self.turns.resize_with(turns, Turn::default);
+    }
+
+    /// Notes what a batch of a turn's events brought.
+    pub fn events(&mut self, turn: usize, events: &[ChatEvent]) {
         for kind in events.iter().filter_map(|event| event.kind.as_ref()) {
-            self.event(kind);
+            self.event(turn, kind);
         }
     }
 
-    fn event(&mut self, kind: &Event) {
-        match kind {
-            Event::Started(started) => self.started(&started.tried),
-            Event::Charge(charge) => self.entry.units = charge.units,
-            Event::Usage(usage) => {
-                self.entry.prompt_tokens = usage.prompt_tokens;
-                self.entry.completion_tokens = usage.completion_tokens;
-                self.entry.reasoning_tokens = usage.reasoning_tokens;
-                self.entry.tokens_estimated = usage.estimated;
-            }
-            Event::Image(_) => self.entry.images += 1,
-            Event::Video(_) => self.entry.videos += 1,
-            Event::End(_) => self.ended(Outcome::Success),
-            _ => {}
-        }
+    fn event(&mut self, turn: usize, kind: &Event) {
         if is_output(kind) && self.entry.first_output_ms.is_none() {
             self.entry.first_output_ms = Some(millis(self.begun));
         }
+        let Some(turn) = self.turns.get_mut(turn) else { return };
+        match kind {
+            Event::Started(started) => turn.started(&started.tried),
+            Event::Charge(charge) => turn.charged(charge.units),
+            Event::Usage(usage) => turn.used(*usage),
+            Event::Image(_) => turn.image(),
+            Event::Video(_) => turn.video(),
+            Event::End(_) => {
+                turn.ended();
+                if self.turns.iter().all(Turn::has_ended) {
+                    self.ended(Outcome::Success);
+                }
+            }
+            _ => {}
+        }
     }
 
-    fn started(&mut self, tried: &[chat::Attempt]) {
-        self.entry.attempts = tried.iter().map(attempt).collect();
-        self.serving = tried.last().map(|last| (Instant::now(), last.duration_ms));
+    /// The request failed, by one of its turns. The others were given up.
+    pub fn turn_failed(&mut self, turn: usize, error: &Error) {
+        self.failed(error);
+        for (at, other) in self.turns.iter_mut().enumerate() {
+            if at == turn {
+                other.failed(error);
+            } else {
+                other.close(Outcome::ClientCancelled, "another choice of the request failed");
+            }
+        }
     }
 
     /// The request failed.
@@ -102,11 +137,16 @@ impl Record {
         if error.code == NO_SUCH_MODEL {
             self.entry.model.clear();
         }
-        if !error.attempts().is_empty() {
-            self.entry.attempts = error.attempts().iter().map(attempt).collect();
-            self.entry.units = error.attempts().iter().map(|attempt| attempt.units).sum();
-            self.serving = None;
-        }
+    }
+
+    /// What the request failed of when it is given up, where its client need not stay.
+    pub fn unless_finished(&mut self, error: Error) {
+        self.otherwise = Some(error);
+    }
+
+    /// Somebody else serves the request, and tells of it.
+    pub fn leave(mut self) {
+        self.void = true;
     }
 
     /// The status 200 is sent, whatever happens now.
@@ -119,46 +159,34 @@ impl Record {
         self.entry.duration_ms = millis(self.begun).max(1);
     }
 
-    /// The attempt that served, as it ended.
-    fn close_attempt(&mut self) {
-        let Some((since, before)) = self.serving.take() else { return };
-        let (outcome, units) = (self.entry.outcome(), self.entry.units);
-        let spent: u32 = self.entry.attempts.iter().map(|attempt| attempt.units).sum();
-        let Some(last) = self.entry.attempts.last_mut().filter(|last| last.outcome.is_empty()) else {
-            return;
-        };
-        last.duration_ms = before + millis(since);
-        last.units = units;
-        self.entry.units = spent + units;
-        name(outcome).clone_into(&mut last.outcome);
-        if outcome != Outcome::Success {
-            last.cause.clone_from(&self.entry.error_message);
+    /// Nobody has told how it ended.
+    fn abandoned(&mut self) {
+        if std::thread::panicking() {
+            self.ended(Outcome::Internal);
+            self.entry.http_status = if self.accepted { 200 } else { 500 };
+            "internal_error".clone_into(&mut self.entry.error_code);
+        } else if let Some(error) = self.otherwise.take() {
+            self.failed(&error);
+        } else {
+            self.ended(Outcome::ClientCancelled);
         }
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.entry.duration_ms == 0 {
-            let panicking = std::thread::panicking();
-            self.ended(if panicking { Outcome::Internal } else { Outcome::ClientCancelled });
-            if panicking {
-                self.entry.http_status = 500;
-                "internal_error".clone_into(&mut self.entry.error_code);
-            }
+        if self.void {
+            return;
         }
-        self.close_attempt();
+        if self.entry.duration_ms == 0 {
+            self.abandoned();
+        }
+        let outcome = self.entry.outcome();
+        for mut turn in self.turns.drain(..) {
+            turn.close(outcome, &self.entry.error_message);
+            turn.add_to(&mut self.entry);
+        }
         self.recorder.push(std::mem::take(&mut self.entry));
-    }
-}
-
-fn attempt(told: &chat::Attempt) -> Attempt {
-    Attempt {
-        account: told.account_id.clone(),
-        outcome: told.outcome.clone(),
-        cause: told.cause.clone(),
-        duration_ms: told.duration_ms,
-        units: told.units,
     }
 }
 
@@ -184,18 +212,6 @@ fn outcome(kind: Kind) -> Outcome {
         Kind::Timeout => Outcome::Timeout,
         Kind::Cancelled => Outcome::ClientCancelled,
         Kind::Internal => Outcome::Internal,
-    }
-}
-
-/// An attempt's outcome, where only the request's is known.
-fn name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Success => "success",
-        Outcome::ClientCancelled => "client_cancelled",
-        Outcome::InvalidRequest | Outcome::Refused => "request_refused",
-        Outcome::RateLimited => "rate_limited",
-        Outcome::Upstream => "upstream_failed",
-        Outcome::Unavailable | Outcome::Timeout | Outcome::Internal | Outcome::Unspecified => "unknown",
     }
 }
 

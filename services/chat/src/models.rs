@@ -94,6 +94,7 @@ impl From<&Model> for chat::Model {
             max_output_tokens: MAX_SUPPORTED_OUTPUT_TOKENS,
             default_temperature: 1.0,
             default_top_p: 0.95,
+            video: model.kind == Product::Video,
         }
     }
 }

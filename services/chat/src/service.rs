@@ -17,7 +17,7 @@ use crate::{
     conversation::Conversation,
     grok::{prompt, upload},
     lease::Leases,
-    models::{self, Product},
+    models::{self, Model, Product},
     turn::{self, Turn},
 };
 
@@ -41,6 +41,10 @@ impl Service {
     }
 }
 
+fn no_images(model: &Model) -> String {
+    format!("the model {} makes videos, not images", model.id)
+}
+
 #[tonic::async_trait]
 impl Chat for Service {
     async fn complete(&self, request: ChatRequest) -> Result<Stream<ChatBatch>> {
@@ -48,9 +52,11 @@ impl Chat for Service {
         let model = models::find(&request.model)?;
         let config = self.runtime.current();
         let deadline = begun + Duration::from_secs(config.config.stream_total_timeout.into());
-        let prompt = match model.kind {
-            Product::Chat => prompt::conversation(&request.messages, config.config.role_markers),
-            Product::Video => prompt::latest(&request.messages),
+        let prompt = match (model.kind, &request.drawing) {
+            (Product::Video, Some(_)) => return Err(Error::invalid("model", no_images(model))),
+            (Product::Video, None) => prompt::latest(&request.messages),
+            (Product::Chat, Some(drawing)) => prompt::drawing(&request.messages, drawing),
+            (Product::Chat, None) => prompt::conversation(&request.messages, config.config.role_markers),
         };
         let prepared = timeout_at(deadline, upload::prepare(&request.messages, model, &self.fetch)).await;
         let files = prepared.map_err(|_| {

@@ -15,8 +15,8 @@ use grok2api_kit::{
 use grok2api_proto::{
     Error, Kind, Result,
     chat::{
-        self, Attachment, Chat, ChatEvent, ChatRequest, Finish, ListModelsRequest, Message, Part, Role,
-        attachment, chat_event::Kind as Event, part,
+        self, Attachment, Chat, ChatEvent, ChatRequest, Drawing, Finish, ListModelsRequest, Message, Part,
+        Role, attachment, chat_event::Kind as Event, part,
     },
     config::RuntimeConfig,
     pool::Outcome,
@@ -192,6 +192,28 @@ async fn a_caller_that_leaves_is_nobodys_fault(
 }
 
 #[rstest]
+#[case::stop(&["three"], None, "one two ", Finish::Stop)]
+#[case::length(&[], Some(2), "one two ", Finish::Length)]
+#[tokio::test]
+async fn a_turn_that_has_said_enough_ends_the_upstream_at_once(
+    #[case] stop: &[&str],
+    #[case] max_tokens: Option<u64>,
+    #[case] said: &str,
+    #[case] finish: Finish,
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let mut request = ask("grok-3-fast", "[[sim:say=one two three four five six]][[sim:delay_ms=200]]");
+    request.stop = stop.iter().map(|&stop| stop.to_owned()).collect();
+    request.max_tokens = max_tokens;
+    let events = world.events(request).await.unwrap();
+    let Some(Event::End(end)) = &events.last().unwrap().kind else { panic!("{events:?}") };
+    assert_eq!((text(&events).as_str(), end.finish()), (said, finish));
+    assert_eq!(world.outcomes(1).await, [(Outcome::Success, true)]);
+    world.sim.wait(|counters| counters.cancelled == 1).await;
+}
+
+#[rstest]
 #[tokio::test]
 async fn drawn_images_are_cached_and_cost_what_they_cost(
     #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
@@ -202,6 +224,31 @@ async fn drawn_images_are_cached_and_cost_what_they_cost(
     assert_eq!((images, world.media.fetches().len()), (2, 2));
     assert!(world.media.fetches().iter().all(|fetch| fetch.token == "sim-basic-1"), "the owner's cookies");
     assert_eq!(world.pool.settled(1).await[0].units, Some(4));
+}
+
+#[rstest]
+#[case::with_previews(true, 2)]
+#[case::without(false, 0)]
+#[tokio::test]
+async fn a_drawing_gives_what_it_was_asked_for(
+    #[case] wanted: bool,
+    #[case] given: usize,
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+) {
+    let world = World::new(how).await;
+    let mut request = ask("grok-3-fast", "a moon");
+    request.drawing = Some(Drawing { count: 2, aspect_ratio: "3:2".into(), previews: wanted });
+    let events = world.events(request.clone()).await.unwrap();
+    let images = events.iter().filter(|event| matches!(event.kind, Some(Event::Image(_)))).count();
+    let previews = events.iter().filter(|event| match &event.kind {
+        Some(Event::ImageProgress(progress)) => progress.preview.is_some(),
+        _ => false,
+    });
+    assert_eq!((images, previews.count()), (2, given));
+    request.messages[0].parts[0].kind = Some(part::Kind::Text("[[sim:say=I would rather not]]".into()));
+    assert_eq!(world.events(request.clone()).await.unwrap_err().code, "upstream_image_missing");
+    request.model = "grok-imagine-0.9".into();
+    assert_eq!(world.refusal(request).await.param.as_deref(), Some("model"));
 }
 
 #[tokio::test]

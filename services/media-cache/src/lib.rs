@@ -27,6 +27,7 @@ mod reconcile;
 mod service;
 mod shelf;
 mod store;
+pub mod videos;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -25,6 +25,7 @@ use grok2api_proto::{
     ledger::{self, Ledger},
     media::{self, MediaCache},
     pool::{self, TokenPool},
+    video::{self, VideoJobs},
 };
 use grok2api_storage::Store;
 use grok2api_token_pool as pool_service;
@@ -49,6 +50,8 @@ pub struct Services {
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
     pub media: Arc<dyn MediaCache>,
+    /// Videos in the making.
+    pub videos: Arc<dyn VideoJobs>,
     /// Conversation turns.
     pub chat: Arc<dyn Chat>,
     /// The newest revision of the parameters.
@@ -118,8 +121,9 @@ pub(crate) async fn run(
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
+    let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, keys, ledger, pool, media, chat, runtime };
+    let services = Services { config, keys, ledger, pool, media, videos, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
@@ -132,22 +136,28 @@ pub(crate) async fn run(
         grpc::Services::default().with(pool::server(services.pool.clone())).serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.media_cache {
-        grpc::Services::default().with(media::server(services.media.clone())).serve(listener, secret, tasks);
+        grpc::Services::default()
+            .with(media::server(services.media.clone()))
+            .with(video::server(services.videos.clone()))
+            .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.chat {
         grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.http {
         let client_keys = build.client_keys(&services.keys).await?;
+        let usage = gateway::usage::Recorder::start(services.ledger.clone(), tasks);
+        let (jobs, chat) = (services.videos.clone(), services.chat.clone());
         let router = gateway::router(gateway::Deps {
             chat: services.chat.clone(),
             media: services.media.clone(),
+            videos: gateway::Videos::start(jobs, chat, usage.clone(), tasks),
             runtime: services.runtime.clone(),
             client_keys,
             trusted_proxies: settings.http.trusted_proxies.clone(),
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
-            usage: gateway::usage::Recorder::start(services.ledger.clone(), tasks),
+            usage,
             tasks: tasks.clone(),
         });
         gateway::serve(listener, router, tasks);
@@ -282,6 +292,13 @@ impl Build<'_> {
             tasks: self.tasks.clone(),
         });
         service.await.map_err(|error| StartError::one("media store", error.message))
+    }
+
+    fn videos(&self) -> Result<Arc<dyn VideoJobs>, StartError> {
+        let Some(store) = self.local(Role::MediaCache) else {
+            return self.remote(Role::MediaCache, video::client);
+        };
+        Ok(media_service::videos::start(store.videos(), Clock::system(), self.tasks))
     }
 
     fn chat(

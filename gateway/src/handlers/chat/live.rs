@@ -3,7 +3,9 @@
 //! Every source is a stream, so that waiting for one loses nothing when the ping is due first. Dropping the body
 //! drops the sources, and with them the turn.
 
-use std::{convert::Infallible, time::Duration};
+mod choice;
+
+use std::{convert::Infallible, future::poll_fn, time::Duration};
 
 use axum::{
     body::Body,
@@ -11,23 +13,20 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, stream};
-use grok2api_proto::{
-    Error, Result, Stream,
-    chat::{ChatBatch, ChatEvent},
-    media::Chunk,
-};
+use futures_util::stream;
+use grok2api_proto::{Error, Result};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::{Turn, flatten, image_bytes, incomplete, stopping};
+use super::{Turn, incomplete, opening::Opening, stopping};
 use crate::{
     Deps,
     openai::{
-        inline::Pieces,
-        stream::{Encoder, PING},
+        stream::{Encoder, PING, failure},
+        whole::total,
     },
     usage::Record,
 };
+use choice::{Brought, Choice};
 
 const PING_EVERY: Duration = Duration::from_secs(10);
 
@@ -35,19 +34,24 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let chat = deps.chat.clone();
-    let mut call = Box::pin(async move { chat.complete(turn.request).await });
-    let (batches, out) = tokio::select! {
+    let calls = turn.requests.into_iter().map(|request| {
+        let chat = deps.chat.clone();
+        Box::pin(async move { chat.complete(request).await }) as _
+    });
+    let mut opening = Opening::new(calls);
+    let out = tokio::select! {
         biased;
-        committed = &mut call => {
-            (committed.inspect_err(|error| record.failed(error))?, BytesMut::new())
+        answered = opening.answered() => {
+            answered.inspect_err(|(at, error)| record.turn_failed(*at, error)).map_err(|(_, error)| error)?;
+            BytesMut::new()
         }
-        _ = ping.tick() => (flatten(call), BytesMut::from(PING)),
+        _ = ping.tick() => BytesMut::from(PING),
     };
     record.accepted();
-    let encoder = Encoder::new(&turn.head, turn.presentation);
-    let (image, events) = (None, Vec::new());
-    let live = Live { deps, id: turn.id, record, batches, encoder, ping, out, image, events, taken: 0 };
+    let encoder = |index| Encoder::new(&turn.head, index, turn.presentation.clone());
+    let streams = opening.into_streams().into_iter().zip(0..);
+    let choices = streams.map(|(batches, index)| Choice::new(batches, encoder(index))).collect();
+    let live = Live { deps, id: turn.id, record, choices, next: 0, closed: false, ping, out };
     let frames = stream::unfold(live, async |mut live| Some((Ok::<_, Infallible>(live.next().await?), live)));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
@@ -62,27 +66,19 @@ struct Live {
     deps: Deps,
     id: String,
     record: Record,
-    batches: Stream<ChatBatch>,
-    encoder: Encoder,
+    choices: Vec<Choice>,
+    /// Whose turn it is to be looked at first.
+    next: usize,
+    /// The last frame is written.
+    closed: bool,
     ping: Interval,
     /// Frames not written yet.
     out: BytesMut,
-    /// The image being copied into the content.
-    image: Option<Image>,
-    /// The batch being encoded, and how many of its events are.
-    events: Vec<ChatEvent>,
-    taken: usize,
-}
-
-struct Image {
-    chunks: Stream<Chunk>,
-    pieces: Pieces,
 }
 
 /// What a stream wakes up for.
 enum Wake {
-    Batch(Option<Result<ChatBatch>>),
-    Chunk(Option<Result<Chunk>>),
+    Choice(usize, Brought),
     Ping,
     Stop,
 }
@@ -91,77 +87,91 @@ impl Live {
     /// The next write, or the end.
     async fn next(&mut self) -> Option<Bytes> {
         while self.out.is_empty() {
+            if self.choices.iter().all(Choice::is_over) {
+                return None;
+            }
             match self.wait().await {
-                Wake::Batch(None) | Wake::Batch(Some(Err(_))) | Wake::Ping | Wake::Stop
-                    if self.encoder.is_done() =>
-                {
-                    return None;
-                }
-                Wake::Batch(Some(Ok(batch))) => self.batch(batch),
-                Wake::Chunk(Some(Ok(chunk))) => self.chunk(&chunk),
-                Wake::Chunk(None) => self.image_end(),
+                Wake::Ping | Wake::Stop if self.closed => return None,
+                Wake::Choice(at, brought) => self.take(at, brought),
                 Wake::Ping => self.out.extend_from_slice(PING),
-                Wake::Batch(None) => self.fail(&incomplete()),
-                Wake::Batch(Some(Err(error))) | Wake::Chunk(Some(Err(error))) => self.fail(&error),
-                Wake::Stop => self.fail(&stopping()),
+                Wake::Stop => {
+                    let error = stopping();
+                    self.record.failed(&error);
+                    self.fail(&error);
+                }
             }
         }
         Some(self.out.split().freeze())
     }
 
     async fn wait(&mut self) -> Wake {
-        let next = async {
-            match &mut self.image {
-                Some(image) => Wake::Chunk(image.chunks.next().await),
-                None => Wake::Batch(self.batches.next().await),
+        let (choices, next) = (&mut self.choices, &mut self.next);
+        let brought = poll_fn(|context| {
+            for _ in 0..choices.len() {
+                let at = *next % choices.len();
+                *next = at + 1;
+                let polled = choices[at].poll(context);
+                if polled.is_ready() {
+                    return polled.map(|brought| Wake::Choice(at, brought));
+                }
             }
-        };
+            std::task::Poll::Pending
+        });
         tokio::select! {
             biased;
             () = self.deps.tasks.shutdown().stopped() => Wake::Stop,
-            wake = next => wake,
+            wake = brought => wake,
             _ = self.ping.tick() => Wake::Ping,
         }
     }
 
-    fn batch(&mut self, batch: ChatBatch) {
-        self.record.events(&batch.events);
-        self.events = batch.events;
-        self.taken = 0;
-        self.encode();
+    fn take(&mut self, at: usize, brought: Brought) {
+        let Self { choices, deps, out, record, .. } = self;
+        if matches!(brought, Brought::Batch(Some(Ok(_)))) && choices.len() > 1 {
+            // Clients that put choices together expect them to begin in their order.
+            choices.iter_mut().for_each(|choice| choice.encoder.greet(out));
+        }
+        let choice = &mut choices[at];
+        match brought {
+            Brought::Batch(None | Some(Err(_))) if choice.encoder.is_done() => choice.end(),
+            Brought::Batch(Some(Ok(batch))) => {
+                record.events(at, &batch.events);
+                choice.batch(batch, deps, out);
+            }
+            Brought::Chunk(Some(Ok(chunk))) => choice.chunk(&chunk, out),
+            Brought::Chunk(None) => choice.image_end(deps, out),
+            Brought::Batch(None) => return self.choice_failed(at, &incomplete()),
+            Brought::Batch(Some(Err(error))) | Brought::Chunk(Some(Err(error))) => {
+                return self.choice_failed(at, &error);
+            }
+        }
+        self.close();
     }
 
-    /// Encodes up to the end of the batch, or to an image whose bytes come first.
-    fn encode(&mut self) {
-        let events = &self.events[self.taken..];
-        if let Some((taken, image)) = self.encoder.until_image(events, &mut self.out) {
-            self.encoder.image_start(image, &mut self.out);
-            let chunks = image_bytes(&self.deps, image.name.clone());
-            self.image = Some(Image { chunks, pieces: Pieces::default() });
-            self.taken += taken;
+    /// Ends the stream once every choice has ended.
+    fn close(&mut self) {
+        if self.closed || !self.choices.iter().all(|choice| choice.encoder.is_done()) {
+            return;
+        }
+        self.closed = true;
+        let usage = total(self.choices.iter().map(|choice| choice.encoder.usage()));
+        if let Some(choice) = self.choices.first_mut() {
+            choice.encoder.close(&usage, &mut self.out);
         }
     }
 
-    fn chunk(&mut self, chunk: &Chunk) {
-        if let Some(image) = &mut self.image {
-            image.pieces.push(&chunk.data, |piece| self.encoder.insert(piece, &mut self.out));
-        }
+    fn choice_failed(&mut self, at: usize, error: &Error) {
+        self.record.turn_failed(at, error);
+        self.fail(error);
     }
 
-    fn image_end(&mut self) {
-        if let Some(mut image) = self.image.take() {
-            image.pieces.finish(|piece| self.encoder.insert(piece, &mut self.out));
-            self.encoder.image_end(&mut self.out);
-            self.encode();
-        }
-    }
-
-    /// Ends the stream with an error, and the turn with it.
+    /// Ends the stream with an error, and its turns with it.
     fn fail(&mut self, error: &Error) {
         tracing::warn!(request.id = self.id, error.code = %error.code, "stream failed: {error}");
-        self.record.failed(error);
-        self.encoder.fail(error, &mut self.out);
-        self.image = None;
-        self.batches = stream::empty().boxed();
+        for choice in &mut self.choices {
+            choice.encoder.abandon(&mut self.out);
+        }
+        failure(error, &mut self.out);
+        self.choices.clear();
     }
 }

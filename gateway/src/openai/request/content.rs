@@ -54,7 +54,8 @@ fn image(mut node: Node<'_>) -> Result<Part> {
     image_source(fields.required("url")?)
 }
 
-fn image_source(node: Node<'_>) -> Result<Part> {
+/// An http(s) address, a data URL, or the base64 text of an image.
+pub(super) fn image_source(node: Node<'_>) -> Result<Part> {
     let path = node.path;
     let address = node.nonempty()?;
     if has_scheme(&address, "http://") || has_scheme(&address, "https://") {

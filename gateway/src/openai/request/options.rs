@@ -1,6 +1,4 @@
-//! The other fields of a request, as a table: what each must be, and what becomes of it.
-
-use std::fmt::Write as _;
+//! The fields of requests, as tables: what each must be, and what becomes of it.
 
 use grok2api_proto::Result;
 use serde_json::Value;
@@ -9,9 +7,11 @@ use super::walk::{Fields, Node};
 
 /// What becomes of a field.
 #[derive(Clone, Copy)]
-enum Treatment {
+pub(super) enum Treatment {
     /// It does what it says.
     Honoured,
+    /// The upstream knows nothing of it; this product does it.
+    Emulated,
     /// Type-checked, then left to the upstream's own judgement.
     Hint,
     /// Type-checked, accepted, without effect in this version.
@@ -27,7 +27,7 @@ enum Treatment {
 
 /// The type of a field.
 #[derive(Clone, Copy)]
-enum Shape {
+pub(super) enum Shape {
     Boolean,
     Text,
     /// From, to.
@@ -45,26 +45,38 @@ enum Shape {
     Read(&'static str),
 }
 
-struct Field {
+pub(super) struct Field {
     name: &'static str,
     shape: Shape,
     treatment: Treatment,
     note: &'static str,
 }
 
-const fn field(name: &'static str, shape: Shape, treatment: Treatment, note: &'static str) -> Field {
+pub(super) const fn field(
+    name: &'static str,
+    shape: Shape,
+    treatment: Treatment,
+    note: &'static str,
+) -> Field {
     Field { name, shape, treatment, note }
 }
 
-const fn unsupported(unless: fn(&Value) -> bool) -> Treatment {
+pub(super) const fn unsupported(unless: fn(&Value) -> bool) -> Treatment {
     Treatment::Refused { unless, code: "unsupported_parameter" }
 }
 
 use Shape::{Boolean, Integer, Number, Object, Read, Stop, Text, TextOrObject, Texts, Tools};
-use Treatment::{Hint, Honoured, Inert};
+use Treatment::{Emulated, Hint, Honoured, Inert};
 
-/// Every field of OpenAI's chat API, and ours. Fields not in the table are ignored.
-const TABLE: &[Field] = &[
+const CHOICES: Shape = Integer(1, 128);
+const TOKENS: Shape = Integer(1, i64::MAX);
+/// Most answers to one request.
+const MOST_CHOICES: usize = 4;
+/// Of a stop sequence, in bytes.
+const LONGEST_STOP: usize = 1024;
+
+/// Every field of OpenAI's chat API, and ours.
+pub(super) const CHAT: &[Field] = &[
     field("model", Read("string"), Honoured, "required; an id of `GET /v1/models`"),
     field("messages", Read("list of messages"), Honoured, "required; see Messages"),
     field("stream", Boolean, Honoured, "default `false`"),
@@ -88,9 +100,10 @@ const TABLE: &[Field] = &[
     field("safety_identifier", Text, Hint, "for the client's own use"),
     field("prompt_cache_key", Text, Hint, "speed only"),
     field("prompt_cache_retention", Text, Hint, "speed only"),
-    field("max_tokens", Integer(1, i64::MAX), Inert, "the answer is not cut"),
-    field("max_completion_tokens", Integer(1, i64::MAX), Inert, "the answer is not cut"),
-    field("stop", Stop, Inert, "at most 4 strings; the answer is not cut"),
+    field("max_completion_tokens", TOKENS, Emulated, "the answer is cut and ends with `length`; see Limits"),
+    field("max_tokens", TOKENS, Emulated, "the same; the smaller one counts"),
+    field("stop", Stop, Emulated, "at most 4 strings of at most 1024 bytes; see Limits"),
+    field("n", CHOICES, Emulated, "at most 4; each answer is a turn of its own, and all count in the usage"),
     field("tools", Tools, Inert, "the model answers without calling them"),
     field("functions", Tools, Inert, "the model answers without calling them"),
     field("parallel_tool_calls", Boolean, Inert, "no tool is called"),
@@ -100,25 +113,15 @@ const TABLE: &[Field] = &[
     field("response_format", Object, unsupported(is_plain_text), "refused unless `{\"type\":\"text\"}`"),
     field("logprobs", Boolean, unsupported(is_false), "refused unless `false`"),
     field("modalities", Texts, unsupported(is_text_only), "refused unless `[\"text\"]`"),
-    field("audio", Object, unsupported(never), "refused"),
-    field(
-        "n",
-        Integer(1, 128),
-        Treatment::Refused { unless: is_one, code: "unsupported_value" },
-        "refused unless `1`",
-    ),
+    field("audio", Object, unsupported(never), "refused: the upstream gives text only"),
 ];
 
-fn never(_: &Value) -> bool {
+pub(super) fn never(_: &Value) -> bool {
     false
 }
 
 fn is_false(value: &Value) -> bool {
     *value == false
-}
-
-fn is_one(value: &Value) -> bool {
-    value.as_f64() == Some(1.0)
 }
 
 fn calls_no_tool(value: &Value) -> bool {
@@ -133,13 +136,46 @@ fn is_text_only(value: &Value) -> bool {
     value.as_array().is_some_and(|list| list.iter().all(|entry| entry == "text"))
 }
 
-/// Checks what is left of a request after the honoured fields were read.
-pub(super) fn check(fields: &mut Fields<'_>) -> Result<()> {
-    TABLE.iter().try_for_each(|field| fields.take(field.name).map_or(Ok(()), |node| field.check(node)))
+/// `n`.
+pub(super) fn choices(mut node: Node<'_>) -> Result<usize> {
+    CHOICES.check(&mut node)?;
+    let count = whole(&node.value).and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
+    if count <= MOST_CHOICES {
+        return Ok(count);
+    }
+    let message = format!("'{}' is {count}, but at most {MOST_CHOICES} answers are given at once", node.path);
+    Err(node.path.error("unsupported_value", message))
+}
+
+/// `max_tokens`, `max_completion_tokens`.
+pub(super) fn tokens(mut node: Node<'_>) -> Result<u64> {
+    TOKENS.check(&mut node)?;
+    Ok(whole(&node.value).and_then(|count| u64::try_from(count).ok()).unwrap_or(u64::MAX))
+}
+
+/// `stop`, without the empty strings.
+pub(super) fn stop(mut node: Node<'_>) -> Result<Vec<String>> {
+    Stop.check(&mut node)?;
+    let sequences = match node.value.take() {
+        Value::Array(list) => list,
+        text => vec![text],
+    };
+    let text = |value| if let Value::String(text) = value { Some(text) } else { None };
+    let sequences: Vec<String> =
+        sequences.into_iter().filter_map(text).filter(|text| !text.is_empty()).collect();
+    if sequences.iter().any(|sequence| sequence.len() > LONGEST_STOP) {
+        return Err(node.invalid(format_args!("must not hold a string of more than {LONGEST_STOP} bytes")));
+    }
+    Ok(sequences)
+}
+
+/// Checks what is left of a request after the fields were read that do something. What is in no table is ignored.
+pub(super) fn check(table: &'static [Field], fields: &mut Fields<'_>) -> Result<()> {
+    table.iter().try_for_each(|field| fields.take(field.name).map_or(Ok(()), |node| field.check(node)))
 }
 
 impl Field {
-    fn check(&self, node: Node<'_>) -> Result<()> {
+    fn check(&self, mut node: Node<'_>) -> Result<()> {
         if let Treatment::Refused { unless, code } = self.treatment
             && self.shape.admits(&node.value)
             && !unless(&node.value)
@@ -148,7 +184,7 @@ impl Field {
                 .path
                 .error(code, format!("this value of '{}' is not supported: {}", self.name, self.note)));
         }
-        self.shape.check(node)
+        self.shape.check(&mut node)
     }
 }
 
@@ -169,7 +205,7 @@ impl Shape {
         }
     }
 
-    fn check(self, mut node: Node<'_>) -> Result<()> {
+    pub(super) fn check(self, node: &mut Node<'_>) -> Result<()> {
         match self {
             Number(from, to) if node.value.is_number() && !self.admits(&node.value) => {
                 Err(node.invalid(format_args!("is {}, but must be within {from} and {to}", node.value)))
@@ -207,6 +243,11 @@ impl Shape {
     }
 }
 
+/// An integer that was checked.
+pub(super) fn count(node: &Node<'_>) -> u64 {
+    whole(&node.value).and_then(|count| u64::try_from(count).ok()).unwrap_or_default()
+}
+
 /// Integers, and floats that are integers: JavaScript does not tell them apart.
 fn whole(value: &Value) -> Option<i64> {
     let rounded = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
@@ -232,18 +273,27 @@ fn named(fields: &mut Fields<'_>) -> Result<()> {
     fields.required("name")?.nonempty().map(drop)
 }
 
-/// The table as Markdown: a section of `docs/api.md`.
-pub fn documentation() -> String {
+/// The table as Markdown: a section of `docs/request-fields.md`.
+#[cfg(test)]
+pub(super) fn documentation(table: &[Field]) -> String {
+    use std::fmt::Write as _;
     let mut text = "| field | type | treatment | note |\n|---|---|---|---|\n".to_owned();
-    for Field { name, shape, treatment, note } in TABLE {
+    for Field { name, shape, treatment, note } in table {
         let shape = shape.name().trim_start_matches("a ").trim_start_matches("an ");
-        let treatment = match treatment {
-            Honoured => "honoured",
-            Hint => "hint",
-            Inert => "accepted",
-            Treatment::Refused { .. } => "refused",
-        };
-        writeln!(text, "| `{name}` | {shape} | {treatment} | {note} |").ok();
+        writeln!(text, "| `{name}` | {shape} | {} | {note} |", treatment.name()).ok();
     }
     text
+}
+
+#[cfg(test)]
+impl Treatment {
+    fn name(self) -> &'static str {
+        match self {
+            Honoured => "honoured",
+            Emulated => "emulated",
+            Hint => "hint",
+            Inert => "no effect",
+            Self::Refused { .. } => "refused",
+        }
+    }
 }

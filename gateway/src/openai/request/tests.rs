@@ -149,7 +149,9 @@ fn bytes_that_are_not_utf8_are_refused_with_the_position() {
 #[case(with("max_tokens", json!(-1)), Some("max_tokens"), "invalid_value")]
 #[case(with("max_tokens", json!(1.5)), Some("max_tokens"), "invalid_type")]
 #[case(with("max_completion_tokens", json!("8")), Some("max_completion_tokens"), "invalid_type")]
-#[case(with("n", json!(2)), Some("n"), "unsupported_value")]
+#[case(with("n", json!(5)), Some("n"), "unsupported_value")]
+#[case(with("n", json!(129)), Some("n"), "invalid_value")]
+#[case(with("stop", json!("x".repeat(1025))), Some("stop"), "invalid_value")]
 #[case(with("n", json!(0)), Some("n"), "invalid_value")]
 #[case(with("n", json!("1")), Some("n"), "invalid_type")]
 #[case(with("stop", json!(1)), Some("stop"), "invalid_type")]
@@ -215,6 +217,9 @@ fn a_plain_request_is_not_streamed() {
         include_usage: false,
         thinking: None,
         temporary: None,
+        choices: 1,
+        stop: Vec::new(),
+        max_tokens: None,
     };
     assert_eq!(plain, expected);
 }
@@ -223,11 +228,13 @@ fn a_plain_request_is_not_streamed() {
 fn our_own_fields_are_read() {
     let mut request = with("thinking_mode", json!("think"));
     request["temporary"] = json!(false);
+    request["n"] = json!(4);
     request["stream"] = json!(true);
     request["stream_options"] = json!({"include_usage": true, "include_obfuscation": false});
     let read = parse(&request).unwrap();
     assert_eq!((read.thinking, read.temporary), (Some(Thinking::Think), Some(false)));
     assert!(read.stream && read.include_usage);
+    assert_eq!(read.choices, 4);
 }
 
 /// What recorded clients send: see the shared notes on client requests.
@@ -316,10 +323,51 @@ fn a_file_keeps_its_name_and_type() {
     assert_eq!(only_attachment(&content(json!([part]))), expected);
 }
 
+#[rstest]
+#[case::text(json!("END"), &["END"])]
+#[case::list(json!(["a", "", "b"]), &["a", "b"])]
+#[case::empty(json!(""), &[])]
+#[case::nothing(json!([]), &[])]
+fn stop_is_one_string_or_several(#[case] stop: Value, #[case] expected: &[&str]) {
+    assert_eq!(parse(&with("stop", stop)).unwrap().stop, expected);
+}
+
+#[rstest]
+#[case::newer(json!({"max_completion_tokens": 7}), Some(7))]
+#[case::older(json!({"max_tokens": 7.0}), Some(7))]
+#[case::both(json!({"max_completion_tokens": 9, "max_tokens": 7}), Some(7))]
+#[case::huge(json!({"max_tokens": u64::MAX}), Some(i64::MAX as u64))]
+#[case::neither(json!({"max_tokens": null}), None)]
+fn the_smaller_limit_counts(#[case] fields: Value, #[case] expected: Option<u64>) {
+    let mut request = content(json!("hi"));
+    request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    assert_eq!(parse(&request).unwrap().max_tokens, expected);
+}
+
+/// Regenerate with `UPDATE_DOCS=1 cargo test -p grok2api-gateway`.
 #[test]
-fn the_documentation_holds_the_table_of_fields() {
-    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api.md")).unwrap();
-    assert!(docs.contains(&documentation()), "docs/api.md should hold:\n{}", documentation());
+fn the_page_of_fields_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/request-fields.md");
+    let intro = "<!-- Generated from the tables in gateway/src/openai/request by the tests of grok2api-gateway (UPDATE_DOCS=1). -->\n\n\
+        # Request fields\n\n\
+        What becomes of every field of a request. `null` is the same as leaving a field out; fields that are not listed are\n\
+        ignored, because clients send fields of their own.\n\n\
+        | treatment | |\n|---|---|\n\
+        | honoured | it does what it says |\n\
+        | emulated | the upstream has no such control; this product does it |\n\
+        | hint | its type is checked; the upstream has the last word |\n\
+        | no effect | its type is checked; nothing comes of it in this version |\n\
+        | refused | 400 `unsupported_parameter`, unless the value asks for nothing special |\n";
+    let chat = options::documentation(options::CHAT);
+    let images = images::documentation();
+    let videos = options::documentation(videos::VIDEOS);
+    let page =
+        format!("{intro}\n## Chat completions\n\n{chat}\n## Images\n\n{images}\n## Videos\n\n{videos}");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(written == page, "docs/request-fields.md is out of date: run the tests with UPDATE_DOCS=1");
 }
 
 /// JSON in the neighbourhood of a request: right names, any values.

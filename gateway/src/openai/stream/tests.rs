@@ -10,8 +10,10 @@ use crate::openai::{
 };
 
 fn encode(events: Vec<ChatEvent>, head: &Head, presentation: Presentation) -> String {
-    let (mut encoder, mut out) = (Encoder::new(head, presentation), BytesMut::new());
+    let (mut encoder, mut out) = (Encoder::new(head, 0, presentation), BytesMut::new());
     encoder.batch(&ChatBatch { events }, &mut out);
+    let usage = *encoder.usage();
+    encoder.close(&usage, &mut out);
     String::from_utf8(out.to_vec()).unwrap()
 }
 
@@ -77,10 +79,10 @@ fn a_refused_answer_ends_with_content_filter() {
 #[test]
 fn a_failure_is_in_band_and_nothing_finishes() {
     let (mut encoder, mut out) =
-        (Encoder::new(&samples::head(true), Presentation::default()), BytesMut::new());
+        (Encoder::new(&samples::head(true), 0, Presentation::default()), BytesMut::new());
     encoder.batch(&ChatBatch { events: events([started(), text("Hal")]) }, &mut out);
-    encoder
-        .fail(&Error::new(ErrorKind::Upstream, "upstream_stream_interrupted", "the upstream left"), &mut out);
+    encoder.abandon(&mut out);
+    failure(&Error::new(ErrorKind::Upstream, "upstream_stream_interrupted", "the upstream left"), &mut out);
     encoder.batch(&ChatBatch { events: events([text("more"), end()]) }, &mut out);
     insta::assert_snapshot!("failure", String::from_utf8(out.to_vec()).unwrap());
 }
@@ -88,7 +90,7 @@ fn a_failure_is_in_band_and_nothing_finishes() {
 #[test]
 fn an_image_inside_the_content() {
     let presentation = Presentation { inline_images: true, ..shown(Thinking::Think, false) };
-    let (mut encoder, mut out) = (Encoder::new(&samples::head(false), presentation), BytesMut::new());
+    let (mut encoder, mut out) = (Encoder::new(&samples::head(false), 0, presentation), BytesMut::new());
     let events = events([started(), reasoning("I draw."), image("a.jpg"), text("Done."), end()]);
     let (taken, media) = encoder.until_image(&events, &mut out).unwrap();
     encoder.image_start(media, &mut out);
@@ -96,6 +98,7 @@ fn an_image_inside_the_content() {
     encoder.insert("BBBB", &mut out);
     encoder.image_end(&mut out);
     assert!(encoder.until_image(&events[taken..], &mut out).is_none());
+    encoder.close(&Usage::default(), &mut out);
     insta::assert_snapshot!("inline_image", String::from_utf8(out.to_vec()).unwrap());
 }
 
@@ -115,10 +118,11 @@ fn the_think_block_opens_once_and_is_always_closed(#[case] kinds: Vec<Kind>, #[c
 
 #[test]
 fn a_think_block_is_closed_before_a_failure_too() {
-    let mut encoder = Encoder::new(&samples::head(false), shown(Thinking::Think, false));
+    let mut encoder = Encoder::new(&samples::head(false), 0, shown(Thinking::Think, false));
     let mut out = BytesMut::new();
     encoder.batch(&ChatBatch { events: events([reasoning("hm")]) }, &mut out);
-    encoder.fail(&Error::internal("gone"), &mut out);
+    encoder.abandon(&mut out);
+    failure(&Error::internal("gone"), &mut out);
     let stream = String::from_utf8(out.to_vec()).unwrap();
     let shown: String = stream.matches("\\n</think>\\n").collect();
     assert_eq!(shown, "\\n</think>\\n", "{stream}");

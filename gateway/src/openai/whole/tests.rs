@@ -8,7 +8,7 @@ fn collect(events: &[ChatEvent], presentation: Presentation) -> Completion {
     for event in events {
         assert_eq!(collector.event(event), None);
     }
-    collector.finish(samples::head(false)).unwrap()
+    Completion::new(samples::head(false), vec![collector.finish().unwrap()])
 }
 
 #[rstest]
@@ -40,13 +40,27 @@ fn an_image_inside_the_content() {
             collector.image_end();
         }
     }
-    let answer = collector.finish(samples::head(false)).unwrap();
-    assert_eq!(answer.choices[0].message.content, "\n![Generated Image](data:image/jpeg;base64,AAAA)\nDone.");
+    assert_eq!(
+        collector.finish().unwrap().message.content,
+        "\n![Generated Image](data:image/jpeg;base64,AAAA)\nDone."
+    );
 }
 
 #[test]
 fn a_turn_without_an_end_is_no_answer() {
     let mut collector = Collector::new(Presentation::default());
     collector.event(&text("half").into());
-    assert!(collector.finish(samples::head(false)).is_none());
+    assert!(collector.finish().is_none());
+}
+
+#[test]
+fn several_choices_share_their_usage_and_sources() {
+    let answer = |events: &[ChatEvent]| {
+        let mut collector = Collector::new(samples::shown(Thinking::Off));
+        events.iter().for_each(|event| assert_eq!(collector.event(event), None));
+        collector.finish().unwrap()
+    };
+    let other = events([text("other"), samples::sources(false, &[3, 4]), samples::usage(), end()]);
+    let answers = vec![answer(&samples::research()), answer(&other)];
+    insta::assert_json_snapshot!("two_choices", Completion::new(samples::head(false), answers));
 }

@@ -1,5 +1,7 @@
 //! Client keys: who may ask what, from where, and how long.
 
+mod media;
+
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;

@@ -1,5 +1,8 @@
 //! What the ledger is told of requests.
 
+mod choices;
+mod media;
+
 use std::time::Duration;
 
 use grok2api_proto::{

@@ -3,12 +3,13 @@
 //! One [`Decoder`] a turn. Text that arrives in one read becomes one event, so a read costs a handful of
 //! allocations however many tokens it holds.
 
+mod cut;
 mod finish;
 mod output;
 mod rare;
 mod thinking;
 
-use grok2api_proto::chat::{ChatEvent, Reasoning, SoftEnd, Text, chat_event::Kind as Event};
+use grok2api_proto::chat::{ChatEvent, Citation, Reasoning, SoftEnd, Text, chat_event::Kind as Event};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -20,6 +21,7 @@ use super::{
     sieve::{Piece, Sieve},
     unescape,
 };
+use cut::{Allowance, Stops};
 pub use output::Output;
 use output::{Outputs, chars};
 use thinking::Phase;
@@ -33,6 +35,14 @@ pub struct Options {
     pub video: bool,
     /// Characters of the prompt, for the usage estimate.
     pub prompt_chars: u64,
+    /// The answer ends before the first of these.
+    pub stop: Vec<String>,
+    /// Most tokens of answer and reasoning together.
+    pub max_tokens: Option<u64>,
+    /// The turn must give an image.
+    pub drawing: bool,
+    /// Images are told while they are drawn.
+    pub previews: bool,
 }
 
 /// Reads one turn.
@@ -56,9 +66,15 @@ struct State {
     tools: Vec<String>,
     render_inline: bool,
     expects_video: bool,
+    expects_image: bool,
+    previews: bool,
     prompt_chars: u64,
     answer_chars: u64,
     thought_chars: u64,
+    stops: Stops,
+    allowance: Allowance,
+    /// Citations behind text that may turn out to be the beginning of a stop sequence.
+    cited: Vec<Citation>,
     soft_ended: bool,
     /// The finished message has come: nothing of weight follows.
     over: bool,
@@ -90,9 +106,14 @@ impl Decoder {
                 tools: Vec::new(),
                 render_inline,
                 expects_video: options.video,
+                expects_image: options.drawing,
+                previews: options.previews,
                 prompt_chars: options.prompt_chars,
                 answer_chars: 0,
                 thought_chars: 0,
+                stops: Stops::new(&options.stop),
+                allowance: Allowance::new(options.max_tokens),
+                cited: Vec::new(),
                 soft_ended: false,
                 over: false,
                 skipped: 0,
@@ -114,13 +135,14 @@ impl Decoder {
     }
 
     fn lines(&mut self) -> Result<(), Failure> {
-        loop {
+        while !self.is_cut() {
             match self.frames.next_object() {
                 Ok(Some(object)) => self.state.object(object)?,
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(frame_failure(error)),
             }
         }
+        Ok(())
     }
 
     /// Ends the turn: the remaining text, usage and the end itself.
@@ -136,16 +158,21 @@ impl Decoder {
             );
         }
         let result = match self.frames.finish() {
-            Err(error) if !self.state.over => Err(frame_failure(error)),
+            Err(error) if !self.state.over && !self.is_cut() => Err(frame_failure(error)),
             _ => self.state.end(),
         };
         self.state.out.drain_into(out);
         result
     }
 
-    /// Whether the upstream has said that this was all.
+    /// Whether the upstream has said that this was all, or no more is wanted of it.
     pub fn is_done(&self) -> bool {
-        self.frames.is_done()
+        self.frames.is_done() || self.is_cut()
+    }
+
+    /// Whether the answer was ended by the request's own limits.
+    pub fn is_cut(&self) -> bool {
+        self.state.cut().is_some()
     }
 
     /// Whether the finished message has come; what follows is decoration, and its loss is no failure.
@@ -254,15 +281,38 @@ impl State {
 
     fn piece(&mut self, piece: &Piece<'_>) {
         match piece {
+            _ if self.cut().is_some() => {}
             Piece::Text(text) => self.visible(text),
             Piece::Element(element) => self.rendered(element),
         }
     }
 
     fn visible(&mut self, text: &str) {
-        self.answer_chars += chars(text);
         self.search.text_seen();
+        self.until_stop(text);
+    }
+
+    pub(super) fn until_stop(&mut self, text: &str) {
+        let mut stops = std::mem::take(&mut self.stops);
+        stops.push(text, |text| self.shown(text));
+        self.stops = stops;
+        self.tell_citations();
+    }
+
+    /// Text that no stop sequence takes back any more.
+    fn shown(&mut self, text: &str) {
+        let text = self.allowance.take(text);
+        self.answer_chars += chars(text);
         self.out.text(text);
+    }
+
+    /// Tells the citations whose text is shown; what lies behind the end of a cut answer is never told.
+    fn tell_citations(&mut self) {
+        let told =
+            self.cited.iter().take_while(|citation| u64::from(citation.end) <= self.answer_chars).count();
+        for citation in self.cited.drain(..told) {
+            self.out.event(Event::Citation(citation));
+        }
     }
 
     fn thought(&mut self, token: &str, header: bool) {
@@ -293,6 +343,10 @@ impl State {
     }
 
     fn reasoned(&mut self, text: &str, header: bool, late: bool) {
+        if self.cut().is_some() {
+            return;
+        }
+        let text = self.allowance.take(text);
         self.thought_chars += chars(text);
         self.out.reasoning(text, header, late);
     }

@@ -28,6 +28,7 @@ pub(crate) struct Video {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Progress { index: u32, percent: u32 },
+    Preview { index: u32, percent: u32, location: String },
     Ready(String),
 }
 
@@ -49,7 +50,11 @@ impl Images {
         }
         self.previewed = true;
         let index = number(value, "imageIndex").unwrap_or(0);
-        percent.map(|percent| Step::Progress { index, percent: percent.min(100) })
+        let percent = percent?.min(100);
+        if is_preview(location) {
+            return Some(Step::Preview { index, percent, location: location.to_owned() });
+        }
+        Some(Step::Progress { index, percent })
     }
 
     /// One entry of `generatedImageUrls`.
@@ -183,7 +188,8 @@ mod tests {
         let mut images = Images::default();
         let preview =
             json!({"imageUrl": "users/u/generated/i-part-0/image.jpg", "progress": 50, "imageIndex": 1});
-        assert_eq!(images.streamed(&preview), Some(Step::Progress { index: 1, percent: 50 }));
+        let location = "users/u/generated/i-part-0/image.jpg".to_owned();
+        assert_eq!(images.streamed(&preview), Some(Step::Preview { index: 1, percent: 50, location }));
         assert!(images.unfinished());
         let last = json!({"imageUrl": "users/u/generated/i/image.jpg", "progress": 100});
         assert_eq!(images.streamed(&last), Some(Step::Ready("users/u/generated/i/image.jpg".into())));

@@ -19,7 +19,12 @@ pub struct Turn<'a> {
     pub temporary: bool,
     /// Keep the account's memories out of the answer.
     pub disable_memory: bool,
+    /// How many images are asked for, when the turn is to draw.
+    pub images: Option<u32>,
 }
+
+/// Images of a turn that draws without being asked how many: the seed's number.
+const USUAL_IMAGES: u32 = 2;
 
 /// The body, in the seed's field order.
 #[derive(Serialize)]
@@ -35,7 +40,7 @@ pub struct Payload<'a> {
     return_image_bytes: bool,
     return_raw_grok_in_xai_request: bool,
     enable_image_streaming: bool,
-    image_generation_count: u8,
+    image_generation_count: u32,
     force_concise: bool,
     tool_overrides: ToolOverrides,
     enable_side_by_side: bool,
@@ -55,6 +60,8 @@ pub struct Payload<'a> {
 struct ToolOverrides {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     video_gen: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    image_gen: bool,
 }
 
 #[derive(Serialize)]
@@ -84,9 +91,9 @@ impl<'a> From<&Turn<'a>> for Payload<'a> {
             return_image_bytes: false,
             return_raw_grok_in_xai_request: false,
             enable_image_streaming: true,
-            image_generation_count: 2,
+            image_generation_count: turn.images.unwrap_or(USUAL_IMAGES),
             force_concise: false,
-            tool_overrides: ToolOverrides { video_gen: video },
+            tool_overrides: ToolOverrides { video_gen: video, image_gen: turn.images.is_some() },
             enable_side_by_side: true,
             send_final_metadata: true,
             is_reasoning: false,
@@ -115,6 +122,7 @@ mod tests {
             attachments,
             temporary: true,
             disable_memory: false,
+            images: None,
         };
         serde_json::to_string(&Payload::from(&turn)).unwrap()
     }

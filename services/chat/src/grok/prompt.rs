@@ -1,6 +1,6 @@
 //! From a conversation to the one string the web API takes (`grok-web-protocol.md` section 2.3).
 
-use grok2api_proto::chat::{Message, Role, part};
+use grok2api_proto::chat::{Drawing, Message, Role, part};
 
 /// The text parts of a message, joined by line feeds.
 fn text_of(message: &Message) -> String {
@@ -26,6 +26,19 @@ pub fn conversation(messages: &[Message], markers: bool) -> String {
 /// The latest user turn alone: what an image or a video is made from.
 pub fn latest(messages: &[Message]) -> String {
     messages.iter().rfind(|message| message.role() == Role::User).map(text_of).unwrap_or_default()
+}
+
+/// What is to be drawn, or done to the image that is attached. The web chat has no field for the shape of an image.
+pub fn drawing(messages: &[Message], drawing: &Drawing) -> String {
+    let attached = |message: &Message| {
+        message.parts.iter().any(|part| matches!(part.kind, Some(part::Kind::Attachment(_))))
+    };
+    let verb = if messages.iter().any(attached) { "Edit the attached image" } else { "Draw" };
+    let prompt = latest(messages);
+    match drawing.aspect_ratio.as_str() {
+        "" => format!("{verb}: {prompt}"),
+        ratio => format!("{verb}: {prompt}\n\nAspect ratio {ratio}."),
+    }
 }
 
 fn block(message: &Message, markers: bool) -> String {
@@ -93,6 +106,18 @@ mod tests {
     fn one_user_message_is_sent_as_it_is() {
         let text = "a <think>b</think> ](data:x)";
         assert_eq!(conversation(&[message(Role::User, text)], true), text);
+    }
+
+    #[test]
+    fn a_drawing_is_asked_for_with_its_shape() {
+        let told = |ratio: &str, messages: &[Message]| {
+            drawing(messages, &Drawing { aspect_ratio: ratio.into(), ..Drawing::default() })
+        };
+        let mut messages = [message(Role::User, "a moon")];
+        assert_eq!(told("", &messages), "Draw: a moon");
+        assert_eq!(told("3:2", &messages), "Draw: a moon\n\nAspect ratio 3:2.");
+        messages[0].parts.push(Part { kind: Some(part::Kind::Attachment(Default::default())) });
+        assert_eq!(told("", &messages), "Edit the attached image: a moon");
     }
 
     #[test]

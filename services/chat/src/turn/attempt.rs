@@ -56,6 +56,7 @@ impl Attempt<'_> {
             attachments: &attachments,
             temporary: self.turn.request.temporary.unwrap_or(config.temporary),
             disable_memory: config.disable_memory,
+            images: self.turn.request.drawing.as_ref().map(|drawing| drawing.count),
         };
         let request = egress
             .api(Method::POST, payload::PATH, "/", lease.token())
@@ -80,6 +81,10 @@ impl Attempt<'_> {
             filtered_tags: tags.map(str::to_owned).collect(),
             video: self.turn.model.kind == Product::Video,
             prompt_chars: self.turn.prompt.chars().count() as u64,
+            stop: self.turn.request.stop.clone(),
+            max_tokens: self.turn.request.max_tokens,
+            drawing: self.turn.request.drawing.is_some(),
+            previews: self.turn.request.drawing.as_ref().is_some_and(|drawing| drawing.previews),
         })
     }
 }

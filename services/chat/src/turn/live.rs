@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, future::join_all};
 use grok2api_kit::lifecycle::Tasks;
 use grok2api_proto::{
     Result, Stream,
-    chat::{self, Charge, ChatBatch, ChatEvent, Media, Started, chat_event::Kind as Event},
+    chat::{self, Charge, ChatBatch, ChatEvent, ImageProgress, Media, Started, chat_event::Kind as Event},
     media::{self, MediaCache},
     pool::Outcome,
 };
@@ -35,7 +35,8 @@ use crate::{
 const WAITING: usize = 2;
 
 pub(super) struct Live {
-    response: reqwest::Response,
+    /// Gone as soon as no more is wanted of it.
+    response: Option<reqwest::Response>,
     decoder: Decoder,
     lease: Lease,
     media: Arc<dyn MediaCache>,
@@ -65,7 +66,7 @@ impl Live {
         response: reqwest::Response,
     ) -> Self {
         Self {
-            response,
+            response: Some(response),
             decoder: attempt.decoder(),
             lease,
             media: attempt.turn.media.clone(),
@@ -153,6 +154,9 @@ impl Live {
             }
             let read = self.read().await?;
             let decoded = read.as_ref().map_or(Ok(()), |bytes| self.decoder.feed(bytes, &mut self.decoded));
+            if self.decoder.is_cut() {
+                self.response = None;
+            }
             self.end = match decoded {
                 Err(failure) => Some(Err(failure)),
                 Ok(()) if read.is_none() || self.decoder.is_done() => {
@@ -188,7 +192,8 @@ impl Live {
         if Instant::now() >= self.limits.deadline() {
             return if over { Ok(None) } else { Err(self.limits.exceeded()) };
         }
-        match timeout_at(until, self.response.chunk()).await {
+        let Some(response) = &mut self.response else { return Ok(None) };
+        match timeout_at(until, response.chunk()).await {
             Ok(Ok(read)) => {
                 self.limits.alive();
                 Ok(read)
@@ -205,7 +210,7 @@ impl Live {
         if plain > 0 {
             let events = self.outputs.drain(..plain).filter_map(|output| match output {
                 Output::Event(event) => Some(event),
-                Output::Image(_) | Output::Video(_) => None,
+                Output::Preview { .. } | Output::Image(_) | Output::Video(_) => None,
             });
             return Ok(events.collect());
         }
@@ -227,11 +232,21 @@ impl Live {
     }
 
     async fn fetch(&self, asset: Output) -> Result<ChatEvent, Failure> {
-        let (kind, location) = match asset {
+        let event = match asset {
             Output::Event(event) => return Ok(event),
-            Output::Image(location) => (media::Kind::Image, location),
-            Output::Video(location) => (media::Kind::Video, location),
+            Output::Preview { index, percent, location } => {
+                // The image itself is still to come: one that cannot be shown yet is no failure.
+                let preview = self.store(media::Kind::Image, location).await.ok();
+                Event::ImageProgress(ImageProgress { index, percent, preview })
+            }
+            Output::Image(location) => Event::Image(self.store(media::Kind::Image, location).await?),
+            Output::Video(location) => Event::Video(self.store(media::Kind::Video, location).await?),
         };
+        Ok(ChatEvent::from(event))
+    }
+
+    /// Brings an asset into the media cache.
+    async fn store(&self, kind: media::Kind, location: String) -> Result<Media, Failure> {
         let request = media::FetchRequest {
             request_id: self.request_id.clone(),
             kind: kind.into(),
@@ -241,8 +256,7 @@ impl Live {
         // The upstream has done its work: only the download failed, so nothing is asked for again.
         let item = self.media.fetch(request).await;
         let item = item.map_err(|error| Failure { charged: true, ..Failure::own(error) })?;
-        let item = Media { name: item.name, content_type: item.content_type, size: item.size };
-        Ok(ChatEvent::from(if kind == media::Kind::Image { Event::Image(item) } else { Event::Video(item) }))
+        Ok(Media { name: item.name, content_type: item.content_type, size: item.size })
     }
 
     fn succeed(&mut self) {

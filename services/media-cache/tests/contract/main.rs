@@ -5,6 +5,7 @@
 mod assets;
 mod fixture;
 mod replicas;
+mod videos;
 
 use std::time::{Duration, SystemTime};
 

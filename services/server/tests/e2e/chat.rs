@@ -27,6 +27,36 @@ async fn a_chat_is_answered_streamed_and_whole(#[case] shape: Shape) {
     product.stop().await;
 }
 
+#[rstest]
+#[case(Shape::Whole)]
+#[case(Shape::Split)]
+#[tokio::test]
+async fn limits_end_an_answer_and_several_answers_come_together(#[case] shape: Shape) {
+    let product = Product::with(shape, &["sim-basic-1", "sim-basic-2"]).await;
+    let ask = |fields: serde_json::Value| {
+        let mut request = json!({"model": "grok-3-fast", "messages": [
+            {"role": "user", "content": "[[sim:say=one two three four]][[sim:delay_ms=50]]"}]});
+        request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        request
+    };
+    let stopped = product.chat(&ask(json!({"stop": ["zz", "three"]}))).await.json();
+    let choice = &stopped["choices"][0];
+    assert_eq!(
+        (&choice["message"]["content"], &choice["finish_reason"]),
+        (&json!("one two "), &json!("stop"))
+    );
+    product.sim.wait(|counters| counters.cancelled == 1).await;
+    let cut = product.chat(&ask(json!({"max_completion_tokens": 2, "n": 2}))).await.json();
+    assert_eq!(cut["choices"].as_array().unwrap().len(), 2);
+    for (index, choice) in cut["choices"].as_array().unwrap().iter().enumerate() {
+        assert_eq!((&choice["index"], &choice["message"]["content"]), (&json!(index), &json!("one two ")));
+        assert_eq!(choice["finish_reason"], "length");
+    }
+    assert_eq!(cut["usage"]["completion_tokens"], 4);
+    product.sim.wait(|counters| counters.cancelled == 3).await;
+    product.stop().await;
+}
+
 #[tokio::test]
 async fn every_chunk_has_the_shape_that_strict_clients_need() {
     let product = Product::start().await;

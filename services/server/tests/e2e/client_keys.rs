@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use grok2api_kit::settings::Mode;
 use grok2api_proto::{
     keys::{CreateRequest, GetRequest, Key, RevokeRequest, Spec, UpdateRequest},
+    ledger::Outcome,
     pool::ChangeAccountsRequest,
 };
 use grok2api_testkit::Backing;
+use reqwest::Method;
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     cli::{grok2api, output},
@@ -103,6 +105,64 @@ async fn a_key_with_account_tags_is_served_by_those_accounts(#[case] shape: Shap
     let (_, nobody) = create(&product, tags("nobody")).await;
     let answer = product.ask_with(&nobody, "grok-3-fast", "x").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "no_account_for_tags"));
+    product.stop().await;
+}
+
+/// A key with an image, a chat of two choices and a video, beside another one.
+#[rstest]
+#[case::whole(Shape::Whole)]
+#[case::split(Shape::Split)]
+#[tokio::test]
+async fn what_a_key_draws_and_films_is_counted_and_kept_for_it(#[case] shape: Shape) {
+    let product = Product::with(shape, &["sim-basic-1", "sim-basic-2", "sim-basic-3"]).await;
+    let (anna, secret) = create(&product, Spec::default()).await;
+    let (ben, other) = create(&product, Spec::default()).await;
+    while product.send_with("sk-g2a-wrong", Method::GET, "/v1/models", None).await.status == 200 {}
+    let drawing = json!({"prompt": "a moon", "model": "grok-3-fast", "n": 2});
+    let drawn = product.send_with(&secret, Method::POST, "/v1/images/generations", Some(&drawing)).await;
+    assert_eq!((drawn.status, drawn.json()["data"].as_array().unwrap().len()), (200, 2), "{}", drawn.text);
+    let choices = json!({"model": "grok-3-fast", "n": 2,
+        "messages": [{"role": "user", "content": "[[sim:say=hello]]"}]});
+    let answer = product.send_with(&secret, Method::POST, "/v1/chat/completions", Some(&choices)).await;
+    let answer = answer.json();
+    assert_eq!(answer["choices"].as_array().unwrap().len(), 2, "{answer}");
+    let film = json!({"prompt": "a sunrise", "model": "grok-imagine-0.9"});
+    let video = product.send_with(&secret, Method::POST, "/v1/videos", Some(&film)).await;
+    let path = format!("/v1/videos/{}", video.json()["id"].as_str().unwrap());
+    for method in [Method::GET, Method::DELETE] {
+        let strange = product.send_with(&other, method, &path, None).await;
+        assert_eq!((strange.status, strange.code().as_str()), (404, "video_not_found"));
+    }
+    let listed = product.send_with(&other, Method::GET, "/v1/videos", None).await.json();
+    assert_eq!(listed["data"], json!([]));
+    while product.send_with(&secret, Method::GET, &path, None).await.json()["status"] != "completed" {
+        tokio::task::yield_now().await;
+    }
+    let strange = product.send_with(&other, Method::GET, &format!("{path}/content"), None).await;
+    assert_eq!((strange.status, strange.code().as_str()), (404, "video_not_found"));
+    assert_eq!(product.ask_with(&other, "grok-3-fast", "[[sim:say=hi]]").await.status, 200);
+
+    let entries = product.entries(4).await;
+    let of = |key: &Key, endpoint: &str| {
+        let mut found = entries.iter().filter(|one| one.client_key == key.id && one.endpoint == endpoint);
+        let entry = found.next().unwrap_or_else(|| panic!("{endpoint}: {entries:#?}")).clone();
+        assert!(found.next().is_none() && entry.outcome() == Outcome::Success, "{entries:#?}");
+        assert_eq!(entry.units, entry.attempts.iter().map(|attempt| attempt.units).sum::<u32>());
+        entry
+    };
+    assert_eq!(entries.len(), 4);
+    let image = of(&anna, "/v1/images/generations");
+    assert_eq!((image.images, image.units, image.attempts.len()), (2, 4, 1));
+    let chat = of(&anna, "/v1/chat/completions");
+    assert_eq!((chat.units, chat.attempts.len(), chat.model.as_str()), (2, 2, "grok-3-fast"));
+    assert_eq!(
+        (json!(chat.prompt_tokens), json!(chat.completion_tokens)),
+        (answer["usage"]["prompt_tokens"].clone(), answer["usage"]["completion_tokens"].clone())
+    );
+    let filmed = of(&anna, "/v1/videos");
+    assert_eq!((filmed.videos, filmed.model.as_str()), (1, "grok-imagine-0.9"));
+    assert_eq!(filmed.id.trim_start_matches("turn_"), path.trim_start_matches("/v1/videos/video_"));
+    assert_eq!(of(&ben, "/v1/chat/completions").units, 1);
     product.stop().await;
 }
 

@@ -51,6 +51,42 @@ async fn drawn_images_are_served_by_us(#[case] shape: Shape) {
     product.stop().await;
 }
 
+#[rstest]
+#[case(Shape::Whole)]
+#[case(Shape::Split)]
+#[tokio::test]
+async fn images_are_drawn_and_edited_on_request(#[case] shape: Shape) {
+    let product = Product::with(shape, &["sim-basic-1"]).await;
+    let asked = json!({"prompt": "a moon", "n": 2, "size": "1024x1536"});
+    let drawn = product.post("/v1/images/generations", asked.to_string()).await;
+    let data = drawn.json()["data"].as_array().unwrap_or_else(|| panic!("{}", drawn.text)).clone();
+    assert_eq!(data.len(), 2);
+    for image in data {
+        let image = product.http.get(image["url"].as_str().unwrap()).send().await.unwrap();
+        assert!(image.bytes().await.unwrap().starts_with(b"\xff\xd8\xff"));
+    }
+    let bodies: Vec<String> = product
+        .sim
+        .requests()
+        .into_iter()
+        .filter_map(|request| Some(request.body?.get().to_owned()))
+        .collect();
+    let asked = |body: &String| body.contains("Aspect ratio 2:3") && body.contains("\"imageGen\":true");
+    assert!(bodies.iter().any(asked), "{bodies:?}");
+
+    let form = reqwest::multipart::Form::new()
+        .text("prompt", "a hat")
+        .text("stream", "true")
+        .text("partial_images", "1");
+    let png = reqwest::multipart::Part::bytes(PNG).file_name("a.png").mime_str("image/png").unwrap();
+    let edit =
+        product.http.post(format!("{}/v1/images/edits", product.base)).multipart(form.part("image", png));
+    let events = edit.send().await.unwrap().text().await.unwrap();
+    let order: Vec<&str> = events.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!(order, ["image_edit.partial_image", "image_edit.completed"], "{events}");
+    product.stop().await;
+}
+
 #[tokio::test]
 async fn images_come_inline_when_the_operator_wants_base64() {
     let product = Product::start().await;
@@ -167,5 +203,60 @@ async fn names_that_leave_the_cache_are_not_found() {
         let answer = product.get(path).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.text);
     }
+    product.stop().await;
+}
+
+/// The video as soon as it has ended.
+async fn ended(product: &Product, id: &str) -> Value {
+    loop {
+        let video = product.get(&format!("/v1/videos/{id}")).await.json();
+        if !matches!(video["status"].as_str(), Some("queued" | "in_progress")) {
+            return video;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[rstest]
+#[case(Shape::Whole)]
+#[case(Shape::Split)]
+#[tokio::test]
+async fn videos_are_made_behind_the_request(#[case] shape: Shape) {
+    let product = Product::with(shape, &["sim-basic-1"]).await;
+    let asked = json!({"prompt": "the sun rises", "seconds": "4"}).to_string();
+    let video = product.post("/v1/videos", asked).await;
+    assert_eq!(video.status, 200, "{}", video.text);
+    let id = video.json()["id"].as_str().unwrap().to_owned();
+    let done = ended(&product, &id).await;
+    assert_eq!((&done["status"], &done["progress"]), (&json!("completed"), &json!(100)), "{done}");
+    let content = format!("{}/v1/videos/{id}/content", product.base);
+    let whole = product.http.get(&content).send().await.unwrap();
+    assert_eq!(whole.headers()["content-type"], "video/mp4");
+    let whole = whole.bytes().await.unwrap();
+    let part = product.http.get(&content).header("range", "bytes=4-7").send().await.unwrap();
+    assert_eq!((part.status().as_u16(), part.bytes().await.unwrap()), (206, whole.slice(4..8)));
+    assert_eq!(product.get("/v1/videos").await.json()["data"][0], done);
+    let failing = json!({"prompt": "[[sim:fault=200-empty-body]]x"}).to_string();
+    let failing = product.post("/v1/videos", failing).await.json();
+    let failed = ended(&product, failing["id"].as_str().unwrap()).await;
+    assert_eq!(
+        (&failed["status"], &failed["error"]["code"]),
+        (&json!("failed"), &json!("upstream_video_missing"))
+    );
+    let gone = product.http.delete(format!("{}/v1/videos/{id}", product.base)).send().await.unwrap();
+    assert_eq!(gone.status(), 200);
+    assert_eq!(product.get(&format!("/v1/videos/{id}")).await.status, 404);
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn videos_survive_a_restart() {
+    let product = Product::start().await;
+    let video = product.post("/v1/videos", json!({"prompt": "the sun rises"}).to_string()).await.json();
+    let id = video["id"].as_str().unwrap().to_owned();
+    let done = ended(&product, &id).await;
+    let product = product.restart().await;
+    assert_eq!(product.get(&format!("/v1/videos/{id}")).await.json(), done);
+    assert_eq!(product.get(&format!("/v1/videos/{id}/content")).await.status, 200);
     product.stop().await;
 }

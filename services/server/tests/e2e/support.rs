@@ -171,6 +171,19 @@ impl Product {
         Answer::of(request.body(body.to_string()).send().await.unwrap()).await
     }
 
+    /// A request with this key.
+    pub async fn send_with(
+        &self,
+        key: &str,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Answer {
+        let request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(key);
+        let body = body.map(Value::to_string).unwrap_or_default();
+        Answer::of(request.body(body).send().await.unwrap()).await
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         Answer::of(self.http.get(format!("{}{path}", self.base)).send().await.unwrap()).await
     }

@@ -17,7 +17,7 @@ const TOKENS: [&str; 6] =
 
 impl Product {
     /// Waits until the ledger has that many entries; oldest first.
-    async fn entries(&self, count: usize) -> Vec<Entry> {
+    pub async fn entries(&self, count: usize) -> Vec<Entry> {
         loop {
             let ledger = &self.gateway().services.ledger;
             let mut entries = ledger.query(QueryRequest::default()).await.unwrap().entries;

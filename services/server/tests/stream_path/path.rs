@@ -29,7 +29,7 @@ impl Path {
         };
         Self {
             decoder: Decoder::new(&options),
-            encoder: Encoder::new(&head, Presentation::default()),
+            encoder: Encoder::new(&head, 0, Presentation::default()),
             outputs: Vec::new(),
         }
     }
@@ -39,7 +39,7 @@ impl Path {
         self.decoder.feed(bytes, &mut self.outputs).expect("a stream without errors");
         let events = self.outputs.drain(..).filter_map(|output| match output {
             Output::Event(event) => Some(event),
-            Output::Image(_) | Output::Video(_) => None,
+            Output::Preview { .. } | Output::Image(_) | Output::Video(_) => None,
         });
         let batch = ChatBatch { events: events.collect() };
         self.encoder.batch(&batch, out);

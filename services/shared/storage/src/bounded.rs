@@ -16,6 +16,7 @@ use crate::{
     media::{Item, Kind, MediaIndex, Usage, Use},
     sessions::{Digest, Session, Sessions},
     settings::{Overrides, Revision, Settings},
+    videos::{Job, VideoJobs},
 };
 
 /// How long a store may take to answer at the start.
@@ -59,6 +60,10 @@ pub(crate) fn sessions(behind: Arc<dyn Sessions>) -> Arc<dyn Sessions> {
 }
 
 pub(crate) fn actions(behind: Arc<dyn Actions>) -> Arc<dyn Actions> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn videos(behind: Arc<dyn VideoJobs>) -> Arc<dyn VideoJobs> {
     Arc::new(Bounded(behind))
 }
 
@@ -275,5 +280,36 @@ impl Actions for Bounded<dyn Actions> {
 
     async fn page(&self, before: Option<Uuid>, limit: u32) -> Result<Vec<Action>> {
         within(ANSWER, self.0.page(before, limit)).await
+    }
+}
+
+#[async_trait]
+impl VideoJobs for Bounded<dyn VideoJobs> {
+    async fn insert(&self, job: &Job) -> Result<bool> {
+        within(ANSWER, self.0.insert(job)).await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Job>> {
+        within(ANSWER, self.0.get(id)).await
+    }
+
+    async fn update(&self, job: &Job) -> Result<bool> {
+        within(ANSWER, self.0.update(job)).await
+    }
+
+    async fn page(&self, client: &str, before: Option<&str>, limit: u32) -> Result<Vec<Job>> {
+        within(ANSWER, self.0.page(client, before, limit)).await
+    }
+
+    async fn silent(&self, since: i64, limit: u32) -> Result<Vec<Job>> {
+        within(ANSWER, self.0.silent(since, limit)).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<bool> {
+        within(ANSWER, self.0.remove(id)).await
+    }
+
+    async fn purge(&self, made_before: i64, limit: u32) -> Result<u64> {
+        within(ANSWER + ROW * limit, self.0.purge(made_before, limit)).await
     }
 }

@@ -26,6 +26,7 @@ pub mod sessions;
 pub mod settings;
 pub mod sqlite;
 mod store;
+pub mod videos;
 
 pub use error::{Error, Result};
 pub use resealing::Sealed;

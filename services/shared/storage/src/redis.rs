@@ -14,6 +14,7 @@ mod media;
 mod resealing;
 mod sessions;
 mod settings;
+mod videos;
 
 use redis::{
     Client, FromRedisValue, IntoConnectionInfo as _, Pipeline, Script,

@@ -23,6 +23,8 @@ mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
 pub mod snapshot;
+#[path = "sql/videos.rs"]
+mod videos;
 
 use std::{
     path::Path,
@@ -45,7 +47,7 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 const IGNORING: &str = "INSERT OR IGNORE";
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -55,6 +57,7 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "admins", include_str!("../migrations/sqlite/0007_admins.sql")),
     (8, "sessions", include_str!("../migrations/sqlite/0008_sessions.sql")),
     (9, "actions", include_str!("../migrations/sqlite/0009_actions.sql")),
+    (10, "video_jobs", include_str!("../migrations/sqlite/0010_video_jobs.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

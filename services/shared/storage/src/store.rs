@@ -21,6 +21,7 @@ use crate::{
     sessions::Sessions,
     settings::Settings,
     sqlite::Sqlite,
+    videos::VideoJobs,
 };
 
 /// An open store; clones share it.
@@ -34,6 +35,7 @@ pub struct Store {
     admins: Arc<dyn Admins>,
     sessions: Arc<dyn Sessions>,
     actions: Arc<dyn Actions>,
+    videos: Arc<dyn VideoJobs>,
     sealer: Sealer,
     behind: Behind,
 }
@@ -82,6 +84,7 @@ impl Store {
             admins: sqlite.admins(),
             sessions: sqlite.sessions(),
             actions: sqlite.actions(),
+            videos: sqlite.videos(),
             sealer,
             behind: Behind::File(sqlite),
         })
@@ -97,6 +100,7 @@ impl Store {
             admins: bounded::admins(mysql.admins()),
             sessions: bounded::sessions(mysql.sessions()),
             actions: bounded::actions(mysql.actions()),
+            videos: bounded::videos(mysql.videos()),
             sealer,
             behind: Behind::MySql(mysql),
         })
@@ -112,6 +116,7 @@ impl Store {
             admins: bounded::admins(redis.admins()),
             sessions: bounded::sessions(redis.sessions()),
             actions: bounded::actions(redis.actions()),
+            videos: bounded::videos(redis.videos()),
             sealer,
             behind: Behind::Redis(redis),
         })
@@ -155,6 +160,11 @@ impl Store {
     /// What admins did.
     pub fn actions(&self) -> Arc<dyn Actions> {
         self.actions.clone()
+    }
+
+    /// The videos that clients asked for.
+    pub fn videos(&self) -> Arc<dyn VideoJobs> {
+        self.videos.clone()
     }
 
     /// What opening the store had to do.

@@ -102,6 +102,7 @@ impl Default for FakeChat {
                 max_output_tokens: 131_072,
                 default_temperature: 1.0,
                 default_top_p: 0.95,
+                video: false,
             }],
             turns: Mutex::default(),
             requests: Mutex::default(),
@@ -114,6 +115,14 @@ impl FakeChat {
     /// Plays these turns in order; after the last one every call answers "Hello".
     pub fn playing(turns: impl IntoIterator<Item = Turn>) -> Self {
         Self { turns: Mutex::new(turns.into_iter().collect()), ..Self::default() }
+    }
+
+    /// The same, with a model that makes videos.
+    #[must_use]
+    pub fn filming(mut self) -> Self {
+        let film = Model { id: "grok-imagine-0.9".into(), video: true, ..self.models[0].clone() };
+        self.models.push(film);
+        self
     }
 
     /// What was asked so far.

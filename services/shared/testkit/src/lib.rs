@@ -11,6 +11,7 @@ mod media;
 mod pool;
 mod reach;
 mod servers;
+mod videos;
 
 pub use backing::Backing;
 pub use chat::{FakeChat, Step, Turn};
@@ -21,3 +22,4 @@ pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};
 pub use servers::{MariaDb, RedisServer, S3Server};
+pub use videos::FakeVideoJobs;

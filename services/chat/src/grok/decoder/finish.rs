@@ -7,14 +7,21 @@ use serde_json::json;
 use super::{super::failure::Failure, State};
 
 /// Characters a token stands for; the upstream reports no counts.
-const CHARS_PER_TOKEN: u64 = 4;
+pub(super) const CHARS_PER_TOKEN: u64 = 4;
 
 impl State {
     pub(super) fn end(&mut self) -> Result<(), Failure> {
         self.close_thought();
         let mut sieve = std::mem::take(&mut self.answer);
         sieve.finish(|piece| self.piece(&piece));
-        let finish = self.verdict()?;
+        let mut stops = std::mem::take(&mut self.stops);
+        stops.finish(|text| self.shown(text));
+        self.stops = stops;
+        self.tell_citations();
+        let finish = match self.cut() {
+            Some(finish) => finish,
+            None => self.verdict()?,
+        };
         let reasoning_tokens = self.thought_chars.div_ceil(CHARS_PER_TOKEN);
         self.out.event(Event::Usage(Usage {
             prompt_tokens: self.prompt_chars.div_ceil(CHARS_PER_TOKEN),
@@ -24,6 +31,15 @@ impl State {
         }));
         self.out.event(Event::End(End { finish: finish.into() }));
         Ok(())
+    }
+
+    /// How the request's own limits have ended the answer, if they have.
+    pub(super) fn cut(&self) -> Option<Finish> {
+        match () {
+            () if self.allowance.is_exceeded() => Some(Finish::Length),
+            () if self.stops.is_met() => Some(Finish::Stop),
+            () => None,
+        }
     }
 
     fn verdict(&self) -> Result<Finish, Failure> {
@@ -43,6 +59,10 @@ impl State {
                 "upstream_image_incomplete",
                 "the upstream ended before the image was finished",
             )),
+            () if self.expects_image && self.images.delivered() == 0 => Err(Failure {
+                retry: false,
+                ..Failure::upstream("upstream_image_missing", "the upstream answered without an image")
+            }),
             () if !answered => {
                 Err(Failure::upstream("upstream_stream_empty", "the upstream ended without an answer"))
             }

@@ -7,6 +7,15 @@ use grok2api_proto::chat::{ChatEvent, Reasoning, Text, chat_event::Kind as Event
 pub enum Output {
     /// Ready to be passed on.
     Event(ChatEvent),
+    /// An image being drawn, its state at this upstream location still to be fetched.
+    Preview {
+        /// Which image.
+        index: u32,
+        /// How far it is.
+        percent: u32,
+        /// Where it is shown.
+        location: String,
+    },
     /// A final image at this upstream location, still to be fetched.
     Image(String),
     /// The video at this upstream location, still to be fetched.

@@ -138,19 +138,21 @@ impl State {
             Rendered::Markdown(_) => {}
             Rendered::Citation { url, title, number } => {
                 let link = if self.render_inline { format!("[[{number}]]({url})") } else { String::new() };
-                let start = u32::try_from(self.answer_chars).unwrap_or(u32::MAX);
+                let start = u32::try_from(self.answer_chars + self.stops.held()).unwrap_or(u32::MAX);
                 let length = u32::try_from(chars(&link)).unwrap_or(u32::MAX);
-                self.answer_chars += u64::from(length);
-                self.out.text(&link);
-                self.out.event(Event::Citation(search::citation(url, title, number, start, length)));
+                self.cited.push(search::citation(url, title, number, start, length));
+                self.until_stop(&link);
             }
         }
     }
 
     fn image(&mut self, step: Option<Step>) {
         match step {
-            Some(Step::Progress { index, percent }) => {
-                self.out.event(Event::ImageProgress(ImageProgress { index, percent }));
+            Some(Step::Preview { index, percent, location }) if self.previews => {
+                self.out.push(Output::Preview { index, percent, location });
+            }
+            Some(Step::Progress { index, percent } | Step::Preview { index, percent, .. }) => {
+                self.out.event(Event::ImageProgress(ImageProgress { index, percent, preview: None }));
             }
             Some(Step::Ready(location)) => self.out.push(Output::Image(location)),
             None => {}
@@ -159,7 +161,9 @@ impl State {
 
     fn video(&mut self, step: Step) {
         match step {
-            Step::Progress { percent, .. } => self.out.event(Event::VideoProgress(VideoProgress { percent })),
+            Step::Progress { percent, .. } | Step::Preview { percent, .. } => {
+                self.out.event(Event::VideoProgress(VideoProgress { percent }));
+            }
             Step::Ready(location) => self.out.push(Output::Video(location)),
         }
     }

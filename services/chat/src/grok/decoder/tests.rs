@@ -27,7 +27,8 @@ const SAMPLES: [(&str, &str, bool); 14] = [
 const FILTERED: [&str; 3] = ["xaiartifact", "xai:tool_usage_card", "grok:render"];
 
 fn options(filtered: &[&str], video: bool) -> Options {
-    Options { filtered_tags: filtered.iter().map(|tag| (*tag).to_owned()).collect(), video, prompt_chars: 10 }
+    let filtered_tags = filtered.iter().map(|tag| (*tag).to_owned()).collect();
+    Options { filtered_tags, video, prompt_chars: 10, ..Options::default() }
 }
 
 /// All outputs of a stream given as reads, one a line, text of different reads joined.
@@ -69,6 +70,7 @@ fn tell(outputs: &[Output]) -> String {
     joined.iter().fold(String::new(), |mut told, output| {
         let _ = match output {
             Output::Event(event) => writeln!(told, "{:?}", event.kind.as_ref().unwrap()),
+            Output::Preview { location, .. } => writeln!(told, "preview {location}"),
             Output::Image(location) => writeln!(told, "image {location}"),
             Output::Video(location) => writeln!(told, "video {location}"),
         };
@@ -289,6 +291,65 @@ fn citation_offsets_count_characters() {
         format!("{}{}{}", line(&card), token("日本語"), token("<grok:render card_id=\"c\"></grok:render>!"));
     let told = decode(&[lines.as_bytes()], &options(&[], false));
     assert!(told.contains("start: 3, end: 29"), "{told}");
+}
+
+fn limited(stop: &[&str], max_tokens: Option<u64>) -> Options {
+    let stop = stop.iter().map(|&stop| stop.to_owned()).collect();
+    Options { stop, max_tokens, ..options(&[], false) }
+}
+
+#[rstest]
+#[case::stop(limited(&["cd"], None), r#"text: "ab""#, "finish: Stop")]
+#[case::length(limited(&[], Some(1)), r#"text: "abcd""#, "finish: Length")]
+#[case::stop_before_length(limited(&["cd"], Some(1)), r#"text: "ab""#, "finish: Stop")]
+#[case::length_before_stop(limited(&["f"], Some(1)), r#"text: "abcd""#, "finish: Length")]
+#[case::neither(limited(&["zz"], Some(2)), r#"text: "abcdef""#, "finish: Stop")]
+fn the_requests_own_limits_end_the_answer(
+    #[case] options: Options,
+    #[case] text: &str,
+    #[case] finish: &str,
+) {
+    let lines = ["a", "b", "c", "d", "ef"].map(token);
+    let told = decode(&lines.each_ref().map(String::as_bytes), &options);
+    assert!(told.contains(text) && told.contains(finish) && !told.contains("failure"), "{told}");
+}
+
+#[test]
+fn reasoning_counts_against_the_limit_and_is_not_searched_for_stops() {
+    let thought = |text: &str| line(&serde_json::json!({"token": text, "isThinking": true}));
+    let lines = [thought("think END more thought"), token("answer")].concat();
+    let told = decode(&[lines.as_bytes()], &limited(&["END"], Some(3)));
+    assert!(told.contains(r#"text: "think END mo""#) && told.contains("finish: Length"), "{told}");
+    assert!(told.contains("completion_tokens: 3, reasoning_tokens: 3"), "{told}");
+    assert!(!told.contains("answer"), "{told}");
+}
+
+#[test]
+fn a_citation_behind_the_end_is_not_told() {
+    let card =
+        serde_json::json!({"cardAttachment": {"jsonData": "{\"id\":\"c\",\"url\":\"https://example.com\"}"}});
+    let cited = "one <grok:render card_id=\"c\"></grok:render>EN";
+    let lines = [line(&card), token(cited), token("D"), token(" two")];
+    let whole = decode(&lines.each_ref().map(String::as_bytes), &limited(&["zz"], None));
+    assert!(whole.contains("start: 4, end: 30"), "{whole}");
+    // The link itself holds the stop sequence.
+    let told = decode(&lines.each_ref().map(String::as_bytes), &limited(&[".com)E"], None));
+    assert!(!told.contains("Citation"), "{told}");
+    let lines = [line(&card), token("one E"), token(cited)];
+    let filtered = Options { filtered_tags: vec!["grok:render".into()], ..limited(&["Eone "], None) };
+    let told = decode(&lines.each_ref().map(String::as_bytes), &filtered);
+    assert!(told.contains(r#"text: "one ""#) && !told.contains("Citation"), "{told}");
+}
+
+#[test]
+fn what_the_upstream_says_behind_the_end_is_no_failure() {
+    let mut decoder = Decoder::new(&limited(&["b"], None));
+    let mut outputs = Vec::new();
+    decoder.feed(token("abc").as_bytes(), &mut outputs).unwrap();
+    assert!(decoder.is_cut() && decoder.is_done());
+    decoder.feed(b"{\"error\":{\"message\":\"gone\"}}\n{\"result", &mut outputs).unwrap();
+    decoder.finish(&mut outputs).unwrap();
+    assert!(tell(&outputs).contains("finish: Stop"));
 }
 
 #[test]

@@ -14,3 +14,4 @@ mod resealing;
 mod settings;
 mod start;
 mod support;
+mod videos;

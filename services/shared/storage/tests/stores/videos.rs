@@ -1,0 +1,108 @@
+//! What every store of video jobs must do. Each function wants an empty one.
+
+use grok2api_kit::settings::Mode;
+use grok2api_storage::videos::{Job, VideoJobs};
+
+use crate::support::Stand;
+
+fn job(id: &str, client: &str, alive_at: i64) -> Job {
+    Job {
+        id: id.into(),
+        client: client.into(),
+        open: true,
+        alive_at,
+        created_at: alive_at,
+        version: 1,
+        details: vec![0, 255, 10],
+    }
+}
+
+fn ids(jobs: &[Job]) -> Vec<&str> {
+    jobs.iter().map(|job| job.id.as_str()).collect()
+}
+
+#[rstest::rstest]
+#[tokio::test]
+async fn every_store_keeps_the_contract(#[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode) {
+    let stand = Stand::start(mode);
+    a_job_comes_back_as_it_was_given(&*stand.fresh().await.videos()).await;
+    one_of_several_changes_wins(&*stand.fresh().await.videos()).await;
+    clients_see_their_own_newest_first(&*stand.fresh().await.videos()).await;
+    the_longest_silent_comes_first(&*stand.fresh().await.videos()).await;
+    what_ended_long_ago_is_forgotten(&*stand.fresh().await.videos()).await;
+    processes_share_the_jobs(&stand).await;
+}
+
+async fn a_job_comes_back_as_it_was_given(jobs: &dyn VideoJobs) {
+    let given = Job { details: vec![7; 1 << 20], ..job("video_1", "键", 5) };
+    assert!(jobs.insert(&given).await.unwrap());
+    assert!(!jobs.insert(&given).await.unwrap(), "the id is taken");
+    assert_eq!(jobs.get("video_1").await.unwrap(), Some(given));
+    assert_eq!(jobs.get("VIDEO_1").await.unwrap(), None);
+    assert!(jobs.remove("video_1").await.unwrap());
+    assert!(!jobs.remove("video_1").await.unwrap());
+    assert_eq!(jobs.get("video_1").await.unwrap(), None);
+    assert!(jobs.page("键", None, 9).await.unwrap().is_empty());
+    assert!(jobs.silent(100, 9).await.unwrap().is_empty());
+}
+
+async fn one_of_several_changes_wins(jobs: &dyn VideoJobs) {
+    let first = job("video_1", "a", 5);
+    jobs.insert(&first).await.unwrap();
+    let change = |by: u8| Job { details: vec![by], alive_at: 50, ..first.clone() };
+    let (one, two) = (change(1), change(2));
+    let (one, two) = tokio::join!(jobs.update(&one), jobs.update(&two));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert!(one != two, "exactly one wins");
+    let stored = jobs.get("video_1").await.unwrap().unwrap();
+    assert_eq!((stored.version, stored.alive_at), (2, 50));
+    assert_eq!(stored.details, [if one { 1 } else { 2 }]);
+    assert!(!jobs.update(&first).await.unwrap());
+    jobs.remove("video_1").await.unwrap();
+    assert!(!jobs.update(&stored).await.unwrap(), "what is gone does not come back");
+    assert_eq!(jobs.get("video_1").await.unwrap(), None);
+}
+
+async fn clients_see_their_own_newest_first(jobs: &dyn VideoJobs) {
+    for (id, client) in
+        [("video_2", "a"), ("video_1", "a"), ("video_3", "b"), ("video_4", "a"), ("video_5", "")]
+    {
+        jobs.insert(&job(id, client, 5)).await.unwrap();
+    }
+    assert_eq!(ids(&jobs.page("a", None, 2).await.unwrap()), ["video_4", "video_2"]);
+    assert_eq!(ids(&jobs.page("a", Some("video_2"), 2).await.unwrap()), ["video_1"]);
+    assert_eq!(ids(&jobs.page("", None, 9).await.unwrap()), ["video_5"]);
+    assert!(jobs.page("A", None, 2).await.unwrap().is_empty());
+}
+
+async fn the_longest_silent_comes_first(jobs: &dyn VideoJobs) {
+    for (id, alive_at) in [("video_1", 30), ("video_2", 10), ("video_3", 20), ("video_4", 40)] {
+        jobs.insert(&job(id, "a", alive_at)).await.unwrap();
+    }
+    assert_eq!(ids(&jobs.silent(40, 9).await.unwrap()), ["video_2", "video_3", "video_1"]);
+    assert_eq!(ids(&jobs.silent(40, 1).await.unwrap()), ["video_2"]);
+    jobs.update(&Job { alive_at: 50, ..job("video_2", "a", 10) }).await.unwrap();
+    jobs.update(&Job { open: false, ..job("video_3", "a", 20) }).await.unwrap();
+    assert_eq!(ids(&jobs.silent(45, 9).await.unwrap()), ["video_1", "video_4"]);
+}
+
+async fn what_ended_long_ago_is_forgotten(jobs: &dyn VideoJobs) {
+    for (id, made) in [("video_1", 10), ("video_2", 20), ("video_3", 30), ("video_4", 5)] {
+        jobs.insert(&job(id, "a", made)).await.unwrap();
+        if id != "video_4" {
+            jobs.update(&Job { open: false, ..job(id, "a", made) }).await.unwrap();
+        }
+    }
+    assert_eq!(jobs.purge(30, 1).await.unwrap(), 1);
+    assert_eq!(jobs.purge(30, 9).await.unwrap(), 1);
+    assert_eq!(jobs.purge(30, 9).await.unwrap(), 0);
+    assert_eq!(ids(&jobs.page("a", None, 9).await.unwrap()), ["video_4", "video_3"], "open ones stay");
+}
+
+async fn processes_share_the_jobs(stand: &Stand) {
+    let (one, two) = stand.two().await;
+    one.videos().insert(&job("video_1", "a", 5)).await.unwrap();
+    let seen = two.videos().get("video_1").await.unwrap().unwrap();
+    assert!(two.videos().update(&seen).await.unwrap());
+    assert!(!one.videos().update(&seen).await.unwrap());
+}

@@ -109,6 +109,16 @@ def is_ready(address):
         return False
 
 
+def serves(address, port):
+    """Asks as the kubelet's gRPC probe does: no secret, the empty service; 1 is SERVING."""
+    done = subprocess.run(
+        ["curl", "--silent", "--max-time", "5", "--http2-prior-knowledge", "-H", "content-type: application/grpc",
+         "-H", "te: trailers", "--data-binary", "@-", f"http://{address}:{port}/grpc.health.v1.Health/Check"],
+        input=bytes(5), capture_output=True, check=False,
+    )
+    return done.stdout == b"\x00\x00\x00\x00\x02\x08\x01"
+
+
 @pytest.fixture
 def machine(binary, tmp_path):
     made = Machine(binary, tmp_path)
@@ -161,6 +171,9 @@ def test_a_release_of_every_role_serves_the_helm_test(machine, trial, tmp_path):
     for one in deployments:
         name = one["metadata"]["name"]
         until(f"readiness of {name}", lambda name=name: is_ready(machine.address(name)))
+        probe = pod_spec(one)["containers"][0]["readinessProbe"]
+        if "grpc" in probe:
+            assert serves(machine.address(name), probe["grpc"]["port"]), name
     # The Service for clients leads to the gateway.
     machine.names["release-grok2api"] = machine.address("release-grok2api-gateway")
     machine.pod(trial, "test-release", pod_spec(named(trial, "Pod", "release-grok2api-test-release")))

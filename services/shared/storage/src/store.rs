@@ -6,7 +6,7 @@ use grok2api_kit::settings::{Mode, Settings as ProcessSettings};
 use url::Url;
 
 use crate::{
-    Result, Sealed,
+    Error, Result, Sealed,
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
@@ -64,14 +64,23 @@ impl Store {
     /// Whatever makes the store unusable; nothing else is tried in its place.
     pub async fn open(settings: &ProcessSettings) -> Result<Self> {
         let sealer = Sealer::load(&settings.seal, &settings.data.dir)?;
-        let url = &settings.storage.url;
-        let store = match settings.storage.mode {
-            Mode::File => Self::file(Sqlite::open(&settings.data.dir).await?, sealer).await?,
-            Mode::Mysql => Self::mysql(MySql::open(url).await?, sealer).await?,
-            Mode::Redis => Self::redis(Redis::open(url).await?, sealer).await?,
-        };
+        let opened = Self::open_with(settings, sealer.clone()).await;
+        if let Err(Error::Seal(_)) = &opened {
+            // The store was sealed by somebody else, so nothing is under this key, and left behind it would mislead.
+            sealer.discard_made();
+        }
+        let store = opened?;
         resealing::all_open(&store.sealer, &store.sealed().await?)?;
         Ok(store)
+    }
+
+    async fn open_with(settings: &ProcessSettings, sealer: Sealer) -> Result<Self> {
+        let url = &settings.storage.url;
+        match settings.storage.mode {
+            Mode::File => Self::file(Sqlite::open(&settings.data.dir).await?, sealer).await,
+            Mode::Mysql => Self::mysql(MySql::open(url).await?, sealer).await,
+            Mode::Redis => Self::redis(Redis::open(url).await?, sealer).await,
+        }
     }
 
     async fn file(sqlite: Sqlite, sealer: Sealer) -> Result<Self> {

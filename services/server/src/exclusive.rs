@@ -2,7 +2,7 @@
 //! two of them would spend every unit twice.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
     io::{Read as _, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -36,7 +36,7 @@ impl Exclusive {
 fn lock(directory: &Path, role: Role) -> Result<File, StartError> {
     let path = directory.join(format!("{role}.lock"));
     let failed = |error| StartError::one(place(directory), error);
-    fs::create_dir_all(directory).map_err(failed)?;
+    grok2api_kit::directory::private(directory).map_err(failed)?;
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = file.map_err(failed)?;

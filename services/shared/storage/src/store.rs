@@ -267,8 +267,9 @@ pub fn place(settings: &ProcessSettings) -> String {
     }
 }
 
-fn masked(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url) else { return "storage.url".to_owned() };
+/// A store's address without its password, for errors.
+pub fn masked(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return "an address that cannot be read".to_owned() };
     // A password that was not written as an address wants it ends too early for the parser.
     if url.path().contains('@') {
         return format!("{}://… (in a password, @ is written %40, / %2F and % %25)", url.scheme());
@@ -289,7 +290,7 @@ mod tests {
     fn a_masked_address_says_where_and_keeps_its_secrets() {
         assert_eq!(masked("mysql://g2a:p%40ss@db:3306/grok2api?ssl-key=x"), "mysql://g2a:…@db:3306/grok2api");
         assert_eq!(masked("redis://:secret@cache/1"), "redis://:…@cache/1");
-        assert_eq!(masked("no address with:secret@in"), "storage.url");
+        assert_eq!(masked("no address with:secret@in"), "an address that cannot be read");
         for unescaped in ["mysql://g2a:se@cr/et@db:3306/grok2api", "redis://:se@cr/et@cache/0"] {
             let masked = masked(unescaped);
             assert!(!masked.contains("cr") && !masked.contains("se@") && masked.contains("%40"), "{masked}");

@@ -92,7 +92,7 @@ impl Generated {
     /// Makes the key beside its place and links it there, so that of two processes starting at once one wins whole.
     /// Returns whether it was this one.
     fn make(&self) -> io::Result<bool> {
-        fs::create_dir_all(&self.directory)?;
+        grok2api_kit::directory::private(&self.directory)?;
         let draft = self.directory.join(format!("{KEY_FILE}.{}", std::process::id()));
         let linked = write_private(&draft, &fresh()).and_then(|()| match fs::hard_link(&draft, &self.path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),

@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 
-from chart import containers, environment, manifests, named, of_kind, ours, pod_spec, render, split, values
+from chart import containers, environment, manifests, named, of_kind, ours, pod_spec, render, secret_data, split, values
 from test_settings import secret_files
 
 PATIENCE = 30
@@ -132,12 +132,18 @@ def test_helm_test_chats_with_a_product_of_its_own(machine):
     assert '"content":"works"' in answer and answer.rstrip().endswith("data: [DONE]")
 
 
-@pytest.fixture
-def trial():
-    """Every role over the chart's own Redis, with a simulated Grok."""
-    given = {**values("trial"), "storage": {"mode": "redis"}, "mysql": {"enabled": False}, "logFormat": "text",
+def trial(mode):
+    """Every role over the chart's own stores, with a simulated Grok."""
+    given = {**values("trial"), "storage": {"mode": mode}, "mysql": {"enabled": mode == "mysql"}, "logFormat": "text",
              "lifecycle": {"drainDelayMs": 0, "graceSeconds": 5}, "service": {"port": 8000}}
     return split(render(given))
+
+
+def listens(address, port):
+    with contextlib.suppress(OSError):
+        socket.create_connection((address, port), timeout=1).close()
+        return True
+    return False
 
 
 def start_redis(machine, found, tmp_path):
@@ -146,36 +152,55 @@ def start_redis(machine, found, tmp_path):
     (tmp_path / "redis").mkdir()
     (tmp_path / "redis.conf").write_text(conf.replace("dir /data", f"dir {tmp_path}/redis"))
     machine.start(["redis-server", tmp_path / "redis.conf", "--bind", address], {"PATH": os.environ["PATH"]})
-
-    def listens():
-        with contextlib.suppress(OSError):
-            socket.create_connection((address, 6379), timeout=1).close()
-            return True
-        return False
-
-    until("Redis", listens)
+    until("Redis", lambda: listens(address, 6379))
 
 
-def test_a_release_of_every_role_serves_the_helm_test(machine, trial, tmp_path):
-    start_redis(machine, trial, tmp_path)
-    deployments = of_kind(trial, "Deployment")
-    for one in deployments:
-        machine.address(one["metadata"]["name"])
-    job = named(trial, "Job", "release-grok2api-migrate")
-    job_spec = pod_spec(job)
-    given = machine.environment(trial, "migrate", job_spec, job_spec["containers"][0])
+def start_mysql(machine, found, tmp_path):
+    """MariaDB with the options of the manifest; database, user and password as the image makes them."""
+    address, data = machine.address("release-grok2api-mysql"), tmp_path / "mysql"
+    [container] = pod_spec(named(found, "StatefulSet", "release-grok2api-mysql"))["containers"]
+    given = environment(container)
+    password = secret_data(found, "release-grok2api")["mysql-password"]
+    subprocess.run(
+        ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
+         "--user=root", f"--datadir={data}", f"--tmpdir={tmp_path}"], capture_output=True, check=True)
+    (tmp_path / "init.sql").write_text(
+        f"CREATE DATABASE {given['MARIADB_DATABASE']};\n"
+        f"CREATE USER {given['MARIADB_USER']} IDENTIFIED BY '{password}';\n"
+        f"GRANT ALL ON {given['MARIADB_DATABASE']}.* TO {given['MARIADB_USER']};\n")
+    machine.start(
+        ["mariadbd", "--no-defaults", *container["args"], "--user=root", f"--bind-address={address}", f"--datadir={data}",
+         f"--init-file={tmp_path}/init.sql", f"--socket={tmp_path}/sock", f"--tmpdir={tmp_path}",
+         "--skip-name-resolve"], {"PATH": os.environ["PATH"]})
+    until("MariaDB", lambda: listens(address, 3306))
+
+
+def migrate(machine, found):
+    spec = pod_spec(named(found, "Job", "release-grok2api-migrate"))
+    given = machine.environment(found, "migrate", spec, spec["containers"][0])
     done = subprocess.run([machine.binary, "migrate"], env=given, text=True, capture_output=True, check=False)
     assert done.returncode == 0 and "migrated from 0" in done.stdout, done.stdout + done.stderr
-    for one in deployments:
-        machine.pod(trial, one["metadata"]["name"], pod_spec(one))
-    for one in deployments:
-        name = one["metadata"]["name"]
+
+
+@pytest.mark.parametrize("mode", ["redis", "mysql"])
+def test_a_release_of_every_role_serves_the_helm_test(mode, machine, tmp_path):
+    found = trial(mode)
+    start_redis(machine, found, tmp_path)
+    if mode == "mysql":
+        start_mysql(machine, found, tmp_path)
+    deployments = {one["metadata"]["name"]: pod_spec(one) for one in of_kind(found, "Deployment")}
+    for name in deployments:
+        machine.address(name)
+    migrate(machine, found)
+    for name, spec in deployments.items():
+        machine.pod(found, name, spec)
+    for name, spec in deployments.items():
         until(f"readiness of {name}", lambda name=name: is_ready(machine.address(name)))
-        probe = pod_spec(one)["containers"][0]["readinessProbe"]
+        probe = spec["containers"][0]["readinessProbe"]
         if "grpc" in probe:
             assert serves(machine.address(name), probe["grpc"]["port"]), name
     # The Service for clients leads to the gateway.
     machine.names["release-grok2api"] = machine.address("release-grok2api-gateway")
-    machine.pod(trial, "test-release", pod_spec(named(trial, "Pod", "release-grok2api-test-release")))
-    answer = machine.pod(trial, "test-chat", pod_spec(named(trial, "Pod", "release-grok2api-test-chat")))
+    machine.pod(found, "test-release", pod_spec(named(found, "Pod", "release-grok2api-test-release")))
+    answer = machine.pod(found, "test-chat", pod_spec(named(found, "Pod", "release-grok2api-test-chat")))
     assert '"content":"works"' in answer

@@ -26,3 +26,4 @@ mod state;
 mod stores;
 mod support;
 mod usage;
+mod went_back;

@@ -135,6 +135,11 @@ pub async fn warn_of_eviction(connection: &mut ConnectionManager, what: &str) ->
     info
 }
 
+/// A script that stamps what it writes.
+fn stamping(script: &str) -> Script {
+    Script::new(&format!("{}{script}", include_str!("redis/scripts/stamp.lua")))
+}
+
 fn text(value: impl ToString) -> Vec<u8> {
     value.to_string().into_bytes()
 }

@@ -10,7 +10,7 @@ use crate::{
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
-    bounded::{self, ANSWER, within},
+    bounded::{ANSWER, Bounds, within},
     client_keys::ClientKeys,
     ledger::Ledger,
     media::MediaIndex,
@@ -100,32 +100,34 @@ impl Store {
     }
 
     async fn mysql(mysql: MySql, sealer: Sealer) -> Result<Self> {
+        let bounds = Bounds::default();
         Ok(Self {
-            accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
-            settings: bounded::settings(mysql.settings(sealer.clone())),
-            media: bounded::media(mysql.media()),
-            ledger: bounded::ledger(mysql.ledger()),
-            client_keys: bounded::client_keys(mysql.client_keys()),
-            admins: bounded::admins(mysql.admins()),
-            sessions: bounded::sessions(mysql.sessions()),
-            actions: bounded::actions(mysql.actions()),
-            videos: bounded::videos(mysql.videos()),
+            accounts: bounds.accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
+            settings: bounds.settings(mysql.settings(sealer.clone())),
+            media: bounds.media(mysql.media()),
+            ledger: bounds.ledger(mysql.ledger()),
+            client_keys: bounds.client_keys(mysql.client_keys()),
+            admins: bounds.admins(mysql.admins()),
+            sessions: bounds.sessions(mysql.sessions()),
+            actions: bounds.actions(mysql.actions()),
+            videos: bounds.videos(mysql.videos()),
             sealer,
             behind: Behind::MySql(mysql),
         })
     }
 
     async fn redis(redis: Redis, sealer: Sealer) -> Result<Self> {
+        let bounds = Bounds::default();
         Ok(Self {
-            accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
-            settings: bounded::settings(redis.settings(sealer.clone())),
-            media: bounded::media(redis.media()),
-            ledger: bounded::ledger(redis.ledger()),
-            client_keys: bounded::client_keys(redis.client_keys()),
-            admins: bounded::admins(redis.admins()),
-            sessions: bounded::sessions(redis.sessions()),
-            actions: bounded::actions(redis.actions()),
-            videos: bounded::videos(redis.videos()),
+            accounts: bounds.accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
+            settings: bounds.settings(redis.settings(sealer.clone())),
+            media: bounds.media(redis.media()),
+            ledger: bounds.ledger(redis.ledger()),
+            client_keys: bounds.client_keys(redis.client_keys()),
+            admins: bounds.admins(redis.admins()),
+            sessions: bounds.sessions(redis.sessions()),
+            actions: bounds.actions(redis.actions()),
+            videos: bounds.videos(redis.videos()),
             sealer,
             behind: Behind::Redis(redis),
         })
@@ -235,7 +237,7 @@ impl Store {
     /// # Errors
     /// [`Error::Seal`](crate::Error::Seal) when it is not: values that others seal do not open here.
     pub async fn follow_key(&self) -> Result<()> {
-        let newest = bounded::within(ANSWER, async {
+        let newest = within(ANSWER, async {
             match &self.behind {
                 Behind::File(sqlite) => sqlite.newest_key().await,
                 Behind::MySql(mysql) => mysql.newest_key().await,

@@ -44,13 +44,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- /*
 What runs: one entry for each Deployment. `key` is its section of the values; `port` its gRPC port; `calls` the roles it
 reaches, which is all that its NetworkPolicy allows; `store` that it needs the store and the key; `upstream` that it talks
-to Grok. The same as in services/server/src/compose.rs.
+to Grok. The same as in services/server/src/compose.rs; the gateway is given token-pool for the admin API.
 */ -}}
 {{- define "grok2api.components" -}}
 {{- if eq .Values.topology "embedded" -}}
 - {name: embedded, key: embedded, run: all, calls: [], http: true, store: true, upstream: true, media: true, admin: true}
 {{- else -}}
-- {name: gateway, key: gateway, run: gateway, calls: [chat, media-cache, config], http: true}
+- {name: gateway, key: gateway, run: gateway, calls: [chat, token-pool, media-cache, config], http: true}
 - {name: chat, key: chat, run: chat, port: 50051, calls: [token-pool, media-cache, config], upstream: true}
 - {name: token-pool, key: tokenPool, run: token-pool, port: 50052, calls: [config], store: true, upstream: true}
 - {name: media-cache, key: mediaCache, run: media-cache, port: 50053, calls: [config], store: true, upstream: true, media: true}

@@ -2,6 +2,7 @@
 
 mod address;
 mod auth;
+mod in_flight;
 mod request_id;
 
 use std::{any::Any, time::Duration};
@@ -10,7 +11,7 @@ use axum::{
     Router,
     extract::Request,
     http::{HeaderName, Method, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
 };
 use grok2api_proto::Error;
@@ -30,7 +31,7 @@ const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms"
 const PREFLIGHT_HOLDS: Duration = Duration::from_secs(600);
 
 /// Puts the layers around the routes.
-pub(crate) fn around(routes: Router) -> Router {
+pub(crate) fn around(routes: Router, max_in_flight: usize) -> Router {
     routes.layer(
         ServiceBuilder::new()
             // Everything below, and every log line, knows the request by its id.
@@ -39,6 +40,8 @@ pub(crate) fn around(routes: Router) -> Router {
             .layer(from_fn(measure))
             // Browser clients: preflights need no key, and errors must be readable too.
             .layer(cors())
+            // Too much at once is refused at the door, with all of the above.
+            .layer(from_fn_with_state(in_flight::Places::new(max_in_flight), in_flight::limit))
             // A defect in one request is that request's 500.
             .layer(CatchPanicLayer::custom(panicked)),
     )

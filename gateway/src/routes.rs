@@ -13,6 +13,7 @@ use crate::{
 
 /// The whole gateway.
 pub fn router(deps: Deps) -> Router {
+    let max_in_flight = deps.max_in_flight;
     // For holders of a key.
     let api = Router::new()
         .route("/chat/completions", post(chat::complete))
@@ -45,7 +46,7 @@ pub fn router(deps: Deps) -> Router {
         .fallback(missing::route)
         .method_not_allowed_fallback(missing::method)
         .with_state(deps);
-    middleware::around(routes)
+    middleware::around(routes, max_in_flight)
 }
 
 #[cfg(test)]

@@ -82,6 +82,7 @@ pub fn status_of(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Kind::Unavailable | Kind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
@@ -94,9 +95,8 @@ pub fn status_of(kind: Kind) -> StatusCode {
 /// OpenAI's `error.type` of a kind.
 pub fn type_of(kind: Kind) -> &'static str {
     match kind {
-        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict | Kind::TooLarge | Kind::UnsupportedMedia => {
-            "invalid_request_error"
-        }
+        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict => "invalid_request_error",
+        Kind::TooLarge | Kind::TooSlow | Kind::UnsupportedMedia => "invalid_request_error",
         Kind::Unauthenticated => "authentication_error",
         Kind::PermissionDenied => "permission_error",
         Kind::RateLimited => "rate_limit_error",

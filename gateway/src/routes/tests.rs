@@ -69,6 +69,7 @@ impl Gateway {
             trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),
             readiness: Readiness::new(tasks.shutdown().clone()),
             max_body_bytes: 4096,
+            max_in_flight: 100,
             usage,
             tasks: tasks.clone(),
         });

@@ -202,9 +202,8 @@ fn is_output(kind: &Event) -> bool {
 
 fn outcome(kind: Kind) -> Outcome {
     match kind {
-        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict | Kind::TooLarge | Kind::UnsupportedMedia => {
-            Outcome::InvalidRequest
-        }
+        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict => Outcome::InvalidRequest,
+        Kind::TooLarge | Kind::TooSlow | Kind::UnsupportedMedia => Outcome::InvalidRequest,
         Kind::Unauthenticated | Kind::PermissionDenied => Outcome::Refused,
         Kind::RateLimited => Outcome::RateLimited,
         Kind::Unavailable => Outcome::Unavailable,

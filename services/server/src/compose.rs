@@ -157,10 +157,11 @@ pub(crate) async fn run(
             trusted_proxies: settings.http.trusted_proxies.clone(),
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
+            max_in_flight: settings.http.max_in_flight,
             usage,
             tasks: tasks.clone(),
         });
-        gateway::serve(listener, router, tasks);
+        gateway::serve(listener, router, &settings.http, tasks);
     }
     Ok(services)
 }

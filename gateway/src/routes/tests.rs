@@ -3,6 +3,7 @@
 mod chat;
 mod choices;
 mod common;
+mod headers;
 mod images;
 mod keys;
 mod media;

@@ -26,6 +26,7 @@ mod body;
 mod caller;
 mod client_keys;
 mod handlers;
+mod idempotency;
 mod middleware;
 pub mod openai;
 mod routes;
@@ -40,6 +41,7 @@ use grok2api_proto::{chat::Chat, media::MediaCache};
 
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
+pub use idempotency::Idempotency;
 pub use routes::router;
 pub use server::serve;
 pub use videos::Videos;
@@ -63,6 +65,8 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Does requests once that clients repeat.
+    pub idempotency: Idempotency,
     /// Most requests at the same time.
     pub max_in_flight: usize,
     /// Takes down every request for the usage ledger.

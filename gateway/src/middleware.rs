@@ -23,20 +23,24 @@ use tower_http::{
     cors::{AllowHeaders, Any as AnyOrigin, CorsLayer},
 };
 
-use crate::openai::error::{ATTEMPTS, Failure, RETRY_AFTER_MS, SHOULD_RETRY, UPSTREAM_MS};
+use crate::{
+    idempotency::REPLAYED,
+    openai::error::{ATTEMPTS, Failure, RETRY_AFTER_MS, SHOULD_RETRY, UPSTREAM_MS},
+};
 use measure::{OVERHEAD_MS, PROCESSING_MS};
 
 pub(crate) use auth::key;
 pub(crate) use request_id::{REQUEST_ID, request_id};
 
 /// What a browser's script may read of an answer: all that is not there for the connection alone.
-const EXPOSED: [HeaderName; 18] = [
+const EXPOSED: [HeaderName; 19] = [
     REQUEST_ID,
     TRACEPARENT,
     PROCESSING_MS,
     ATTEMPTS,
     UPSTREAM_MS,
     OVERHEAD_MS,
+    REPLAYED,
     SHOULD_RETRY,
     RETRY_AFTER_MS,
     header::RETRY_AFTER,

@@ -4,7 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use grok2api_kit::settings::Settings;
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
-use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config};
+use grok2api_testkit::{
+    FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -40,6 +42,7 @@ pub(crate) async fn listen(
         trusted_proxies: Networks::default(),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,
+        idempotency: Idempotency::start(Arc::<FakeIdempotency>::default(), &http, &tasks),
         max_in_flight: http.max_in_flight,
         usage,
         tasks: tasks.clone(),

@@ -122,6 +122,7 @@ fn retry_helps(error: &Error) -> bool {
         Kind::RateLimited | Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled => {
             error.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
         }
+        Kind::Conflict => error.retry_after.is_some_and(|wait| wait <= LONGEST_WAIT),
         _ => false,
     }
 }

@@ -102,7 +102,7 @@ impl Context {
 pub type Held<F> = tokio::task::futures::TaskLocalFuture<Context, Instrumented<F>>;
 
 /// The work with the context that is held now, if one is: for what goes on in a task of its own.
-pub(crate) fn carried<F: Future<Output = ()>>(work: F) -> impl Future<Output = ()> {
+pub fn carried<F: Future<Output = ()>>(work: F) -> impl Future<Output = ()> {
     let context = Context::current();
     let work = work.instrument(Span::current());
     async move {

@@ -16,6 +16,7 @@ mod cli;
 mod client_keys;
 mod egress;
 mod faults;
+mod http;
 mod import_seed;
 mod keys;
 mod load;

@@ -28,6 +28,7 @@ mod client_keys;
 mod handlers;
 mod middleware;
 pub mod openai;
+mod openapi;
 mod routes;
 pub mod usage;
 mod videos;

@@ -5,6 +5,7 @@ mod data_url;
 pub mod images;
 mod messages;
 mod options;
+pub mod schemas;
 pub mod videos;
 mod walk;
 

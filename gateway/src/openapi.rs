@@ -24,7 +24,7 @@ pub(crate) use failures::{
     AllFailures, Answers, ListFailures, MediaFailures, TurnFailures, VideoContentFailures,
 };
 pub(crate) use media::{Bytes, MediaHeaders, VideoPage, VideoVariant};
-pub(crate) use streams::{ChatCompletionChunk, ImageEvent};
+pub(crate) use streams::{ChatStreamEvent, ImageStreamEvent};
 
 /// Groups of operations, in the order in which a reader meets them.
 const TAGS: [(&str, &str); 6] = [

@@ -31,7 +31,7 @@ use crate::{
         stream::Head,
         whole::{self as answer, Answer, Collector},
     },
-    openapi::{ChatCompletionChunk, TurnFailures},
+    openapi::{ChatStreamEvent, TurnFailures},
     usage::Record,
 };
 
@@ -46,7 +46,7 @@ const LARGE: usize = 256 * 1024;
 #[utoipa::path(post, path = "/chat/completions", tag = "Chat", operation_id = "createChatCompletion",
     request_body = ChatCompletionRequest,
     responses((status = 200, description = "The answer.", content(
-        (answer::Completion = "application/json"), (ChatCompletionChunk = "text/event-stream"))), TurnFailures))]
+        (answer::Completion = "application/json"), (ChatStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));

@@ -30,7 +30,7 @@ use crate::{
             schemas::{ImageEditForm, ImageEditRequest, ImageGenerationRequest},
         },
     },
-    openapi::{ImageEvent, TurnFailures},
+    openapi::{ImageStreamEvent, TurnFailures},
     usage::Record,
 };
 
@@ -43,7 +43,7 @@ const EDITS: &str = "/v1/images/edits";
 #[utoipa::path(post, path = "/images/generations", tag = "Images", operation_id = "createImage",
     request_body = ImageGenerationRequest,
     responses((status = 200, description = "The images.", content(
-        (Answer = "application/json"), (ImageEvent = "text/event-stream"))), TurnFailures))]
+        (Answer = "application/json"), (ImageStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn generate(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     run(deps, request, false).await
 }
@@ -54,7 +54,7 @@ pub(crate) async fn generate(State(deps): State<Deps>, request: Request) -> Resu
 #[utoipa::path(post, path = "/images/edits", tag = "Images", operation_id = "createImageEdit",
     request_body(content((ImageEditRequest = "application/json"), (ImageEditForm = "multipart/form-data"))),
     responses((status = 200, description = "The images.", content(
-        (Answer = "application/json"), (ImageEvent = "text/event-stream"))), TurnFailures))]
+        (Answer = "application/json"), (ImageStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn edit(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     run(deps, request, true).await
 }

@@ -1,17 +1,22 @@
 //! What streams send: described here, and written without these types by the encoders, which know no tree of JSON.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use utoipa::{
-    PartialSchema as _, ToSchema,
-    openapi::{RefOr, Schema},
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, Ref, RefOr, Schema, Type,
+        schema::{AnyOfBuilder, SchemaType},
+    },
 };
 
 use super::words;
-use crate::openai::{present::Annotation, whole::Counts};
+use crate::openai::{error::Body, images::Usage, present::Annotation, whole::Counts};
 
 /// One `data:` of a streamed chat, save the last, which is `[DONE]`. A late failure is an `ErrorResponse` in its place.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ChatCompletionChunk {
+struct ChatCompletionChunk {
     /// The same in all chunks of a stream.
     #[schema(pattern = "^chatcmpl-")]
     id: String,
@@ -73,7 +78,7 @@ struct Delta {
 
 /// The `data:` of one event of streamed images.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ImageEvent {
+struct ImageEvent {
     /// Also the event's name.
     #[schema(schema_with = words::image_event)]
     r#type: &'static str,
@@ -91,7 +96,40 @@ pub(crate) struct ImageEvent {
     partial_image_index: Option<u32>,
     /// Of a finished image: the last one tells what all of them used.
     #[schema(nullable = false)]
-    usage: Option<crate::openai::images::Usage>,
+    usage: Option<Usage>,
+}
+
+/// One server-sent event of a streamed chat.
+pub(crate) struct ChatStreamEvent;
+
+/// One server-sent event of streamed images.
+pub(crate) struct ImageStreamEvent;
+
+impl ToSchema for ChatStreamEvent {}
+impl ToSchema for ImageStreamEvent {}
+
+impl PartialSchema for ChatStreamEvent {
+    fn schema() -> RefOr<Schema> {
+        let data = [ChatCompletionChunk::name(), Body::name()];
+        event(data).description(Some("A comment, `: ping`, may stand between two of these.")).into()
+    }
+}
+
+impl PartialSchema for ImageStreamEvent {
+    fn schema() -> RefOr<Schema> {
+        event([ImageEvent::name(), Body::name()])
+            .property("event", words::image_event_or_error())
+            .required("event")
+            .into()
+    }
+}
+
+/// An event whose `data` is the JSON text of one of these.
+fn event(data: [Cow<'static, str>; 2]) -> ObjectBuilder {
+    let any = data.into_iter().fold(AnyOfBuilder::new(), |any, name| any.item(Ref::from_schema_name(name)));
+    let data = ObjectBuilder::new().schema_type(Type::String).content_media_type("application/json");
+    let data = data.content_schema(Some(Schema::from(any.schema_type(SchemaType::AnyValue))));
+    ObjectBuilder::new().schema_type(Type::Object).property("data", data).required("data")
 }
 
 /// Schemas that no answer of an operation names.

@@ -19,6 +19,8 @@ words! {
     model: "model";
     image_event: "image_generation.partial_image" | "image_generation.completed"
         | "image_edit.partial_image" | "image_edit.completed";
+    image_event_or_error: "image_generation.partial_image" | "image_generation.completed"
+        | "image_edit.partial_image" | "image_edit.completed" | "error";
     image_format: "jpeg" | "png" | "webp";
     image_size: "1024x1024" | "1536x1024" | "1024x1536";
     image_size_or_auto: "auto" | "1024x1024" | "1536x1024" | "1024x1536";

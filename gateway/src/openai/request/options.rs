@@ -86,7 +86,7 @@ const CHOICES: Shape = Integer(1, 128);
 const TOKENS: Shape = Integer(1, i64::MAX);
 /// Most answers to one request.
 pub(super) const MOST_CHOICES: usize = 4;
-/// Of a stop sequence, in bytes.
+/// Of a stop sequence, in characters.
 const LONGEST_STOP: usize = 1024;
 
 /// Every field of OpenAI's chat API, and ours.
@@ -126,7 +126,7 @@ pub(super) const CHAT: &[Field] = &[
     field("prompt_cache_retention", Text, Hint, "speed only"),
     field("max_completion_tokens", TOKENS, Emulated, "the answer is cut and ends with `length`; see Limits"),
     field("max_tokens", TOKENS, Emulated, "the same; the smaller one counts"),
-    field("stop", Stop, Emulated, "at most 4 strings of at most 1024 bytes; see Limits"),
+    field("stop", Stop, Emulated, "at most 4 strings of at most 1024 characters; see Limits"),
     field(
         "n",
         Read("integer", schemas::choices),
@@ -207,8 +207,10 @@ pub(super) fn stop(mut node: Node<'_>) -> Result<Vec<String>> {
     let text = |value| if let Value::String(text) = value { Some(text) } else { None };
     let sequences: Vec<String> =
         sequences.into_iter().filter_map(text).filter(|text| !text.is_empty()).collect();
-    if sequences.iter().any(|sequence| sequence.len() > LONGEST_STOP) {
-        return Err(node.invalid(format_args!("must not hold a string of more than {LONGEST_STOP} bytes")));
+    if sequences.iter().any(|sequence| sequence.chars().count() > LONGEST_STOP) {
+        return Err(
+            node.invalid(format_args!("must not hold a string of more than {LONGEST_STOP} characters"))
+        );
     }
     Ok(sequences)
 }

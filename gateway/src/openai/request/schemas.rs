@@ -53,7 +53,7 @@ bodies! {
     /// `POST /v1/images/edits`, as JSON.
     ImageEditRequest = object(IMAGES).examples([json!({"prompt": "a hat", "image": PIXEL})]);
     /// `POST /v1/images/edits`, as a form.
-    ImageEditForm = without(form(IMAGES), &["images"]).property("image", any_of([file(), list(file())])).required("image");
+    ImageEditForm = without(form(IMAGES), &["images"]).property("image", any_of([file(), ArrayBuilder::from(Array::new(file())).min_items(Some(1)).into()])).required("image");
     /// `POST /v1/videos`, as JSON.
     VideoRequest = object(VIDEOS).examples([json!({"prompt": "the sun rises"})]);
     /// `POST /v1/videos`, as a form.
@@ -117,7 +117,18 @@ pub(super) fn text_only() -> Schema {
 }
 
 pub(super) fn opaque() -> Schema {
-    words(&["auto", "opaque"])
+    pattern("^(?!transparent$)")
+}
+
+/// A function must have a name; what other kinds of tools look like is not ours to say.
+pub(super) fn tool() -> Schema {
+    let object = || ObjectBuilder::new().schema_type(Type::Object);
+    let some = || text().min_length(Some(1));
+    let function = object().property("name", some()).required("name");
+    let wrapped = object().property("type", words(&["function"])).property("function", function);
+    let other = object().property("type", pattern("^(?!function$)")).required("type");
+    let bare = object().property("type", of(Type::Null)).property("name", some()).required("name");
+    any_of([wrapped.required("type").required("function").into(), other.into(), bare.into()])
 }
 
 pub(super) fn image_format() -> Schema {
@@ -182,7 +193,7 @@ fn message(roles: &[&str], content: Schema) -> ObjectBuilder {
 fn assistant() -> Schema {
     let function = || {
         let object = ObjectBuilder::new().schema_type(Type::Object).required("name");
-        object.property("name", name()).property("arguments", or_null(of(Type::String)))
+        object.property("name", text().min_length(Some(1))).property("arguments", or_null(of(Type::String)))
     };
     let call = ObjectBuilder::new().schema_type(Type::Object).required("id").required("function");
     let call = call.property("id", of(Type::String)).property("function", function());

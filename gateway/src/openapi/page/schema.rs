@@ -80,6 +80,9 @@ pub(super) fn kind(schema: &Value) -> String {
 fn named(name: &str, schema: &Value) -> String {
     match name {
         "array" => format!("list of {}", kind(&schema["items"])),
+        "string" if schema.get("contentSchema").is_some() => {
+            format!("JSON text of {}", kind(&schema["contentSchema"]))
+        }
         "string" if schema.get("contentMediaType").is_some() => "bytes".to_owned(),
         "" => "anything".to_owned(),
         "integer" | "number" => format!("{name}{}", bounds(schema)),

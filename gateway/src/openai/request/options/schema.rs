@@ -6,6 +6,7 @@ use utoipa::openapi::{
     schema::{AnyOfBuilder, SchemaType},
 };
 
+use super::super::schemas;
 use super::{Field, LONGEST_STOP, Shape, Treatment};
 
 /// An object with the fields of a table.
@@ -38,14 +39,12 @@ impl Shape {
             }
             Self::Integer(from, to) => integer(from, to),
             Self::Stop => {
-                // The limit is one of bytes.
-                let text =
-                    || ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST_STOP / 4));
+                let text = || ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST_STOP));
                 any_of([text().into(), ArrayBuilder::new().items(text()).max_items(Some(4)).into()])
             }
             Self::Texts => list(of(Type::String)),
             Self::Object => of(Type::Object),
-            Self::Tools => list(of(Type::Object)),
+            Self::Tools => list(schemas::tool()),
             Self::TextOrObject => any_of([of(Type::String), of(Type::Object)]),
             Self::Read(_, schema) => schema(),
         }

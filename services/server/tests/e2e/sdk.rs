@@ -1,4 +1,4 @@
-//! The official `openai` Python SDK drives the product: `tests/sdk`.
+//! Real SDKs drive the product: `tests/sdk`. What they are answered is held against OpenAI's document and our own.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(300);
 #[case(Shape::Whole)]
 #[case(Shape::Split)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_openai_sdk_works(#[case] shape: Shape) {
+async fn the_sdks_work(#[case] shape: Shape) {
     // Enough that those which a fault takes out are not missed.
     let tokens: Vec<String> = (0..40).map(|n| format!("sim-basic-{n}")).collect();
     let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
@@ -32,9 +32,18 @@ async fn the_openai_sdk_works(#[case] shape: Shape) {
             ("stream_total_timeout", json!(120)),
         ])
         .await;
-    let mut command = driver(&product, &program("python"));
-    command.args(["-m", "pytest", "-q", "tests/sdk"]);
-    run(command, DEADLINE).await;
+    let record = product.data.path().join("answers.ndjson");
+    let python: [&[&str]; 2] =
+        [&["-m", "pytest", "-q", "tests/sdk"], &["tests/sdk/record.py", record.to_str().unwrap()]];
+    let node = ["openai", "ai", "langchain"].map(|name| format!("tests/sdk/node/{name}.test.js"));
+    let node = ["--test", "--test-timeout=60000"].into_iter().chain(node.iter().map(String::as_str));
+    for (name, arguments) in
+        [("python", python[0].to_vec()), ("node", node.collect()), ("python", python[1].to_vec())]
+    {
+        let mut command = driver(&product, &program(name));
+        command.args(arguments).env("G2A_RECORD", &record);
+        run(command, DEADLINE).await;
+    }
     product.stop().await;
 }
 

@@ -6,7 +6,7 @@ use grok2api_kit::settings::{Mode, Settings as ProcessSettings};
 use url::Url;
 
 use crate::{
-    Result, Sealed,
+    Error, Result, Sealed,
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
@@ -64,14 +64,23 @@ impl Store {
     /// Whatever makes the store unusable; nothing else is tried in its place.
     pub async fn open(settings: &ProcessSettings) -> Result<Self> {
         let sealer = Sealer::load(&settings.seal, &settings.data.dir)?;
-        let url = &settings.storage.url;
-        let store = match settings.storage.mode {
-            Mode::File => Self::file(Sqlite::open(&settings.data.dir).await?, sealer).await?,
-            Mode::Mysql => Self::mysql(MySql::open(url).await?, sealer).await?,
-            Mode::Redis => Self::redis(Redis::open(url).await?, sealer).await?,
-        };
+        let opened = Self::open_with(settings, sealer.clone()).await;
+        if let Err(Error::Seal(_)) = &opened {
+            // The store was sealed by somebody else, so nothing is under this key, and left behind it would mislead.
+            sealer.discard_made();
+        }
+        let store = opened?;
         resealing::all_open(&store.sealer, &store.sealed().await?)?;
         Ok(store)
+    }
+
+    async fn open_with(settings: &ProcessSettings, sealer: Sealer) -> Result<Self> {
+        let url = &settings.storage.url;
+        match settings.storage.mode {
+            Mode::File => Self::file(Sqlite::open(&settings.data.dir).await?, sealer).await,
+            Mode::Mysql => Self::mysql(MySql::open(url).await?, sealer).await,
+            Mode::Redis => Self::redis(Redis::open(url).await?, sealer).await,
+        }
     }
 
     async fn file(sqlite: Sqlite, sealer: Sealer) -> Result<Self> {
@@ -258,8 +267,9 @@ pub fn place(settings: &ProcessSettings) -> String {
     }
 }
 
-fn masked(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url) else { return "storage.url".to_owned() };
+/// A store's address without its password, for errors.
+pub fn masked(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return "an address that cannot be read".to_owned() };
     // A password that was not written as an address wants it ends too early for the parser.
     if url.path().contains('@') {
         return format!("{}://… (in a password, @ is written %40, / %2F and % %25)", url.scheme());
@@ -280,7 +290,7 @@ mod tests {
     fn a_masked_address_says_where_and_keeps_its_secrets() {
         assert_eq!(masked("mysql://g2a:p%40ss@db:3306/grok2api?ssl-key=x"), "mysql://g2a:…@db:3306/grok2api");
         assert_eq!(masked("redis://:secret@cache/1"), "redis://:…@cache/1");
-        assert_eq!(masked("no address with:secret@in"), "storage.url");
+        assert_eq!(masked("no address with:secret@in"), "an address that cannot be read");
         for unescaped in ["mysql://g2a:se@cr/et@db:3306/grok2api", "redis://:se@cr/et@cache/0"] {
             let masked = masked(unescaped);
             assert!(!masked.contains("cr") && !masked.contains("se@") && masked.contains("%40"), "{masked}");

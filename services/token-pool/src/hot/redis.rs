@@ -30,7 +30,7 @@ use std::{
 use async_trait::async_trait;
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{Error, Kind, Result};
-use grok2api_storage::accounts::StoredAccount;
+use grok2api_storage::{accounts::StoredAccount, masked};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -85,7 +85,8 @@ impl Redis {
     /// An address that is none, or a server that cannot be used.
     pub(crate) async fn connect(url: &str, prefix: &str, clock: Clock, tasks: Tasks) -> Result<Self> {
         let wrong = |error| {
-            let text = format!("Redis cannot be used for the pool's state: {error}");
+            let place = masked(url);
+            let text = format!("{place}, the Redis of the pool's state, cannot be used: {error}");
             Error::new(Kind::Unavailable, "storage_unavailable", text)
         };
         let client = script::client(url).map_err(wrong)?;

@@ -29,6 +29,7 @@ mod handlers;
 mod idempotency;
 mod middleware;
 pub mod openai;
+mod openapi;
 mod routes;
 mod server;
 pub mod usage;

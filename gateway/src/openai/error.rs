@@ -9,6 +9,9 @@ use axum::{
 };
 use grok2api_proto::{Error, Kind};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::openapi::words;
 
 /// Longest wait a client is told: some SDKs sleep it out.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -30,16 +33,23 @@ pub struct Failure {
 }
 
 /// The body: `{"error":{"message","type","param","code"}}`, all four keys always.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorResponse)]
 pub struct Body<'e> {
     error: Details<'e>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorDetails)]
 struct Details<'e> {
+    /// For people: what is wrong, and where.
     message: &'e str,
+    #[schema(schema_with = words::error_type)]
     r#type: &'static str,
+    /// The place in the request: `messages[2].content`.
+    #[schema(required)]
     param: Option<&'e str>,
+    /// For programs.
     code: &'e str,
 }
 

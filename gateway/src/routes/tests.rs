@@ -3,6 +3,7 @@
 mod chat;
 mod choices;
 mod common;
+mod docs;
 mod headers;
 mod idempotency;
 mod images;

@@ -21,6 +21,7 @@ mod import_seed;
 mod keys;
 mod load;
 mod media;
+mod openapi;
 mod replicas;
 mod sdk;
 mod state;

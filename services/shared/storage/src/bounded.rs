@@ -19,6 +19,7 @@ use crate::{
     actions::{Action, Actions},
     admins::{Admin, Admins},
     client_keys::{self, ClientKey, ClientKeys},
+    idempotency::{self, Claimed, Idempotency},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
     sessions::{Digest, Session, Sessions},
@@ -101,6 +102,10 @@ impl<T: ?Sized> Bounded<T> {
     fn interruptions(&self) -> u64 {
         self.bounds.0.load(Ordering::Relaxed)
     }
+}
+
+pub(crate) fn idempotency(behind: Arc<dyn Idempotency>) -> Arc<dyn Idempotency> {
+    Arc::new(Bounded(behind))
 }
 
 pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
@@ -359,5 +364,36 @@ impl VideoJobs for Bounded<dyn VideoJobs> {
 
     async fn purge(&self, made_before: i64, limit: u32) -> Result<u64> {
         self.within(ANSWER + ROW * limit, self.behind.purge(made_before, limit)).await
+    }
+}
+
+#[async_trait]
+impl Idempotency for Bounded<dyn Idempotency> {
+    async fn claim(
+        &self,
+        id: &idempotency::Id,
+        fingerprint: &[u8; 32],
+        owner: &str,
+        for_ms: u64,
+    ) -> Result<Claimed> {
+        within(ANSWER, self.0.claim(id, fingerprint, owner, for_ms)).await
+    }
+
+    async fn renew(&self, claims: &[(idempotency::Id, String)], for_ms: u64) -> Result<()> {
+        within(ANSWER, self.0.renew(claims, for_ms)).await
+    }
+
+    async fn answer(
+        &self,
+        id: &idempotency::Id,
+        owner: &str,
+        answer: Option<&[u8]>,
+        for_ms: u64,
+    ) -> Result<bool> {
+        within(ANSWER, self.0.answer(id, owner, answer, for_ms)).await
+    }
+
+    async fn release(&self, id: &idempotency::Id, owner: &str) -> Result<()> {
+        within(ANSWER, self.0.release(id, owner)).await
     }
 }

@@ -16,6 +16,7 @@ pub mod admins;
 mod bounded;
 pub mod client_keys;
 mod error;
+pub mod idempotency;
 pub mod ledger;
 pub mod media;
 pub mod mysql;

@@ -8,6 +8,7 @@ mod admins;
 mod client_keys;
 mod damage;
 mod durable;
+mod idempotency;
 mod ledger;
 mod media;
 mod resealing;

@@ -8,7 +8,7 @@ use std::{
 use grok2api_proto::{
     Error,
     pool::{
-        AccountFilter, AccountSort, AddAccountsRequest, ChangeAccountsRequest, ClearAccountsRequest,
+        Account, AccountFilter, AccountSort, AddAccountsRequest, ChangeAccountsRequest, ClearAccountsRequest,
         ListAccountsRequest, ListAccountsResponse, Outcome, RemoveAccountsRequest, RestoreAccountsRequest,
         State, Tier,
     },
@@ -160,7 +160,7 @@ async fn a_removed_account_comes_back_as_it_was(started: &Started) {
 async fn a_window_that_is_used_up_makes_an_account_exhausted_or_dry() {
     let started = Started::new().await;
     started.add(&["sim-basic-0001", "sim-basic-0002"]).await;
-    let state = async || started.list().await.iter().map(|account| account.state()).collect::<Vec<_>>();
+    let state = async || started.list().await.iter().map(Account::state).collect::<Vec<_>>();
     assert_eq!(state().await, [State::Active, State::Active]);
     let grant = started.pool.lease(lease(1)).await.unwrap();
     let limited = settle(&grant.lease_id, Outcome::RateLimited, false);
@@ -216,7 +216,8 @@ async fn a_page_of_fifty_thousand_accounts_takes_less_than_200_ms(#[case] redis:
         };
         let mut fastest = Duration::MAX;
         let mut matching = 0;
-        for _ in 0..3 {
+        // The first ones still share the machine with the start.
+        for _ in 0..10 {
             let begun = Instant::now();
             let page = started.pool.list_accounts(request.clone()).await.unwrap();
             fastest = fastest.min(begun.elapsed());

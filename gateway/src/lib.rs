@@ -29,6 +29,7 @@ mod handlers;
 mod middleware;
 pub mod openai;
 mod routes;
+mod running;
 pub mod usage;
 mod videos;
 
@@ -42,6 +43,7 @@ use tokio::net::TcpListener;
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
 pub use routes::router;
+pub use running::Running;
 pub use videos::Videos;
 
 /// What the gateway needs.

@@ -79,6 +79,10 @@ impl Bounds {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
+    pub(crate) fn idempotency(&self, behind: Arc<dyn Idempotency>) -> Arc<dyn Idempotency> {
+        Arc::new(Bounded { behind, bounds: self.clone() })
+    }
+
     pub(crate) fn videos(&self, behind: Arc<dyn VideoJobs>) -> Arc<dyn VideoJobs> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
@@ -102,10 +106,6 @@ impl<T: ?Sized> Bounded<T> {
     fn interruptions(&self) -> u64 {
         self.bounds.0.load(Ordering::Relaxed)
     }
-}
-
-pub(crate) fn idempotency(behind: Arc<dyn Idempotency>) -> Arc<dyn Idempotency> {
-    Arc::new(Bounded(behind))
 }
 
 pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
@@ -200,6 +200,10 @@ impl MediaIndex for Bounded<dyn MediaIndex> {
 
     async fn page(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Item>> {
         self.within(ANSWER, self.behind.page(kind, after, limit)).await
+    }
+
+    async fn newest(&self, kind: Kind, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<Item>> {
+        self.within(ANSWER, self.behind.newest(kind, before, limit)).await
     }
 
     async fn remove(&self, kind: Kind, name: &str) -> Result<bool> {
@@ -376,11 +380,11 @@ impl Idempotency for Bounded<dyn Idempotency> {
         owner: &str,
         for_ms: u64,
     ) -> Result<Claimed> {
-        within(ANSWER, self.0.claim(id, fingerprint, owner, for_ms)).await
+        self.within(ANSWER, self.behind.claim(id, fingerprint, owner, for_ms)).await
     }
 
     async fn renew(&self, claims: &[(idempotency::Id, String)], for_ms: u64) -> Result<()> {
-        within(ANSWER, self.0.renew(claims, for_ms)).await
+        self.within(ANSWER, self.behind.renew(claims, for_ms)).await
     }
 
     async fn answer(
@@ -390,10 +394,10 @@ impl Idempotency for Bounded<dyn Idempotency> {
         answer: Option<&[u8]>,
         for_ms: u64,
     ) -> Result<bool> {
-        within(ANSWER, self.0.answer(id, owner, answer, for_ms)).await
+        self.within(ANSWER, self.behind.answer(id, owner, answer, for_ms)).await
     }
 
     async fn release(&self, id: &idempotency::Id, owner: &str) -> Result<()> {
-        within(ANSWER, self.0.release(id, owner)).await
+        self.within(ANSWER, self.behind.release(id, owner)).await
     }
 }

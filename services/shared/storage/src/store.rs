@@ -189,7 +189,8 @@ impl Store {
             (Some(url), Behind::Redis(redis)) if url == settings.url => redis.clone(),
             (Some(url), _) => Redis::shared(url).await?,
         };
-        Ok(bounded::idempotency(redis.idempotency(self.sealer.clone())))
+        // Nothing that is followed comes from there.
+        Ok(Bounds::default().idempotency(redis.idempotency(self.sealer.clone())))
     }
 
     /// What opening the store had to do.

@@ -10,6 +10,8 @@ mod admins;
 mod client_keys;
 #[path = "sql/columns.rs"]
 mod columns;
+#[path = "sql/deadlock.rs"]
+mod deadlock;
 #[path = "sql/ledger.rs"]
 mod ledger;
 #[path = "sql/media.rs"]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Pool, Row, Store, accounts::is_taken, columns};
+use super::{BEGIN, Db, Pool, Row, Store, accounts::is_taken, columns, deadlock::unlocked};
 use crate::{
     Error, Result,
     client_keys::{Changes, ClientKey, ClientKeys, Digest, impossible},
@@ -100,11 +100,10 @@ impl ClientKeys for SqlClientKeys {
     }
 
     async fn used(&self, uses: &[(Uuid, i64)]) -> Result<()> {
-        let mut write = self.pool.begin_with(BEGIN).await?;
-        for (id, at) in uses {
-            sqlx::query(USED).bind(at).bind(&id.as_bytes()[..]).bind(at).execute(&mut *write).await?;
-        }
-        Ok(write.commit().await?)
+        // In one order for all processes, so that they do not wait for each other in a circle.
+        let mut uses = uses.to_vec();
+        uses.sort_unstable();
+        unlocked(|| self.try_used(&uses)).await
     }
 }
 
@@ -116,6 +115,14 @@ impl SqlClientKeys {
         let (changed,): (i64,) =
             sqlx::query_as("SELECT value FROM client_keys_version").fetch_one(&mut *write).await?;
         Ok((write, changed))
+    }
+
+    async fn try_used(&self, uses: &[(Uuid, i64)]) -> Result<(), sqlx::Error> {
+        let mut write = self.pool.begin_with(BEGIN).await?;
+        for (id, at) in uses {
+            sqlx::query(USED).bind(at).bind(&id.as_bytes()[..]).bind(at).execute(&mut *write).await?;
+        }
+        write.commit().await
     }
 }
 

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Pool, Store, accounts::is_taken, by_index};
+use super::{BEGIN, Db, Pool, Store, accounts::is_taken, by_index, deadlock::is_deadlock};
 use crate::{
     Error, Result,
     ledger::{Filter, Keep, Ledger, Outcome, Query, Row, Series, first_id, sums as sums_of},
@@ -28,8 +28,6 @@ const CHUNK: usize = 200;
 /// How often a transaction is begun again that met another writer.
 const ATTEMPTS: usize = 4;
 const DAY: i64 = 24 * 60 * 60 * 1000;
-/// A transaction that the database ended so that another could go on.
-const DEADLOCK: &str = "40001";
 
 struct SqlLedger {
     pool: Pool,
@@ -190,6 +188,5 @@ async fn unknown<'r>(write: &mut Transaction<'_, Db>, rows: &'r [Row]) -> Result
 
 /// Whether another writer was in the way, and trying again helps.
 fn met_another(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    is_taken(error) || code.is_some_and(|code| code == DEADLOCK)
+    is_taken(error) || is_deadlock(error)
 }

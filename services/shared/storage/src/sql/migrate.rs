@@ -32,13 +32,18 @@ impl Store {
 /// Runs what is missing; the caller keeps other processes out meanwhile.
 pub(super) async fn run(connection: &mut Connection) -> Result<Migrated> {
     connection.ensure_migrations_table(TABLE).await?;
-    // Of a start that was cut off; MySQL leaves such a mark, and the migration is run again.
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE").execute(&mut *connection).await?;
-    let from = newest(connection).await?;
     let to = MIGRATIONS.map(|(number, ..)| number).into_iter().max().unwrap_or_default();
-    if from > to {
-        return Err(Error::Newer { found: from, known: to });
+    // Those too that were begun and not finished: a newer program has been here.
+    let found = newest(connection).await?;
+    if found > to {
+        return Err(Error::Newer { found, known: to });
     }
+    // Of a start that was cut off; MySQL leaves such a mark, and the migration is run again.
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE AND version <= ?")
+        .bind(to)
+        .execute(&mut *connection)
+        .await?;
+    let from = newest(connection).await?;
     let mut migrator = Migrator::with_migrations(MIGRATIONS.map(migration).to_vec());
     migrator.set_locking(false);
     migrator.run(connection).await?;

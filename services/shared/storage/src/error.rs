@@ -1,6 +1,10 @@
 //! What storage can fail with.
 
 use grok2api_proto as proto;
+use sqlx::migrate::MigrateError;
+
+/// `ER_LOCK_WAIT_TIMEOUT`.
+const LOCK_WAIT: u16 = 1205;
 
 /// Result of every storage call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -10,7 +14,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The store does not answer as it should.
     #[error("the store failed: {0}")]
-    Store(#[from] sqlx::Error),
+    Store(sqlx::Error),
+    /// Somebody else's session of the database holds what the call needs.
+    #[error("a table or row is locked by another session of the database, which does not end")]
+    Locked,
     /// Redis does not answer as it should.
     #[error("the store failed: {0}")]
     Redis(redis::RedisError),
@@ -22,7 +29,7 @@ pub enum Error {
     Migrating(std::time::Duration),
     /// The store's tables cannot be brought up to this version.
     #[error("the store cannot be migrated: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(sqlx::migrate::MigrateError),
     /// A later version of this program has used the store.
     #[error(
         "the store has migration {found}, this program knows {known}: use the newer program it was used with"
@@ -76,6 +83,32 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if is_lock_wait(&error) { Self::Locked } else { Self::Store(error) }
+    }
+}
+
+impl From<MigrateError> for Error {
+    fn from(error: MigrateError) -> Self {
+        match &error {
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
+                if is_lock_wait(source) =>
+            {
+                Self::Locked
+            }
+            _ => Self::Migrate(error),
+        }
+    }
+}
+
+/// MySQL has waited for a lock as long as its session may.
+fn is_lock_wait(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    let error = error.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>());
+    error.is_some_and(|error| error.number() == LOCK_WAIT)
 }
 
 impl From<redis::RedisError> for Error {

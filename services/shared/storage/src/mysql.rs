@@ -75,10 +75,13 @@ const MIGRATION: Duration = Duration::from_secs(600);
 /// Longer than this a connection does not lie idle.
 const IDLE: Duration = Duration::from_secs(30);
 /// READ COMMITTED takes no locks on gaps, so writers of different rows do not meet; nothing here reads twice in one
-/// transaction. A row is waited for no longer than a call may take, and what a lost process has locked is free after
-/// a minute instead of the usual eight hours.
+/// transaction. A row or table is waited for no longer than a call may take, and what a lost process has locked is free
+/// after a minute instead of the usual eight hours.
 const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET SESSION innodb_lock_wait_timeout = 3, SESSION wait_timeout = 60";
+    SET SESSION innodb_lock_wait_timeout = 3, SESSION lock_wait_timeout = 3, SESSION wait_timeout = 60";
+/// A migration waits longer, but not for ever (the server's own limit is a day, or a year): whoever asks for the table
+/// meanwhile waits behind it.
+const MIGRATING_SESSION: &str = "SET SESSION innodb_lock_wait_timeout = 10, SESSION lock_wait_timeout = 10";
 
 /// An open database; clones share its connections.
 #[derive(Clone, Debug)]
@@ -128,6 +131,7 @@ async fn migrate_alone(connection: &mut Connection) -> Result<Migrated> {
     if locked != Some(1) {
         return Err(Error::Migrating(MIGRATING));
     }
+    sqlx::raw_sql(MIGRATING_SESSION).execute(&mut *connection).await?;
     migrate::run(connection).await
 }
 

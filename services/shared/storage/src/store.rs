@@ -10,7 +10,7 @@ use crate::{
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
-    bounded::{self, ANSWER, within},
+    bounded::{self, ANSWER, WHOLE, within},
     client_keys::ClientKeys,
     ledger::Ledger,
     media::MediaIndex,
@@ -23,6 +23,9 @@ use crate::{
     sqlite::Sqlite,
     videos::VideoJobs,
 };
+
+/// Values that one limit of time holds for, however many there are.
+const RESEALED_AT_ONCE: u64 = 5_000;
 
 /// An open store; clones share it.
 #[derive(Clone)]
@@ -210,11 +213,14 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn sealed(&self) -> Result<Vec<Sealed>> {
-        match &self.behind {
-            Behind::File(sqlite) => sqlite.sealed().await,
-            Behind::MySql(mysql) => mysql.sealed().await,
-            Behind::Redis(redis) => redis.sealed().await,
-        }
+        within(WHOLE, async {
+            match &self.behind {
+                Behind::File(sqlite) => sqlite.sealed().await,
+                Behind::MySql(mysql) => mysql.sealed().await,
+                Behind::Redis(redis) => redis.sealed().await,
+            }
+        })
+        .await
     }
 
     /// Puts at most `limit` values under the current key, the check first, by which other processes learn of the key.
@@ -223,6 +229,19 @@ impl Store {
     /// # Errors
     /// [`Error::Seal`](crate::Error::Seal) when a value does not open.
     pub async fn reseal(&self, limit: u64) -> Result<u64> {
+        let mut done = 0;
+        while done < limit {
+            let some = RESEALED_AT_ONCE.min(limit - done);
+            let more = within(WHOLE, self.reseal_some(some)).await?;
+            done += more;
+            if more < some {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    async fn reseal_some(&self, limit: u64) -> Result<u64> {
         match &self.behind {
             Behind::File(sqlite) => sqlite.reseal(&self.sealer, limit).await,
             Behind::MySql(mysql) => mysql.reseal(&self.sealer, limit).await,

@@ -99,6 +99,7 @@ impl TokenPool for Service {
         let mut accounts: Vec<_> = self.0.look(|roster, now| {
             roster.accounts().map(|account| view::account(account, roster.classes(), now)).collect()
         });
+        accounts.extend(self.0.unreadable.accounts());
         // Ids are in the order of creation.
         accounts.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         Ok(ListAccountsResponse { accounts })

@@ -21,6 +21,7 @@ use crate::{
     Deps,
     hot::Hot,
     roster::{Limits, Roster},
+    unreadable::UnreadableRows,
 };
 
 /// How long a removed account can come back with its history.
@@ -37,6 +38,8 @@ const EVENTS: usize = 4096;
 pub(crate) struct Shared {
     /// Who is leased, and to whom.
     pub(crate) hot: Arc<dyn Hot>,
+    /// Who is in the store, and cannot be read.
+    pub(crate) unreadable: UnreadableRows,
     /// Held over every use of the store that the pool must agree with; the version of the store seen last.
     store: tokio::sync::Mutex<u64>,
     accounts: Arc<dyn Accounts>,
@@ -60,6 +63,7 @@ impl Shared {
     pub(crate) async fn load(deps: Deps, hot: Arc<dyn Hot>) -> Result<Arc<Self>> {
         let shared = Arc::new(Self {
             hot,
+            unreadable: UnreadableRows::default(),
             store: tokio::sync::Mutex::new(0),
             accounts: deps.accounts,
             runtime: deps.runtime,
@@ -151,6 +155,12 @@ impl Shared {
             return Ok(());
         }
         let changes = self.accounts.changed_since(*seen).await?;
+        self.unreadable.learn(&changes);
+        for id in changes.unreadable.iter().filter_map(|row| Uuid::parse_str(&row.id).ok()) {
+            if self.look(|roster, _| roster.stored(id).is_some()) {
+                self.update(self.hot.remove(id)).await?;
+            }
+        }
         self.update(self.hot.merge(changes.accounts)).await?;
         *seen = changes.version;
         Ok(())
@@ -160,7 +170,8 @@ impl Shared {
     pub(crate) async fn insert(self: &Arc<Self>, rows: &[StoredAccount]) -> Result<Vec<Inserted>> {
         let _store = self.store.lock().await;
         let inserted = self.accounts.insert(rows).await?;
-        let rows = inserted.iter().map(|inserted| inserted.account().clone()).collect();
+        let rows: Vec<_> = inserted.iter().map(|inserted| inserted.account().clone()).collect();
+        rows.iter().for_each(|row| self.unreadable.forget(&row.id.to_string()));
         self.update(self.hot.merge(rows)).await?;
         self.hot.stored().await?;
         Ok(inserted)
@@ -234,10 +245,11 @@ impl Shared {
         let _store = self.store.lock().await;
         let removed = self.accounts.remove(id, self.now()).await?;
         // The row tells which of the accounts that ever had this id is gone.
-        match self.accounts.get(id).await? {
+        match readable(self.accounts.get(id).await)? {
             Some(row) => self.update(self.hot.merge(vec![row])).await?,
             None => self.update(self.hot.remove(id)).await?,
         }
+        self.unreadable.forget(&id.to_string());
         self.hot.stored().await?;
         Ok(removed)
     }
@@ -316,8 +328,7 @@ impl Shared {
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            let theirs = self.accounts.get(id).await?;
-            match theirs {
+            match readable(self.accounts.get(id).await)? {
                 Some(theirs) => self.hot.merge(vec![theirs]).await?,
                 None => self.hot.remove(id).await?,
             }
@@ -326,5 +337,13 @@ impl Shared {
                 None => return Ok(()),
             }
         }
+    }
+}
+
+/// A row that is damaged is as good as none.
+fn readable(row: Result<Option<StoredAccount>, StoreError>) -> Result<Option<StoredAccount>, StoreError> {
+    match row {
+        Err(StoreError::ImpossibleRow { .. }) => Ok(None),
+        row => row,
     }
 }

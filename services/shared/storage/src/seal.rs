@@ -101,6 +101,11 @@ impl Sealer {
         self.0.ring.load().open(row, sealed).unwrap_or_else(|| Err(self.unknown(sealed)))
     }
 
+    /// Whether a value needs a key that is not at hand; another one that does not open is damaged.
+    pub(crate) fn lacks_key(&self, sealed: &[u8]) -> bool {
+        KeyId::of(sealed).is_some_and(|key| !self.keys().contains(&key))
+    }
+
     /// The same secret under the current key; `None` when it is sealed with that already.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use grok2api_kit::settings::{Mode, Settings as ProcessSettings};
 use url::Url;
 
 use crate::{
-    Error, Result, Sealed,
+    Error, Resealed, Result, Sealed,
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
@@ -23,9 +23,6 @@ use crate::{
     sqlite::Sqlite,
     videos::VideoJobs,
 };
-
-/// Values that one limit of time holds for, however many there are.
-const RESEALED_AT_ONCE: u64 = 5_000;
 
 /// An open store; clones share it.
 #[derive(Clone)]
@@ -224,24 +221,12 @@ impl Store {
     }
 
     /// Puts at most `limit` values under the current key, the check first, by which other processes learn of the key.
-    /// Returns how many; fewer than `limit` when all are done. It may be cut off and begun again, beside any writers.
+    /// Fewer than `limit` when all are done, save those that are damaged. It may be cut off and begun again, beside any
+    /// writers.
     ///
     /// # Errors
-    /// [`Error::Seal`](crate::Error::Seal) when a value does not open.
-    pub async fn reseal(&self, limit: u64) -> Result<u64> {
-        let mut done = 0;
-        while done < limit {
-            let some = RESEALED_AT_ONCE.min(limit - done);
-            let more = within(WHOLE, self.reseal_some(some)).await?;
-            done += more;
-            if more < some {
-                break;
-            }
-        }
-        Ok(done)
-    }
-
-    async fn reseal_some(&self, limit: u64) -> Result<u64> {
+    /// [`Error::Seal`](crate::Error::Seal) when a value needs a key that is not at hand.
+    pub async fn reseal(&self, limit: u64) -> Result<Resealed> {
         match &self.behind {
             Behind::File(sqlite) => sqlite.reseal(&self.sealer, limit).await,
             Behind::MySql(mysql) => mysql.reseal(&self.sealer, limit).await,

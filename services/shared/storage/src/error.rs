@@ -64,6 +64,16 @@ pub enum Error {
         /// Which, e.g. `the name "admin"`.
         what: String,
     },
+    /// More than the store takes at once.
+    #[error("{what} has {bytes} bytes, and the store takes at most {most}")]
+    TooLarge {
+        /// Which.
+        what: String,
+        /// Of it.
+        bytes: usize,
+        /// The store's limit.
+        most: usize,
+    },
     /// A sealed value cannot be opened with the key at hand.
     #[error("{0}")]
     Seal(String),
@@ -126,6 +136,9 @@ impl From<Error> for proto::Error {
         }
         if let Error::Taken { .. } = error {
             return proto::Error::new(proto::Kind::Conflict, "already_exists", error.to_string());
+        }
+        if let Error::TooLarge { .. } = error {
+            return proto::Error::new(proto::Kind::TooLarge, "too_large_to_store", error.to_string());
         }
         tracing::error!(%error, "storage: {error}");
         proto::Error::new(proto::Kind::Unavailable, "storage_unavailable", "the store is not available")

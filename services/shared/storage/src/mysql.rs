@@ -89,6 +89,8 @@ const MIGRATING_SESSION: &str = "SET SESSION innodb_lock_wait_timeout = 10, SESS
 pub struct MySql {
     pool: Pool,
     migrated: Migrated,
+    /// Bytes of one statement that the server takes.
+    max_allowed_packet: usize,
 }
 
 impl MySql {
@@ -102,8 +104,16 @@ impl MySql {
         let first = timeout(CONNECT, options.connect()).await;
         let mut first = first.map_err(|_| Error::Timeout(CONNECT))??;
         let migrated = bounded::within(MIGRATION, migrate_alone(&mut first)).await?;
+        let packet = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS SIGNED)");
+        let packet: i64 = bounded::within(CONNECT, async { Ok(packet.fetch_one(&mut first).await?) }).await?;
+        let max_allowed_packet = usize::try_from(packet).unwrap_or(usize::MAX);
         first.close().await?;
-        Ok(Self { pool: pool(options), migrated })
+        Ok(Self { pool: pool(options), migrated, max_allowed_packet })
+    }
+
+    /// Bytes that one statement may have.
+    fn largest(&self) -> usize {
+        self.max_allowed_packet
     }
 }
 

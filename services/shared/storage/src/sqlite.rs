@@ -101,6 +101,12 @@ impl Sqlite {
         }
     }
 
+    /// Bytes that one value may have, as SQLite is built.
+    #[expect(clippy::unused_self, reason = "a question that both databases answer")]
+    fn largest(&self) -> usize {
+        1_000_000_000
+    }
+
     async fn connect(options: SqliteConnectOptions) -> Result<Self> {
         let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await?;
         // Under the write lock, since two processes may start at once.

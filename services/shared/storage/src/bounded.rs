@@ -28,6 +28,10 @@ const ROW: Duration = Duration::from_millis(10);
 /// How long a call may take that concerns all rows.
 pub(crate) const WHOLE: Duration = Duration::from_secs(60);
 
+/// How long the migrations may take altogether, and others wait for them: minutes, where many rows get a new index. A
+/// server that hangs in the middle must not hold up the start for ever.
+pub(crate) const MIGRATION: Duration = Duration::from_secs(3600);
+
 /// What is behind, with the limits.
 struct Bounded<T: ?Sized>(Arc<T>);
 

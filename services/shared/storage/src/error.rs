@@ -25,7 +25,7 @@ pub enum Error {
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(std::time::Duration),
     /// Another process does not come to an end with the migrations.
-    #[error("another process has been migrating the store for {} s", .0.as_secs())]
+    #[error("another process has been migrating the store for {} s, and does not come to an end", .0.as_secs())]
     Migrating(std::time::Duration),
     /// The store's tables cannot be brought up to this version.
     #[error("the store cannot be migrated: {0}")]

@@ -27,7 +27,10 @@ mod settings;
 #[path = "sql/videos.rs"]
 mod videos;
 
-use std::{str::FromStr as _, time::Duration};
+use std::{
+    str::FromStr as _,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     ConnectOptions as _, Connection as _,
@@ -37,7 +40,7 @@ use tokio::time::timeout;
 
 use crate::{
     Error, Migrated, Result,
-    bounded::{self, CONNECT},
+    bounded::{self, ANSWER, CONNECT, MIGRATION},
 };
 
 /// The names that the SQL shared with SQLite knows this database by.
@@ -69,10 +72,8 @@ const MAX_CONNECTIONS: u32 = 10;
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// How long a connection that was given back may take to show that it lives.
 const RELEASE: Duration = Duration::from_secs(2);
-/// How long another process may be at the migrations.
-const MIGRATING: Duration = Duration::from_secs(60);
-/// How long they may take altogether; a server that hangs in the middle must not hold up the start for ever.
-const MIGRATION: Duration = Duration::from_secs(600);
+/// How long the server lets one question wait for another process that is at the migrations.
+const MIGRATING: Duration = Duration::from_secs(5);
 /// Longer than this a connection does not lie idle.
 const IDLE: Duration = Duration::from_secs(30);
 /// READ COMMITTED takes no locks on gaps, so writers of different rows do not meet; nothing here reads twice in one
@@ -103,7 +104,8 @@ impl MySql {
         // By a connection of its own: the pool would try again and again, and tell less.
         let first = timeout(CONNECT, options.connect()).await;
         let mut first = first.map_err(|_| Error::Timeout(CONNECT))??;
-        let migrated = bounded::within(MIGRATION, migrate_alone(&mut first)).await?;
+        wait_for_others(&mut first).await?;
+        let migrated = bounded::within(MIGRATION, migrate(&mut first)).await?;
         let packet = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS SIGNED)");
         let packet: i64 = bounded::within(CONNECT, async { Ok(packet.fetch_one(&mut first).await?) }).await?;
         let max_allowed_packet = usize::try_from(packet).unwrap_or(usize::MAX);
@@ -134,14 +136,23 @@ fn pool(options: MySqlConnectOptions) -> Pool {
         .connect_lazy_with(options)
 }
 
-/// Migrates while no other process does; sqlx's own lock is none on MariaDB, which refuses to wait for ever.
-async fn migrate_alone(connection: &mut Connection) -> Result<Migrated> {
-    let lock = "SELECT GET_LOCK(CONCAT('grok2api/', MD5(DATABASE())), ?)";
-    let (locked,): (Option<i64>,) =
-        sqlx::query_as(lock).bind(MIGRATING.as_secs()).fetch_one(&mut *connection).await?;
-    if locked != Some(1) {
-        return Err(Error::Migrating(MIGRATING));
+/// Until no other process migrates, and none can begin; sqlx's own lock is none on MariaDB, which refuses to wait for
+/// ever.
+async fn wait_for_others(connection: &mut Connection) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let lock = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('grok2api/', MD5(DATABASE())), ?)");
+        let lock = lock.bind(MIGRATING.as_secs());
+        let locked = async { Ok(lock.fetch_one(&mut *connection).await?) };
+        let locked: Option<i64> = bounded::within(MIGRATING + ANSWER, locked).await?;
+        if locked == Some(1) {
+            return Ok(());
+        }
+        migrate::still_waiting(begun)?;
     }
+}
+
+async fn migrate(connection: &mut Connection) -> Result<Migrated> {
     sqlx::raw_sql(MIGRATING_SESSION).execute(&mut *connection).await?;
     migrate::run(connection).await
 }

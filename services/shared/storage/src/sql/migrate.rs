@@ -1,9 +1,11 @@
 //! Brings the tables up to date, and the little that every database does the same way.
 
+use std::time::Instant;
+
 use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
 
 use super::{Connection, MIGRATIONS, Store};
-use crate::{Error, Migrated, Result};
+use crate::{Error, Migrated, Result, bounded::MIGRATION};
 
 /// sqlx's own name for it; released stores have it.
 const TABLE: &str = "_sqlx_migrations";
@@ -48,6 +50,23 @@ pub(super) async fn run(connection: &mut Connection) -> Result<Migrated> {
     migrator.set_locking(false);
     migrator.run(connection).await?;
     Ok(Migrated { from, to })
+}
+
+/// For a process that waits for another one's migrations since then.
+///
+/// # Errors
+/// [`Error::Migrating`] when that has taken too long.
+pub(super) fn still_waiting(begun: Instant) -> Result<()> {
+    let waited = begun.elapsed();
+    if waited > MIGRATION {
+        return Err(Error::Migrating(waited));
+    }
+    let (waited_s, most) = (waited.as_secs(), MIGRATION.as_secs());
+    tracing::warn!(
+        waited_s,
+        "another process is migrating the store: waiting since {waited_s} s, at most {most} s"
+    );
+    Ok(())
 }
 
 async fn newest(connection: &mut Connection) -> Result<i64> {

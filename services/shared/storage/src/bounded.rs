@@ -11,7 +11,8 @@ use crate::{
     accounts::{Accounts, Changes, Inserted, StoredAccount},
     actions::{Action, Actions},
     admins::{Admin, Admins},
-    client_keys::{self, ClientKey, ClientKeys},
+    budgets::{Budgets, Reservation, Reserved, Settlement, Spent},
+    client_keys::{self, Budget, ClientKey, ClientKeys},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
     sessions::{Digest, Session, Sessions},
@@ -48,6 +49,10 @@ pub(crate) fn ledger(behind: Arc<dyn Ledger>) -> Arc<dyn Ledger> {
 }
 
 pub(crate) fn client_keys(behind: Arc<dyn ClientKeys>) -> Arc<dyn ClientKeys> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn budgets(behind: Arc<dyn Budgets>) -> Arc<dyn Budgets> {
     Arc::new(Bounded(behind))
 }
 
@@ -311,5 +316,24 @@ impl VideoJobs for Bounded<dyn VideoJobs> {
 
     async fn purge(&self, made_before: i64, limit: u32) -> Result<u64> {
         within(ANSWER + ROW * limit, self.0.purge(made_before, limit)).await
+    }
+}
+
+#[async_trait]
+impl Budgets for Bounded<dyn Budgets> {
+    async fn reserve(&self, reservation: &Reservation, budgets: &[Budget]) -> Result<Reserved> {
+        within(ANSWER, self.0.reserve(reservation, budgets)).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<()> {
+        within(ANSWER, self.0.settle(settlements)).await
+    }
+
+    async fn spent(&self, key: Uuid, at: i64) -> Result<Spent> {
+        within(ANSWER, self.0.spent(key, at)).await
+    }
+
+    async fn sweep(&self, now: i64) -> Result<()> {
+        within(WHOLE, self.0.sweep(now)).await
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     actions::Actions,
     admins::Admins,
     bounded::{self, ANSWER, within},
+    budgets::Budgets,
     client_keys::ClientKeys,
     ledger::Ledger,
     media::MediaIndex,
@@ -32,6 +33,7 @@ pub struct Store {
     media: Arc<dyn MediaIndex>,
     ledger: Arc<dyn Ledger>,
     client_keys: Arc<dyn ClientKeys>,
+    budgets: Arc<dyn Budgets>,
     admins: Arc<dyn Admins>,
     sessions: Arc<dyn Sessions>,
     actions: Arc<dyn Actions>,
@@ -81,6 +83,7 @@ impl Store {
             media: sqlite.media(),
             ledger: sqlite.ledger(),
             client_keys: sqlite.client_keys(),
+            budgets: sqlite.budgets(),
             admins: sqlite.admins(),
             sessions: sqlite.sessions(),
             actions: sqlite.actions(),
@@ -97,6 +100,7 @@ impl Store {
             media: bounded::media(mysql.media()),
             ledger: bounded::ledger(mysql.ledger()),
             client_keys: bounded::client_keys(mysql.client_keys()),
+            budgets: bounded::budgets(mysql.budgets()),
             admins: bounded::admins(mysql.admins()),
             sessions: bounded::sessions(mysql.sessions()),
             actions: bounded::actions(mysql.actions()),
@@ -113,6 +117,7 @@ impl Store {
             media: bounded::media(redis.media()),
             ledger: bounded::ledger(redis.ledger()),
             client_keys: bounded::client_keys(redis.client_keys()),
+            budgets: bounded::budgets(redis.budgets()),
             admins: bounded::admins(redis.admins()),
             sessions: bounded::sessions(redis.sessions()),
             actions: bounded::actions(redis.actions()),
@@ -145,6 +150,11 @@ impl Store {
     /// The keys of the API's clients.
     pub fn client_keys(&self) -> Arc<dyn ClientKeys> {
         self.client_keys.clone()
+    }
+
+    /// What the API's clients have used up.
+    pub fn budgets(&self) -> Arc<dyn Budgets> {
+        self.budgets.clone()
     }
 
     /// Those who may use the console.

@@ -5,10 +5,12 @@
 
 mod accounts;
 mod admins;
+mod budgets;
 mod client_keys;
 mod damage;
 mod durable;
 mod ledger;
+mod limiter;
 mod media;
 mod resealing;
 mod settings;

@@ -21,7 +21,10 @@ use tower_http::{
     cors::{AllowHeaders, Any as AnyOrigin, CorsLayer},
 };
 
-use crate::openai::error::{Failure, RETRY_AFTER_MS, SHOULD_RETRY};
+use crate::{
+    admission,
+    openai::error::{Failure, RETRY_AFTER_MS, SHOULD_RETRY},
+};
 
 pub(crate) use auth::key;
 pub(crate) use request_id::{REQUEST_ID, request_id};
@@ -45,12 +48,14 @@ pub(crate) fn around(routes: Router) -> Router {
 }
 
 fn cors() -> CorsLayer {
+    let exposed = [REQUEST_ID, PROCESSING_MS, header::RETRY_AFTER, RETRY_AFTER_MS, SHOULD_RETRY];
+    let exposed: Vec<_> = exposed.into_iter().chain(admission::exposed()).collect();
     CorsLayer::new()
         .allow_origin(AnyOrigin)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS])
         // The wildcard would leave `authorization` out.
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([REQUEST_ID, PROCESSING_MS, header::RETRY_AFTER, RETRY_AFTER_MS, SHOULD_RETRY])
+        .expose_headers(exposed)
         .max_age(PREFLIGHT_HOLDS)
 }
 

@@ -7,7 +7,7 @@ use axum::{
 
 use crate::{
     Deps,
-    handlers::{chat, health, images, media, missing, models, pages, videos},
+    handlers::{chat, health, images, media, missing, models, pages, usage, videos},
     middleware,
 };
 
@@ -20,6 +20,7 @@ pub fn router(deps: Deps) -> Router {
         .route("/images/edits", post(images::edit))
         .route("/models", get(models::list))
         .route("/models/{id}", get(models::one))
+        .route("/usage", get(usage::usage))
         .route_layer(middleware::key(&deps));
     // Without the prefix these are the names of media.
     let versioned = Router::new()

@@ -26,6 +26,7 @@ const WAITING: usize = 20_000;
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
+    ledger: Arc<dyn Ledger>,
     /// Entries that found no room and have not been told of.
     lost: Arc<AtomicU64>,
     /// Records that are not finished.
@@ -36,7 +37,7 @@ impl Recorder {
     /// Begins to send what is recorded to `ledger`, until the hard stop; then what is left is sent once more.
     pub fn start(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Self {
         let (queue, entries) = mpsc::channel(WAITING);
-        let recorder = Self { queue, lost: Arc::default(), open: TaskTracker::new() };
+        let recorder = Self { queue, ledger: ledger.clone(), lost: Arc::default(), open: TaskTracker::new() };
         let sender = sender::Sender::new(ledger, entries, recorder.lost.clone(), recorder.open.clone());
         tasks.spawn_finishing(sender.run(tasks.shutdown().clone()));
         recorder
@@ -50,6 +51,11 @@ impl Recorder {
     /// A request that goes on behind its client, under the id it was begun with.
     pub(crate) fn resume(&self, endpoint: &'static str, turn_id: String) -> Record {
         Record::resume(self.clone(), endpoint, turn_id)
+    }
+
+    /// The ledger, for questions.
+    pub(crate) fn ledger(&self) -> &dyn Ledger {
+        &*self.ledger
     }
 
     fn token(&self) -> TaskTrackerToken {

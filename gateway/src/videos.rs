@@ -17,7 +17,10 @@ use grok2api_proto::{
 use prost::Message as _;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::usage::{Record, Recorder};
+use crate::{
+    ClientKeys,
+    usage::{Record, Recorder},
+};
 
 /// As the ledger knows the requests for videos.
 pub(crate) const ENDPOINT: &str = "/v1/videos";
@@ -37,6 +40,7 @@ pub struct Videos {
     pub(crate) jobs: Arc<dyn VideoJobs>,
     chat: Arc<dyn Chat>,
     usage: Recorder,
+    client_keys: ClientKeys,
     tasks: Tasks,
 }
 
@@ -50,8 +54,14 @@ enum Ended {
 
 impl Videos {
     /// Takes up what other processes left behind, from now on.
-    pub fn start(jobs: Arc<dyn VideoJobs>, chat: Arc<dyn Chat>, usage: Recorder, tasks: &Tasks) -> Self {
-        let videos = Self { jobs, chat, usage, tasks: tasks.clone() };
+    pub fn start(
+        jobs: Arc<dyn VideoJobs>,
+        chat: Arc<dyn Chat>,
+        usage: Recorder,
+        client_keys: ClientKeys,
+        tasks: &Tasks,
+    ) -> Self {
+        let videos = Self { jobs, chat, usage, client_keys, tasks: tasks.clone() };
         let sweeping = videos.clone();
         tasks.spawn_background("video-sweep", async move {
             let mut sweep = interval(SWEEP);
@@ -84,6 +94,9 @@ impl Videos {
     fn resume(&self, job: &Job) -> Record {
         let mut record = self.usage.resume(ENDPOINT, turn_of(&job.id));
         record.called_by(&job.client);
+        if let Some(permit) = self.client_keys.resume(&job.client, record.turn_id()) {
+            record.permitted(permit, 0);
+        }
         record.asked(job.details.as_ref().map_or("", |details| &details.model), false);
         record.accepted();
         record

@@ -5,6 +5,7 @@ mod turn;
 use grok2api_proto::{
     Error, Kind,
     chat::{ChatEvent, chat_event::Kind as Event},
+    keys::Used,
     ledger::{Entry, Outcome},
 };
 use tokio::time::Instant;
@@ -12,7 +13,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
 use super::Recorder;
-use crate::openai::error::status_of;
+use crate::{admission::Permit, openai::error::status_of};
 use turn::Turn;
 
 const LONGEST_MESSAGE: usize = 500;
@@ -31,6 +32,8 @@ pub struct Record {
     otherwise: Option<Error>,
     /// There is nothing to hand over.
     void: bool,
+    /// The leave of a key with limits, and the tokens it counted beforehand.
+    permit: Option<(Permit, u64)>,
     /// The headers are with the client: a failure changes its status no more.
     accepted: bool,
     _open: TaskTrackerToken,
@@ -61,6 +64,7 @@ impl Record {
             turns: vec![Turn::default()],
             otherwise: None,
             void: false,
+            permit: None,
             accepted: false,
         }
     }
@@ -81,6 +85,11 @@ impl Record {
         key.clone_into(&mut self.entry.client_key);
     }
 
+    /// It was admitted by the limits of its key, which are settled with it.
+    pub(crate) fn permitted(&mut self, permit: Permit, tokens: u64) {
+        self.permit = Some((permit, tokens));
+    }
+
     /// How many turns serve the request; one until this is told.
     pub fn served_by(&mut self, turns: usize) {
         self.turns.resize_with(turns, Turn::default);
@@ -98,6 +107,9 @@ impl Record {
             self.entry.first_output_ms = Some(millis(self.begun));
         }
         let Some(turn) = self.turns.get_mut(turn) else { return };
+        if self.permit.is_some() {
+            turn.brought(kind);
+        }
         match kind {
             Event::Started(started) => turn.started(&started.tried),
             Event::Charge(charge) => turn.charged(charge.units),
@@ -147,6 +159,9 @@ impl Record {
     /// Somebody else serves the request, and tells of it.
     pub fn leave(mut self) {
         self.void = true;
+        if let Some((permit, _)) = &self.permit {
+            permit.leave();
+        }
     }
 
     /// The status 200 is sent, whatever happens now.
@@ -182,11 +197,28 @@ impl Drop for Record {
             self.abandoned();
         }
         let outcome = self.entry.outcome();
+        let reserved =
+            self.permit.as_ref().map_or(0, |(_, tokens)| tokens.div_ceil(self.turns.len().max(1) as u64));
+        let tokens = self.turns.iter().map(|turn| turn.tokens(reserved)).sum();
         for mut turn in self.turns.drain(..) {
             turn.close(outcome, &self.entry.error_message);
             turn.add_to(&mut self.entry);
         }
+        if let Some((permit, _)) = self.permit.take().filter(|_| counts(&self.entry)) {
+            permit.used(Used { tokens, units: self.entry.units.into() });
+        }
         self.recorder.push(std::mem::take(&mut self.entry));
+    }
+}
+
+/// Whether a request counts against its key: not if it failed through no fault of the client, who got nothing of it.
+fn counts(entry: &Entry) -> bool {
+    let delivered = entry.stream && entry.first_output_ms.is_some();
+    match entry.outcome() {
+        Outcome::Success | Outcome::ClientCancelled => true,
+        // What was refused before anybody was asked has cost nothing.
+        Outcome::InvalidRequest | Outcome::Refused => delivered || !entry.attempts.is_empty(),
+        _ => delivered,
     }
 }
 

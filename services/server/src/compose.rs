@@ -27,7 +27,7 @@ use grok2api_proto::{
     pool::{self, TokenPool},
     video::{self, VideoJobs},
 };
-use grok2api_storage::Store;
+use grok2api_storage::{Store, limiter};
 use grok2api_token_pool as pool_service;
 
 use crate::{
@@ -151,7 +151,7 @@ pub(crate) async fn run(
         let router = gateway::router(gateway::Deps {
             chat: services.chat.clone(),
             media: services.media.clone(),
-            videos: gateway::Videos::start(jobs, chat, usage.clone(), tasks),
+            videos: gateway::Videos::start(jobs, chat, usage.clone(), client_keys.clone(), tasks),
             runtime: services.runtime.clone(),
             client_keys,
             trusted_proxies: settings.http.trusted_proxies.clone(),
@@ -212,9 +212,17 @@ impl Build<'_> {
 
     async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, keys::client) };
+        let limiter = match self.settings.storage.hot_url() {
+            Some(url) => limiter::redis(url, Clock::system())
+                .await
+                .map_err(|error| StartError::one("storage.redis_url", error))?,
+            None => limiter::memory(Clock::system()),
+        };
         let service = config_service::start_keys(config_service::KeysDeps {
             keys: store.client_keys(),
             actions: store.actions(),
+            budgets: store.budgets(),
+            limiter,
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });

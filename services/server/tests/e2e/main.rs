@@ -18,6 +18,7 @@ mod egress;
 mod faults;
 mod import_seed;
 mod keys;
+mod limits;
 mod load;
 mod media;
 mod replicas;

@@ -19,6 +19,7 @@ use turn::Turn;
 const LONGEST_MESSAGE: usize = 500;
 /// The client names what it likes: only names that exist are worth a place among the sums.
 const NO_SUCH_MODEL: &str = "model_not_found";
+const MODEL_NOT_ALLOWED: &str = "model_not_allowed";
 
 /// One request's entry in the making; dropping it hands it over. Unless told otherwise, its client has left.
 ///
@@ -146,7 +147,8 @@ impl Record {
         }
         self.entry.error_code = error.code.to_string();
         self.entry.error_message = cut(error.message.clone());
-        if error.code == NO_SUCH_MODEL {
+        // Whatever a client makes up must not stay in the ledger for ever.
+        if error.code == NO_SUCH_MODEL || error.code == MODEL_NOT_ALLOWED {
             self.entry.model.clear();
         }
     }

@@ -49,10 +49,16 @@ impl Admissions {
         Self { limiter, budgets, clock, rules: RwLock::default() }
     }
 
-    /// Takes over what the operator says of a key.
-    pub(super) fn learn(&self, key: &ClientKey) {
-        let rules = Rules { key: key.id, limits: key.spec.limits, budgets: key.spec.budgets.clone() };
-        self.rules.write().insert(key.id, Arc::new(rules));
+    /// Takes over what the operator says of keys, of all of them when they are `whole`.
+    pub(super) fn learn(&self, keys: &[ClientKey], whole: bool) {
+        let mut rules = self.rules.write();
+        if whole {
+            rules.clear();
+        }
+        rules.extend(keys.iter().map(|key| {
+            let budgets = key.spec.budgets.clone();
+            (key.id, Arc::new(Rules { key: key.id, limits: key.spec.limits, budgets }))
+        }));
     }
 
     /// The rules of a key, when it is known here.

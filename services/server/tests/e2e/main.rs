@@ -27,3 +27,4 @@ mod state;
 mod stores;
 mod support;
 mod usage;
+mod went_back;

@@ -32,4 +32,4 @@ pub mod videos;
 
 pub use error::{Error, Result};
 pub use resealing::Sealed;
-pub use store::{Migrated, Store, place};
+pub use store::{Migrated, Store, masked, place};

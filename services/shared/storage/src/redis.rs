@@ -118,15 +118,27 @@ impl Redis {
 
 /// Tells the operator of a Redis that forgets. A managed one may not say.
 async fn warn_of_loss(connection: &mut ConnectionManager) {
-    let info: String = redis::cmd("INFO").query_async(connection).await.unwrap_or_default();
+    let info = warn_of_eviction(connection, "accounts").await;
     if info.contains("aof_enabled:0") {
         tracing::warn!("redis: appendonly is off, so a restart of Redis loses accounts and parameters");
     }
+}
+
+/// Tells the operator of a Redis that gives up what has no expiry; `what` is lost then. Returns what the server says of
+/// itself.
+pub async fn warn_of_eviction(connection: &mut ConnectionManager, what: &str) -> String {
+    let info: String = redis::cmd("INFO").query_async(connection).await.unwrap_or_default();
     if info.contains("maxmemory_policy:allkeys") {
         tracing::warn!(
-            "redis: maxmemory-policy evicts keys without expiry, accounts among them; set noeviction"
+            "redis: maxmemory-policy evicts keys without expiry, {what} among them; set noeviction"
         );
     }
+    info
+}
+
+/// A script that stamps what it writes.
+fn stamping(script: &str) -> Script {
+    Script::new(&format!("{}{script}", include_str!("redis/scripts/stamp.lua")))
 }
 
 fn text(value: impl ToString) -> Vec<u8> {

@@ -11,6 +11,7 @@ mod media;
 mod pool;
 mod reach;
 mod servers;
+mod standing;
 mod videos;
 
 pub use backing::Backing;
@@ -22,4 +23,5 @@ pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};
 pub use servers::{MariaDb, RedisServer, S3Server};
+pub use standing::{Ground, Standing};
 pub use videos::FakeVideoJobs;

@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{Caller, usage::Record};
 
-pub(crate) use headers::{Gate, exposed};
+pub(crate) use headers::Gate;
 pub(crate) use permit::Permit;
 
 /// How long a client may be kept waiting for leave.

@@ -25,6 +25,9 @@ mod pb {
     pub(crate) mod config {
         tonic::include_proto!("grok2api.config.v1");
     }
+    pub(crate) mod idempotency {
+        tonic::include_proto!("grok2api.idempotency.v1");
+    }
     pub(crate) mod ledger {
         tonic::include_proto!("grok2api.ledger.v1");
     }
@@ -79,6 +82,25 @@ pub mod config {
         stream watch(WatchRequest) -> Revision as WatchStream;
         /// Names, types, defaults and meanings of all parameters.
         unary list_parameters(ListParametersRequest) -> ListParametersResponse;
+    }
+}
+
+/// Requests that must not be done twice.
+pub mod idempotency {
+    pub use crate::pb::idempotency::*;
+
+    service! {
+        /// Keeps who does a request, and its answer. Source: `grok2api/idempotency/v1/idempotency.proto`.
+        trait Idempotency = idempotency_service_client::IdempotencyServiceClient,
+            idempotency_service_server::{IdempotencyService, IdempotencyServiceServer};
+        /// Takes a request, unless somebody was first.
+        unary claim(ClaimRequest) -> ClaimResponse;
+        /// Keeps claims alive.
+        unary renew(RenewRequest) -> RenewResponse;
+        /// Ends a claim with an answer.
+        unary answer(AnswerRequest) -> AnswerResponse;
+        /// Gives a claim up.
+        unary release(ReleaseRequest) -> ReleaseResponse;
     }
 }
 

@@ -26,11 +26,6 @@ const TOKENS: Family = [
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
-/// What browsers may read.
-pub(crate) fn exposed() -> impl Iterator<Item = HeaderName> {
-    REQUESTS.into_iter().chain(TOKENS)
-}
-
 /// What became of the admission, from the handler to the layer around it.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<Mutex<Passed>>);

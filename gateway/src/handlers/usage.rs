@@ -10,8 +10,13 @@ use grok2api_proto::{
     ledger::{AggregateRequest, Bucket, Entry, GroupBy, Ledger, QueryRequest},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{Caller, Deps, openai::error::Failure};
+use crate::{
+    Caller, Deps,
+    openai::error::Failure,
+    openapi::{AllFailures, words},
+};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Days of the answer, today included.
@@ -20,8 +25,9 @@ const DAYS: i64 = 31;
 const LOOKED_THROUGH: usize = 2_000;
 const PAGE: u32 = 500;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Usage {
+    #[schema(schema_with = words::usage)]
     object: &'static str,
     /// Nothing for the parameter `api_key`, and while the API is open.
     key: Option<Holder>,
@@ -36,7 +42,8 @@ pub(crate) struct Usage {
     models: Option<Models>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageKey)]
 struct Holder {
     id: String,
     name: String,
@@ -44,27 +51,31 @@ struct Holder {
     expires_at: Option<i64>,
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, ToSchema)]
+#[schema(as = UsageLimits)]
 struct Limits {
     requests_per_minute: Option<Window>,
     tokens_per_minute: Option<Window>,
     concurrency: Option<Slots>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageWindow)]
 struct Window {
     limit: u64,
     remaining: u64,
     reset_ms: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageConcurrency)]
 struct Slots {
     limit: u64,
     in_use: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageBudget)]
 struct Budget {
     unit: String,
     period: String,
@@ -75,7 +86,8 @@ struct Budget {
     resets_at: Option<i64>,
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, ToSchema)]
+#[schema(as = UsageSums)]
 struct Sums {
     requests: u64,
     prompt_tokens: u64,
@@ -86,27 +98,33 @@ struct Sums {
     videos: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageDay)]
 struct Day {
     start: i64,
     #[serde(flatten)]
     sums: Sums,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageModels)]
 struct Models {
     /// Requests since then are in it.
     since: i64,
     data: Vec<Model>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageModel)]
 struct Model {
     model: String,
     #[serde(flatten)]
     sums: Sums,
 }
 
+/// Tells the holder of a key what was used and what is left.
+#[utoipa::path(get, path = "/usage", tag = "Service", operation_id = "retrieveUsage",
+    responses((status = 200, description = "The use of the key.", body = Usage), AllFailures))]
 pub(crate) async fn usage(
     State(deps): State<Deps>,
     Extension(caller): Extension<Caller>,

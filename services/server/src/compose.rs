@@ -21,6 +21,7 @@ use grok2api_proto::{
     Kind, Transport,
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
+    idempotency::{self, Idempotency},
     keys::{self, Keys},
     ledger::{self, Ledger},
     media::{self, MediaCache},
@@ -46,6 +47,8 @@ pub struct Services {
     pub ledger: Arc<dyn Ledger>,
     /// The keys of the API's clients.
     pub keys: Arc<dyn Keys>,
+    /// Requests that must not be done twice.
+    pub idempotency: Arc<dyn Idempotency>,
     /// The accounts.
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
@@ -118,18 +121,20 @@ pub(crate) async fn run(
         follow_level(level, runtime.clone(), tasks);
     }
     let ledger = build.ledger(&runtime)?;
+    let idempotency = build.idempotency().await?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, keys, ledger, pool, media, videos, chat, runtime };
+    let services = Services { config, keys, ledger, idempotency, pool, media, videos, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
             .with(ledger::server(services.ledger.clone()))
             .with(keys::server(services.keys.clone()))
+            .with(idempotency::server(services.idempotency.clone()))
             .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.token_pool {
@@ -157,10 +162,12 @@ pub(crate) async fn run(
             trusted_proxies: settings.http.trusted_proxies.clone(),
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
+            idempotency: gateway::Idempotency::start(services.idempotency.clone(), &settings.http, tasks),
+            max_in_flight: settings.http.max_in_flight,
             usage,
             tasks: tasks.clone(),
         });
-        gateway::serve(listener, router, tasks);
+        gateway::serve(listener, router, &settings.http, tasks);
     }
     Ok(services)
 }
@@ -208,6 +215,14 @@ impl Build<'_> {
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         }))
+    }
+
+    async fn idempotency(&self) -> Result<Arc<dyn Idempotency>, StartError> {
+        let Some(store) = self.local(Role::Config) else {
+            return self.remote(Role::Config, idempotency::client);
+        };
+        let requests = store.idempotency(&self.settings.storage).await;
+        requests.map(config_service::idempotency::start).map_err(|error| StartError::one("redis", error))
     }
 
     async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {

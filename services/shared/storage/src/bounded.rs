@@ -20,6 +20,7 @@ use crate::{
     admins::{Admin, Admins},
     budgets::{Budgets, Reservation, Reserved, Settlement, Spent},
     client_keys::{self, Budget, ClientKey, ClientKeys},
+    idempotency::{self, Claimed, Idempotency},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
     sessions::{Digest, Session, Sessions},
@@ -64,6 +65,10 @@ impl Bounds {
     }
 
     pub(crate) fn client_keys(&self, behind: Arc<dyn ClientKeys>) -> Arc<dyn ClientKeys> {
+        Arc::new(Bounded { behind, bounds: self.clone() })
+    }
+
+    pub(crate) fn idempotency(&self, behind: Arc<dyn Idempotency>) -> Arc<dyn Idempotency> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
@@ -383,5 +388,36 @@ impl Budgets for Bounded<dyn Budgets> {
 
     async fn sweep(&self, now: i64) -> Result<()> {
         self.within(WHOLE, self.behind.sweep(now)).await
+    }
+}
+
+#[async_trait]
+impl Idempotency for Bounded<dyn Idempotency> {
+    async fn claim(
+        &self,
+        id: &idempotency::Id,
+        fingerprint: &[u8; 32],
+        owner: &str,
+        for_ms: u64,
+    ) -> Result<Claimed> {
+        self.within(ANSWER, self.behind.claim(id, fingerprint, owner, for_ms)).await
+    }
+
+    async fn renew(&self, claims: &[(idempotency::Id, String)], for_ms: u64) -> Result<()> {
+        self.within(ANSWER, self.behind.renew(claims, for_ms)).await
+    }
+
+    async fn answer(
+        &self,
+        id: &idempotency::Id,
+        owner: &str,
+        answer: Option<&[u8]>,
+        for_ms: u64,
+    ) -> Result<bool> {
+        self.within(ANSWER, self.behind.answer(id, owner, answer, for_ms)).await
+    }
+
+    async fn release(&self, id: &idempotency::Id, owner: &str) -> Result<()> {
+        self.within(ANSWER, self.behind.release(id, owner)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grok2api_kit::settings::{Mode, Settings as ProcessSettings};
+use grok2api_kit::settings::{Mode, Settings as ProcessSettings, Storage};
 use url::Url;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     bounded::{ANSWER, Bounds, within},
     budgets::Budgets,
     client_keys::ClientKeys,
+    idempotency::{self, Idempotency},
     ledger::Ledger,
     media::MediaIndex,
     mysql::MySql,
@@ -186,6 +187,19 @@ impl Store {
     /// The videos that clients asked for.
     pub fn videos(&self) -> Arc<dyn VideoJobs> {
         self.videos.clone()
+    }
+
+    /// Requests that must not be done twice: in what replicas share while they run, else in the memory of this process.
+    ///
+    /// # Errors
+    /// When there is a Redis for it that cannot be reached.
+    pub async fn idempotency(&self, settings: &Storage) -> Result<Arc<dyn Idempotency>> {
+        let redis = match (settings.hot_url(), &self.behind) {
+            (None, _) => return Ok(Arc::new(idempotency::Memory::default())),
+            (Some(url), Behind::Redis(redis)) if url == settings.url => redis.clone(),
+            (Some(url), _) => Redis::shared(url).await?,
+        };
+        Ok(Bounds::default().idempotency(redis.idempotency(self.sealer.clone())))
     }
 
     /// What opening the store had to do.

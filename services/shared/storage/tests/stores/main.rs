@@ -9,6 +9,7 @@ mod budgets;
 mod client_keys;
 mod damage;
 mod durable;
+mod idempotency;
 mod ledger;
 mod limiter;
 mod media;

@@ -10,7 +10,7 @@ use crate::{
     handlers::{
         chat,
         docs::{self, Docs},
-        health, images, media, missing, models, pages, videos,
+        health, images, media, missing, models, pages, usage, videos,
     },
     idempotency, middleware, openapi,
 };
@@ -44,7 +44,7 @@ pub fn router(deps: Deps) -> Router {
 
 /// For holders of a key, with or without the prefix.
 fn unversioned(deps: &Deps) -> OpenApiRouter<Deps> {
-    keyed(answers(), deps)
+    keyed(answers().routes(routes!(usage::usage)), deps)
 }
 
 /// For holders of a key, with the prefix.

@@ -36,7 +36,13 @@ pub(crate) async fn listen(
     let deps = Deps {
         chat: chat.clone(),
         media: Arc::<FakeMediaCache>::default(),
-        videos: Videos::start(Arc::<FakeVideoJobs>::default(), chat.clone(), usage.clone(), &tasks),
+        videos: Videos::start(
+            Arc::<FakeVideoJobs>::default(),
+            chat.clone(),
+            usage.clone(),
+            ClientKeys::default(),
+            &tasks,
+        ),
         runtime: Runtime::fixed(runtime_config()),
         client_keys: ClientKeys::default(),
         trusted_proxies: Networks::default(),

@@ -206,6 +206,14 @@ pub mod keys {
         unary used(UsedRequest) -> UsedResponse;
         /// All keys at once, then every change.
         stream watch(WatchRequest) -> Changes as WatchStream;
+        /// Counts a request against its key's limits, or says what stands against it.
+        unary admit(AdmitRequest) -> AdmitResponse;
+        /// Ends requests that may have been admitted; may be said again.
+        unary settle(SettleRequest) -> SettleResponse;
+        /// Signs of life of requests that hold a slot.
+        unary renew(RenewRequest) -> RenewResponse;
+        /// How a key stands against its limits and budgets.
+        unary standing(GetRequest) -> StandingResponse;
     }
 
     impl Facts {

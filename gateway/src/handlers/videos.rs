@@ -21,7 +21,9 @@ use super::{
     media::serve,
 };
 use crate::{
-    Caller, Deps, body,
+    Caller, Deps,
+    admission::admit,
+    body,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -78,6 +80,7 @@ async fn prepare(deps: &Deps, parts: Parts, body: Body, record: &mut Record) -> 
     let turn_id = record.turn_id().to_owned();
     tracing::debug!(request.id = id, turn.id = turn_id, "video accepted");
     let request = caller.signed(asked.to_request(turn_id.clone()));
+    admit(deps.client_keys.admissions(), &caller, record, std::slice::from_ref(&request)).await?;
     let details = JobDetails {
         request: request.encode_to_vec().into(),
         model: asked.model,

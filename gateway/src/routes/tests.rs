@@ -8,6 +8,7 @@ mod headers;
 mod idempotency;
 mod images;
 mod keys;
+mod limits;
 mod media;
 mod stream;
 mod usage;
@@ -70,7 +71,7 @@ impl Gateway {
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
-            videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), &tasks),
+            videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), client_keys.clone(), &tasks),
             runtime: Runtime::fixed(config),
             client_keys,
             trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),

@@ -30,7 +30,7 @@ use grok2api_proto::{
     pool::{self, TokenPool},
     video::{self, VideoJobs},
 };
-use grok2api_storage::{Store, board};
+use grok2api_storage::{Store, board, limiter};
 use grok2api_token_pool as pool_service;
 use tokio::net::TcpListener;
 
@@ -222,9 +222,17 @@ impl Build<'_> {
 
     async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, keys::client) };
+        let limiter = match self.settings.storage.hot_url() {
+            Some(url) => limiter::redis(url, Clock::system())
+                .await
+                .map_err(|error| StartError::one("storage.redis_url", error))?,
+            None => limiter::memory(Clock::system()),
+        };
         let service = config_service::start_keys(config_service::KeysDeps {
             keys: store.client_keys(),
             actions: store.actions(),
+            budgets: store.budgets(),
+            limiter,
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
@@ -244,7 +252,7 @@ impl Build<'_> {
         let router = gateway::router(gateway::Deps {
             chat: services.chat.clone(),
             media: services.media.clone(),
-            videos: gateway::Videos::start(jobs, chat, usage.clone(), self.tasks),
+            videos: gateway::Videos::start(jobs, chat, usage.clone(), client_keys.clone(), self.tasks),
             runtime: services.runtime.clone(),
             client_keys,
             trusted_proxies: self.settings.http.trusted_proxies.clone(),

@@ -21,6 +21,7 @@ mod faults;
 mod http;
 mod import_seed;
 mod keys;
+mod limits;
 mod load;
 mod malformed;
 mod media;

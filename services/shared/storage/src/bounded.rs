@@ -18,7 +18,8 @@ use crate::{
     accounts::{Accounts, Changes, Inserted, StoredAccount},
     actions::{Action, Actions},
     admins::{Admin, Admins},
-    client_keys::{self, ClientKey, ClientKeys},
+    budgets::{Budgets, Reservation, Reserved, Settlement, Spent},
+    client_keys::{self, Budget, ClientKey, ClientKeys},
     idempotency::{self, Claimed, Idempotency},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
@@ -67,6 +68,10 @@ impl Bounds {
     }
 
     pub(crate) fn client_keys(&self, behind: Arc<dyn ClientKeys>) -> Arc<dyn ClientKeys> {
+        Arc::new(Bounded { behind, bounds: self.clone() })
+    }
+
+    pub(crate) fn budgets(&self, behind: Arc<dyn Budgets>) -> Arc<dyn Budgets> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
@@ -371,6 +376,25 @@ impl VideoJobs for Bounded<dyn VideoJobs> {
 
     async fn purge(&self, made_before: i64, limit: u32) -> Result<u64> {
         self.within(ANSWER + ROW * limit, self.behind.purge(made_before, limit)).await
+    }
+}
+
+#[async_trait]
+impl Budgets for Bounded<dyn Budgets> {
+    async fn reserve(&self, reservation: &Reservation, budgets: &[Budget]) -> Result<Reserved> {
+        self.within(ANSWER, self.behind.reserve(reservation, budgets)).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<()> {
+        self.within(ANSWER, self.behind.settle(settlements)).await
+    }
+
+    async fn spent(&self, key: Uuid, at: i64) -> Result<Spent> {
+        self.within(ANSWER, self.behind.spent(key, at)).await
+    }
+
+    async fn sweep(&self, now: i64) -> Result<()> {
+        self.within(WHOLE, self.behind.sweep(now)).await
     }
 }
 

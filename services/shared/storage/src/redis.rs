@@ -8,6 +8,7 @@ mod accounts;
 mod actions;
 mod admins;
 mod board;
+mod budgets;
 mod client_keys;
 mod documents;
 mod idempotency;

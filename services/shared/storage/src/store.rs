@@ -11,6 +11,7 @@ use crate::{
     actions::Actions,
     admins::Admins,
     bounded::{ANSWER, Bounds, WHOLE, within},
+    budgets::Budgets,
     client_keys::ClientKeys,
     idempotency::{self, Idempotency},
     ledger::Ledger,
@@ -33,6 +34,7 @@ pub struct Store {
     media: Arc<dyn MediaIndex>,
     ledger: Arc<dyn Ledger>,
     client_keys: Arc<dyn ClientKeys>,
+    budgets: Arc<dyn Budgets>,
     admins: Arc<dyn Admins>,
     sessions: Arc<dyn Sessions>,
     actions: Arc<dyn Actions>,
@@ -91,6 +93,7 @@ impl Store {
             media: sqlite.media(),
             ledger: sqlite.ledger(),
             client_keys: sqlite.client_keys(),
+            budgets: sqlite.budgets(),
             admins: sqlite.admins(),
             sessions: sqlite.sessions(),
             actions: sqlite.actions(),
@@ -108,6 +111,7 @@ impl Store {
             media: bounds.media(mysql.media()),
             ledger: bounds.ledger(mysql.ledger()),
             client_keys: bounds.client_keys(mysql.client_keys()),
+            budgets: bounds.budgets(mysql.budgets()),
             admins: bounds.admins(mysql.admins()),
             sessions: bounds.sessions(mysql.sessions()),
             actions: bounds.actions(mysql.actions()),
@@ -125,6 +129,7 @@ impl Store {
             media: bounds.media(redis.media()),
             ledger: bounds.ledger(redis.ledger()),
             client_keys: bounds.client_keys(redis.client_keys()),
+            budgets: bounds.budgets(redis.budgets()),
             admins: bounds.admins(redis.admins()),
             sessions: bounds.sessions(redis.sessions()),
             actions: bounds.actions(redis.actions()),
@@ -157,6 +162,11 @@ impl Store {
     /// The keys of the API's clients.
     pub fn client_keys(&self) -> Arc<dyn ClientKeys> {
         self.client_keys.clone()
+    }
+
+    /// What the API's clients have used up.
+    pub fn budgets(&self) -> Arc<dyn Budgets> {
+        self.budgets.clone()
     }
 
     /// Those who may use the console.

@@ -2,7 +2,8 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
+    "grok2api/capture/v1/capture.proto",
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
     "grok2api/ledger/v1/ledger.proto",
@@ -27,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         )
         .type_attribute(".grok2api.chat.v1.Attempts", "#[derive(Eq)]")
         .skip_debug([
+            ".grok2api.capture.v1.Body",
             ".grok2api.pool.v1.LeaseGrant",
             ".grok2api.pool.v1.NewAccount",
             ".grok2api.pool.v1.RemoveAccountsRequest",

@@ -24,6 +24,7 @@
 mod base_url;
 mod body;
 mod caller;
+pub mod capture;
 mod client_keys;
 mod handlers;
 mod middleware;
@@ -64,6 +65,8 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Keeps bodies for a share of the requests.
+    pub capture: capture::Capturer,
     /// Takes down every request for the usage ledger.
     pub usage: usage::Recorder,
     /// Its hard stop ends open streams.

@@ -2,11 +2,11 @@
 //!
 //! What `routes!` adds is part of `/openapi.json`, as the handler's `#[utoipa::path]` says; what `route` adds is not.
 
-use axum::{Extension, Router, routing::get};
+use axum::{Extension, Router, middleware::from_fn_with_state, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Deps,
+    Deps, capture,
     handlers::{
         chat,
         docs::{self, Docs},
@@ -77,7 +77,8 @@ fn pages(docs: Docs) -> Router<Deps> {
 /// Asks for a key, and says so in the document.
 fn keyed(mut routes: OpenApiRouter<Deps>, deps: &Deps) -> OpenApiRouter<Deps> {
     openapi::keyed(routes.get_openapi_mut());
-    routes.route_layer(middleware::key(deps))
+    let captured = routes.route_layer(from_fn_with_state(deps.clone(), capture::layer));
+    captured.route_layer(middleware::key(deps))
 }
 
 #[cfg(test)]

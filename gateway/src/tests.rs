@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
-use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config};
+use grok2api_testkit::{
+    FakeCaptures, FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -28,6 +30,11 @@ async fn start(turns: impl IntoIterator<Item = Turn>) -> (TcpStream, Arc<FakeCha
         trusted_proxies: Networks::default(),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,
+        capture: capture::Capturer::start(
+            Arc::<FakeCaptures>::default(),
+            Runtime::fixed(runtime_config()),
+            &tasks,
+        ),
         usage,
         tasks: tasks.clone(),
     };

@@ -25,6 +25,9 @@ mod pb {
     pub(crate) mod config {
         tonic::include_proto!("grok2api.config.v1");
     }
+    pub(crate) mod capture {
+        tonic::include_proto!("grok2api.capture.v1");
+    }
     pub(crate) mod ledger {
         tonic::include_proto!("grok2api.ledger.v1");
     }
@@ -79,6 +82,21 @@ pub mod config {
         stream watch(WatchRequest) -> Revision as WatchStream;
         /// Names, types, defaults and meanings of all parameters.
         unary list_parameters(ListParametersRequest) -> ListParametersResponse;
+    }
+}
+
+/// Bodies of requests and answers.
+pub mod capture {
+    pub use crate::pb::capture::*;
+
+    service! {
+        /// Keeps bodies for a share of the requests. Source: `grok2api/capture/v1/capture.proto`.
+        trait Captures = capture_service_client::CaptureServiceClient,
+            capture_service_server::{CaptureService, CaptureServiceServer};
+        /// Keeps bodies; idempotent by id.
+        unary keep(KeepRequest) -> KeepResponse;
+        /// The bodies of one request; who reads them is written down.
+        unary read(ReadRequest) -> Bodies;
     }
 }
 

@@ -21,7 +21,7 @@ use grok2api_proto::{
 use uuid::Uuid;
 
 use crate::{
-    Caller, Deps, base_url, body,
+    Caller, Deps, base_url, body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -50,6 +50,7 @@ const LARGE: usize = 256 * 1024;
 pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let turn = match prepare(&deps, &parts, body, &mut record).await {
         Ok(turn) => turn,
         Err(error) => {

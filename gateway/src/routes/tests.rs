@@ -1,5 +1,6 @@
 //! The routes as a client meets them, without a socket.
 
+mod capture;
 mod chat;
 mod choices;
 mod common;
@@ -20,12 +21,14 @@ use axum::{
 };
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
 use grok2api_proto::config::RuntimeConfig;
-use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config};
+use grok2api_testkit::{
+    FakeCaptures, FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config,
+};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::{ClientKeys, Deps, Videos, router, usage::Recorder};
+use crate::{ClientKeys, Deps, Videos, capture::Capturer, router, usage::Recorder};
 
 /// A gateway over fakes.
 struct Gateway {
@@ -33,6 +36,7 @@ struct Gateway {
     chat: Arc<FakeChat>,
     media: Arc<FakeMediaCache>,
     ledger: Arc<FakeLedger>,
+    captures: Arc<FakeCaptures>,
     videos: Arc<FakeVideoJobs>,
     tasks: Tasks,
 }
@@ -61,11 +65,13 @@ impl Gateway {
         let (chat, media) = (Arc::new(FakeChat::playing(turns).filming()), Arc::<FakeMediaCache>::default());
         let (ledger, videos) = (Arc::<FakeLedger>::default(), Arc::<FakeVideoJobs>::default());
         let usage = Recorder::start(ledger.clone(), &tasks);
+        let (captures, runtime) = (Arc::<FakeCaptures>::default(), Runtime::fixed(config));
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
             videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), &tasks),
-            runtime: Runtime::fixed(config),
+            capture: Capturer::start(captures.clone(), runtime.clone(), &tasks),
+            runtime,
             client_keys,
             trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),
             readiness: Readiness::new(tasks.shutdown().clone()),
@@ -73,7 +79,7 @@ impl Gateway {
             usage,
             tasks: tasks.clone(),
         });
-        Self { router, chat, media, ledger, videos, tasks }
+        Self { router, chat, media, ledger, captures, videos, tasks }
     }
 
     /// Asks, and returns when the headers are there.

@@ -11,6 +11,7 @@
 //! The keys of the API's clients live here too, as a service of their own ([`start_keys`]): they are followed the same
 //! way, four times a second, so that a key revoked at one replica is refused at every gateway within one.
 
+pub mod capture;
 mod follow;
 mod keys;
 pub mod ledger;

@@ -19,6 +19,7 @@ use grok2api_kit::{
 use grok2api_media_cache as media_service;
 use grok2api_proto::{
     Kind, Transport,
+    capture::{self, Captures},
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
     keys::{self, Keys},
@@ -44,6 +45,8 @@ pub struct Services {
     pub config: Arc<dyn Config>,
     /// The usage ledger.
     pub ledger: Arc<dyn Ledger>,
+    /// Bodies of requests and answers.
+    pub captures: Arc<dyn Captures>,
     /// The keys of the API's clients.
     pub keys: Arc<dyn Keys>,
     /// The accounts.
@@ -118,17 +121,19 @@ pub(crate) async fn run(
         follow_level(level, runtime.clone(), tasks);
     }
     let ledger = build.ledger(&runtime)?;
+    let captures = build.captures(&runtime)?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, keys, ledger, pool, media, videos, chat, runtime };
+    let services = Services { config, keys, ledger, captures, pool, media, videos, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
             .with(ledger::server(services.ledger.clone()))
+            .with(capture::server(services.captures.clone()))
             .with(keys::server(services.keys.clone()))
             .serve(listener, secret, tasks);
     }
@@ -147,6 +152,8 @@ pub(crate) async fn run(
     if let Some(listener) = listeners.http {
         let client_keys = build.client_keys(&services.keys).await?;
         let usage = gateway::usage::Recorder::start(services.ledger.clone(), tasks);
+        let capture =
+            gateway::capture::Capturer::start(services.captures.clone(), services.runtime.clone(), tasks);
         let (jobs, chat) = (services.videos.clone(), services.chat.clone());
         let router = gateway::router(gateway::Deps {
             chat: services.chat.clone(),
@@ -157,6 +164,7 @@ pub(crate) async fn run(
             trusted_proxies: settings.http.trusted_proxies.clone(),
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
+            capture,
             usage,
             tasks: tasks.clone(),
         });
@@ -204,6 +212,19 @@ impl Build<'_> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, ledger::client) };
         Ok(config_service::ledger::start(config_service::ledger::Deps {
             ledger: store.ledger(),
+            runtime: runtime.clone(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        }))
+    }
+
+    fn captures(&self, runtime: &Runtime) -> Result<Arc<dyn Captures>, StartError> {
+        let Some(store) = self.local(Role::Config) else {
+            return self.remote(Role::Config, capture::client);
+        };
+        Ok(config_service::capture::start(config_service::capture::Deps {
+            captures: store.captures(),
+            actions: store.actions(),
             runtime: runtime.clone(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),

@@ -11,6 +11,7 @@
 mod accounts;
 mod backup;
 mod bucket;
+mod capture;
 mod chat;
 mod cli;
 mod client_keys;

@@ -11,6 +11,7 @@ use crate::{
     accounts::{Accounts, Changes, Inserted, StoredAccount},
     actions::{Action, Actions},
     admins::{Admin, Admins},
+    captures::{self, Capture, Captures},
     client_keys::{self, ClientKey, ClientKeys},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
@@ -44,6 +45,10 @@ pub(crate) fn media(behind: Arc<dyn MediaIndex>) -> Arc<dyn MediaIndex> {
 }
 
 pub(crate) fn ledger(behind: Arc<dyn Ledger>) -> Arc<dyn Ledger> {
+    Arc::new(Bounded(behind))
+}
+
+pub(crate) fn captures(behind: Arc<dyn Captures>) -> Arc<dyn Captures> {
     Arc::new(Bounded(behind))
 }
 
@@ -311,5 +316,20 @@ impl VideoJobs for Bounded<dyn VideoJobs> {
 
     async fn purge(&self, made_before: i64, limit: u32) -> Result<u64> {
         within(ANSWER + ROW * limit, self.0.purge(made_before, limit)).await
+    }
+}
+
+#[async_trait]
+impl Captures for Bounded<dyn Captures> {
+    async fn put(&self, captures: &[Capture]) -> Result<()> {
+        within(ANSWER + ROW * u32::try_from(captures.len()).unwrap_or(u32::MAX), self.0.put(captures)).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Capture>> {
+        within(ANSWER, self.0.get(id)).await
+    }
+
+    async fn prune(&self, keep: captures::Keep, now: i64, limit: u32) -> Result<u64> {
+        within(ANSWER + ROW * limit, self.0.prune(keep, now, limit)).await
     }
 }

@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod actions;
 pub mod admins;
 mod bounded;
+pub mod captures;
 pub mod client_keys;
 mod error;
 pub mod ledger;

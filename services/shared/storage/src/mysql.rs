@@ -6,6 +6,8 @@ mod accounts;
 mod actions;
 #[path = "sql/admins.rs"]
 mod admins;
+#[path = "sql/captures.rs"]
+mod captures;
 #[path = "sql/client_keys.rs"]
 mod client_keys;
 #[path = "sql/columns.rs"]
@@ -49,7 +51,7 @@ const BEGIN: &str = "BEGIN";
 const IGNORING: &str = "INSERT IGNORE";
 
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
@@ -60,6 +62,7 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "sessions", include_str!("../migrations/mysql/0008_sessions.sql")),
     (9, "actions", include_str!("../migrations/mysql/0009_actions.sql")),
     (10, "video_jobs", include_str!("../migrations/mysql/0010_video_jobs.sql")),
+    (15, "captures", include_str!("../migrations/mysql/0015_captures.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a call waits for a connection.

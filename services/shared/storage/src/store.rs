@@ -11,6 +11,7 @@ use crate::{
     actions::Actions,
     admins::Admins,
     bounded::{self, ANSWER, within},
+    captures::Captures,
     client_keys::ClientKeys,
     ledger::Ledger,
     media::MediaIndex,
@@ -31,6 +32,7 @@ pub struct Store {
     settings: Arc<dyn Settings>,
     media: Arc<dyn MediaIndex>,
     ledger: Arc<dyn Ledger>,
+    captures: Arc<dyn Captures>,
     client_keys: Arc<dyn ClientKeys>,
     admins: Arc<dyn Admins>,
     sessions: Arc<dyn Sessions>,
@@ -89,6 +91,7 @@ impl Store {
             settings: sqlite.settings(sealer.clone()),
             media: sqlite.media(),
             ledger: sqlite.ledger(),
+            captures: sqlite.captures(sealer.clone()),
             client_keys: sqlite.client_keys(),
             admins: sqlite.admins(),
             sessions: sqlite.sessions(),
@@ -105,6 +108,7 @@ impl Store {
             settings: bounded::settings(mysql.settings(sealer.clone())),
             media: bounded::media(mysql.media()),
             ledger: bounded::ledger(mysql.ledger()),
+            captures: bounded::captures(mysql.captures(sealer.clone())),
             client_keys: bounded::client_keys(mysql.client_keys()),
             admins: bounded::admins(mysql.admins()),
             sessions: bounded::sessions(mysql.sessions()),
@@ -121,6 +125,7 @@ impl Store {
             settings: bounded::settings(redis.settings(sealer.clone())),
             media: bounded::media(redis.media()),
             ledger: bounded::ledger(redis.ledger()),
+            captures: bounded::captures(redis.captures(sealer.clone())),
             client_keys: bounded::client_keys(redis.client_keys()),
             admins: bounded::admins(redis.admins()),
             sessions: bounded::sessions(redis.sessions()),
@@ -149,6 +154,11 @@ impl Store {
     /// The usage ledger.
     pub fn ledger(&self) -> Arc<dyn Ledger> {
         self.ledger.clone()
+    }
+
+    /// Bodies of requests and answers.
+    pub fn captures(&self) -> Arc<dyn Captures> {
+        self.captures.clone()
     }
 
     /// The keys of the API's clients.

@@ -2,10 +2,11 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "grok2api/capture/v1/capture.proto",
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
+    "grok2api/idempotency/v1/idempotency.proto",
     "grok2api/ledger/v1/ledger.proto",
     "grok2api/keys/v1/keys.proto",
     "grok2api/media/v1/media.proto",
@@ -42,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".grok2api.config.v1.RuntimeConfig",
             ".grok2api.config.v1.UpdateRequest",
             ".grok2api.keys.v1.CreateResponse",
+            ".grok2api.idempotency.v1.Recorded",
         ])
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

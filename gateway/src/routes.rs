@@ -12,11 +12,12 @@ use crate::{
         docs::{self, Docs},
         health, images, media, missing, models, pages, videos,
     },
-    middleware, openapi,
+    idempotency, middleware, openapi,
 };
 
 /// The whole gateway.
 pub fn router(deps: Deps) -> Router {
+    let max_in_flight = deps.max_in_flight;
     let (versioned, api) = (versioned(&deps), unversioned(&deps));
     let (routes, mut document) = OpenApiRouter::with_openapi(openapi::base())
         .nest("/v1", versioned.clone())
@@ -31,7 +32,7 @@ pub fn router(deps: Deps) -> Router {
         .fallback(missing::route)
         .method_not_allowed_fallback(missing::method)
         .with_state(deps);
-    middleware::around(routes)
+    middleware::around(routes, max_in_flight)
 }
 
 /// For holders of a key, with or without the prefix.
@@ -77,8 +78,11 @@ fn pages(docs: Docs) -> Router<Deps> {
 /// Asks for a key, and says so in the document.
 fn keyed(mut routes: OpenApiRouter<Deps>, deps: &Deps) -> OpenApiRouter<Deps> {
     openapi::keyed(routes.get_openapi_mut());
+    // Behind the key: repeated requests are those of one caller.
+    let once = from_fn_with_state(deps.clone(), idempotency::once);
+    // Nearest to the handlers: an answer that is told again belongs to no request of the ledger.
     let captured = routes.route_layer(from_fn_with_state(deps.clone(), capture::layer));
-    captured.route_layer(middleware::key(deps))
+    captured.route_layer(once).route_layer(middleware::key(deps))
 }
 
 #[cfg(test)]

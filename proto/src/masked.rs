@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::{capture, config, keys, media, pool};
+use crate::{capture, config, idempotency, keys, media, pool};
 
 /// A secret as people may see it: first and last four characters, or nothing of a short one.
 pub fn mask(secret: &str) -> String {
@@ -20,6 +20,16 @@ impl Debug for capture::Body {
         f.debug_struct("Body")
             .field("media_type", &self.media_type)
             .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What people were told is nobody else's business.
+impl Debug for idempotency::Recorded {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Recorded")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
     }
 }

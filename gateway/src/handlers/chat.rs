@@ -175,7 +175,9 @@ async fn whole(deps: Deps, turn: Turn, record: &mut Record) -> Result<Response> 
     }
     let answers: Option<Vec<Answer>> = collectors.into_iter().map(Collector::finish).collect();
     let answers = answers.ok_or_else(incomplete)?;
-    Ok(Json(answer::Completion::new(turn.head, answers)).into_response())
+    let mut response = Json(answer::Completion::new(turn.head, answers)).into_response();
+    record.tell(response.headers_mut());
+    Ok(response)
 }
 
 /// Adds events to a choice, with the bytes of images that are to stand in it.

@@ -184,7 +184,9 @@ async fn whole(deps: Deps, turn: Turn, record: &mut Record) -> Result<Response> 
             None => Image::B64Json(base64(&deps, image).await?),
         });
     }
-    Ok(Json(Answer::new(turn.asked, data, drawn.first(), &usage)).into_response())
+    let mut response = Json(Answer::new(turn.asked, data, drawn.first(), &usage)).into_response();
+    record.tell(response.headers_mut());
+    Ok(response)
 }
 
 /// An image out of the cache.

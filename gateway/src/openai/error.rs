@@ -20,6 +20,11 @@ const USUAL_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
+/// How many accounts were asked.
+pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-g2a-attempts");
+/// How long they took.
+pub(crate) const UPSTREAM_MS: HeaderName = HeaderName::from_static("x-g2a-upstream-ms");
+
 /// A failure on its way to an HTTP client.
 #[derive(Debug)]
 pub struct Failure {
@@ -92,6 +97,7 @@ pub fn status_of(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Kind::Unavailable | Kind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
@@ -104,9 +110,8 @@ pub fn status_of(kind: Kind) -> StatusCode {
 /// OpenAI's `error.type` of a kind.
 pub fn type_of(kind: Kind) -> &'static str {
     match kind {
-        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict | Kind::TooLarge | Kind::UnsupportedMedia => {
-            "invalid_request_error"
-        }
+        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict => "invalid_request_error",
+        Kind::TooLarge | Kind::TooSlow | Kind::UnsupportedMedia => "invalid_request_error",
         Kind::Unauthenticated => "authentication_error",
         Kind::PermissionDenied => "permission_error",
         Kind::RateLimited => "rate_limit_error",
@@ -127,6 +132,7 @@ fn retry_helps(error: &Error) -> bool {
         Kind::RateLimited | Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled => {
             error.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
         }
+        Kind::Conflict => error.retry_after.is_some_and(|wait| wait <= LONGEST_WAIT),
         _ => false,
     }
 }
@@ -140,12 +146,22 @@ fn advise(error: &Error, headers: &mut HeaderMap) {
         headers.insert(header::RETRY_AFTER, whole_number(millis.div_ceil(1000).max(1)));
         headers.insert(RETRY_AFTER_MS, whole_number(millis));
     }
+    if !error.attempts().is_empty() {
+        let upstream = error.attempts().iter().map(|attempt| attempt.duration_ms).sum();
+        served(error.attempts().len(), upstream, headers);
+    }
     if !retry_helps(error) {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     if error.kind == Kind::Unauthenticated {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+}
+
+/// Says what an answer took of the pool.
+pub(crate) fn served(attempts: usize, upstream_ms: u64, headers: &mut HeaderMap) {
+    headers.insert(ATTEMPTS, attempts.into());
+    headers.insert(UPSTREAM_MS, upstream_ms.into());
 }
 
 fn whole_number(value: u128) -> HeaderValue {

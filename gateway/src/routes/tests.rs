@@ -5,6 +5,8 @@ mod chat;
 mod choices;
 mod common;
 mod docs;
+mod headers;
+mod idempotency;
 mod images;
 mod keys;
 mod media;
@@ -19,16 +21,16 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
-use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
+use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime, settings::Settings};
 use grok2api_proto::config::RuntimeConfig;
 use grok2api_testkit::{
-    FakeCaptures, FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config,
+    FakeCaptures, FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config,
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::{ClientKeys, Deps, Videos, capture::Capturer, router, usage::Recorder};
+use crate::{ClientKeys, Deps, Idempotency, Videos, capture::Capturer, router, usage::Recorder};
 
 /// A gateway over fakes.
 struct Gateway {
@@ -38,6 +40,7 @@ struct Gateway {
     ledger: Arc<FakeLedger>,
     captures: Arc<FakeCaptures>,
     videos: Arc<FakeVideoJobs>,
+    once: Arc<FakeIdempotency>,
     tasks: Tasks,
 }
 
@@ -66,6 +69,7 @@ impl Gateway {
         let (ledger, videos) = (Arc::<FakeLedger>::default(), Arc::<FakeVideoJobs>::default());
         let usage = Recorder::start(ledger.clone(), &tasks);
         let (captures, runtime) = (Arc::<FakeCaptures>::default(), Runtime::fixed(config));
+        let (http, once) = (Settings::load(None, []).unwrap().http, Arc::<FakeIdempotency>::default());
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
@@ -76,10 +80,12 @@ impl Gateway {
             trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),
             readiness: Readiness::new(tasks.shutdown().clone()),
             max_body_bytes: 4096,
+            idempotency: Idempotency::start(once.clone(), &http, &tasks),
+            max_in_flight: 100,
             usage,
             tasks: tasks.clone(),
         });
-        Self { router, chat, media, ledger, captures, videos, tasks }
+        Self { router, chat, media, ledger, captures, videos, once, tasks }
     }
 
     /// Asks, and returns when the headers are there.

@@ -10,9 +10,12 @@
 //!
 //! The keys of the API's clients live here too, as a service of their own ([`start_keys`]): they are followed the same
 //! way, four times a second, so that a key revoked at one replica is refused at every gateway within one.
+//!
+//! Requests that clients repeat under one key are kept here as well ([`idempotency`]): this role has what replicas share.
 
 pub mod capture;
 mod follow;
+pub mod idempotency;
 mod keys;
 pub mod ledger;
 pub mod parameters;

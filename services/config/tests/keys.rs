@@ -246,3 +246,30 @@ async fn every_change_is_in_the_log_of_actions_without_a_secret() {
     assert!(actions[2].before.is_null() && actions[0].after["revoked_at"] == NOW);
     assert!(!format!("{actions:?}").contains(&secret));
 }
+
+/// A gateway that knew better must not come back to a replica that has heard nothing for a while.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_watches_a_replica_that_has_lost_its_store(
+    #[values(Ground::TcpMariaDb, Ground::TcpRedis)] ground: Ground,
+) {
+    let mut fixture = Fixture::new(ground).await;
+    let (key, _) = fixture.create(named("a")).await.unwrap();
+    let mut changes = fixture.keys.watch(WatchRequest {}).await.unwrap();
+    assert!(changes.next().await.unwrap().unwrap().whole);
+    tokio::task::block_in_place(|| fixture.standing.backing.kill());
+    let end = tokio::time::timeout(Duration::from_secs(20), changes.next()).await.expect("it ends in time");
+    assert!(end.is_none_or(|end| end.is_err()));
+    let refused = fixture.keys.watch(WatchRequest {}).await.err().expect("refused");
+    assert_eq!((refused.kind, refused.code.as_ref()), (Kind::Unavailable, "storage_unavailable"));
+    tokio::task::block_in_place(|| fixture.standing.backing.start_again());
+    let again = async {
+        loop {
+            if let Ok(mut changes) = fixture.keys.watch(WatchRequest {}).await {
+                return changes.next().await.unwrap().unwrap();
+            }
+        }
+    };
+    let all = tokio::time::timeout(Duration::from_secs(20), again).await.expect("it comes back");
+    assert_eq!((all.whole, all.keys.len(), all.keys[0].id.as_str()), (true, 1, key.id.as_str()));
+}

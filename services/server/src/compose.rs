@@ -22,6 +22,7 @@ use grok2api_proto::{
     capture::{self, Captures},
     chat::{self, Chat},
     config::{self, Config, GetRequest, UpdateRequest},
+    idempotency::{self, Idempotency},
     keys::{self, Keys},
     ledger::{self, Ledger},
     media::{self, MediaCache},
@@ -49,6 +50,8 @@ pub struct Services {
     pub captures: Arc<dyn Captures>,
     /// The keys of the API's clients.
     pub keys: Arc<dyn Keys>,
+    /// Requests that must not be done twice.
+    pub idempotency: Arc<dyn Idempotency>,
     /// The accounts.
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
@@ -122,12 +125,14 @@ pub(crate) async fn run(
     }
     let ledger = build.ledger(&runtime)?;
     let captures = build.captures(&runtime)?;
+    let idempotency = build.idempotency().await?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, keys, ledger, captures, pool, media, videos, chat, runtime };
+    let services =
+        Services { config, keys, ledger, captures, idempotency, pool, media, videos, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
@@ -135,6 +140,7 @@ pub(crate) async fn run(
             .with(ledger::server(services.ledger.clone()))
             .with(capture::server(services.captures.clone()))
             .with(keys::server(services.keys.clone()))
+            .with(idempotency::server(services.idempotency.clone()))
             .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.token_pool {
@@ -165,10 +171,12 @@ pub(crate) async fn run(
             readiness: readiness.clone(),
             max_body_bytes: settings.http.max_body_bytes,
             capture,
+            idempotency: gateway::Idempotency::start(services.idempotency.clone(), &settings.http, tasks),
+            max_in_flight: settings.http.max_in_flight,
             usage,
             tasks: tasks.clone(),
         });
-        gateway::serve(listener, router, tasks);
+        gateway::serve(listener, router, &settings.http, tasks);
     }
     Ok(services)
 }
@@ -229,6 +237,14 @@ impl Build<'_> {
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         }))
+    }
+
+    async fn idempotency(&self) -> Result<Arc<dyn Idempotency>, StartError> {
+        let Some(store) = self.local(Role::Config) else {
+            return self.remote(Role::Config, idempotency::client);
+        };
+        let requests = store.idempotency(&self.settings.storage).await;
+        requests.map(config_service::idempotency::start).map_err(|error| StartError::one("redis", error))
     }
 
     async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {

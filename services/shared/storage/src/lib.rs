@@ -17,6 +17,7 @@ mod bounded;
 pub mod captures;
 pub mod client_keys;
 mod error;
+pub mod idempotency;
 pub mod ledger;
 pub mod media;
 pub mod mysql;

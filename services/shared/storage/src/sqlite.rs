@@ -25,6 +25,8 @@ mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
 pub mod snapshot;
+#[path = "sql/stamp.rs"]
+mod stamp;
 #[path = "sql/videos.rs"]
 mod videos;
 

@@ -9,6 +9,7 @@ mod captures;
 mod client_keys;
 mod damage;
 mod durable;
+mod idempotency;
 mod ledger;
 mod media;
 mod resealing;

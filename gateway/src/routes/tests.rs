@@ -84,6 +84,7 @@ impl Gateway {
             max_in_flight: 100,
             usage,
             tasks: tasks.clone(),
+            admin: None,
         });
         Self { router, chat, media, ledger, captures, videos, once, tasks }
     }

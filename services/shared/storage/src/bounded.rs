@@ -207,6 +207,10 @@ impl MediaIndex for Bounded<dyn MediaIndex> {
         self.within(ANSWER, self.behind.page(kind, after, limit)).await
     }
 
+    async fn newest(&self, kind: Kind, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<Item>> {
+        self.within(ANSWER, self.behind.newest(kind, before, limit)).await
+    }
+
     async fn remove(&self, kind: Kind, name: &str) -> Result<bool> {
         self.within(ANSWER, self.behind.remove(kind, name)).await
     }

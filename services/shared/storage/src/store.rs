@@ -199,6 +199,7 @@ impl Store {
             (Some(url), Behind::Redis(redis)) if url == settings.url => redis.clone(),
             (Some(url), _) => Redis::shared(url).await?,
         };
+        // Nothing that is followed comes from there.
         Ok(Bounds::default().idempotency(redis.idempotency(self.sealer.clone())))
     }
 

@@ -29,6 +29,7 @@ mod admission;
 mod base_url;
 mod body;
 mod caller;
+pub mod capture;
 mod client_keys;
 mod handlers;
 mod idempotency;
@@ -73,6 +74,8 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Keeps bodies for a share of the requests.
+    pub capture: capture::Capturer,
     /// Does requests once that clients repeat.
     pub idempotency: Idempotency,
     /// Most requests at the same time.

@@ -6,7 +6,7 @@ use axum::{Extension, Router, middleware::from_fn_with_state, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Deps, admin,
+    Deps, admin, capture,
     handlers::{
         chat,
         docs::{self, Docs},
@@ -93,7 +93,9 @@ fn keyed(mut routes: OpenApiRouter<Deps>, deps: &Deps) -> OpenApiRouter<Deps> {
     openapi::keyed(routes.get_openapi_mut());
     // Behind the key: repeated requests are those of one caller.
     let once = from_fn_with_state(deps.clone(), idempotency::once);
-    routes.route_layer(once).route_layer(middleware::key(deps))
+    // Nearest to the handlers: an answer that is told again belongs to no request of the ledger.
+    let captured = routes.route_layer(from_fn_with_state(deps.clone(), capture::layer));
+    captured.route_layer(once).route_layer(middleware::key(deps))
 }
 
 #[cfg(test)]

@@ -13,10 +13,13 @@
 //!
 //! So do those who run the product ([`admins`]) and the view of what is running ([`live`]). A gateway keeps no session: it asks
 //! for each request of the console, so one that was ended is refused everywhere at once.
+//!
+//! Requests that clients repeat under one key are kept here as well ([`idempotency`]): this role has what replicas share.
 
 pub mod admins;
 mod follow;
 mod history;
+pub mod idempotency;
 mod keys;
 pub mod ledger;
 pub mod live;

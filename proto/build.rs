@@ -44,12 +44,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".grok2api.config.v1.RuntimeConfig",
             ".grok2api.config.v1.UpdateRequest",
             ".grok2api.keys.v1.CreateResponse",
+            ".grok2api.idempotency.v1.Recorded",
             ".grok2api.admin.v1.LoginRequest",
             ".grok2api.admin.v1.LoginResponse",
             ".grok2api.admin.v1.ChangePasswordRequest",
             ".grok2api.admin.v1.CreateRequest",
             ".grok2api.admin.v1.UpdateRequest",
-            ".grok2api.idempotency.v1.Recorded",
         ])
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

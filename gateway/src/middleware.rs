@@ -71,16 +71,15 @@ pub(crate) fn around(routes: Router) -> Router {
     )
 }
 
-/// Puts the layers around the routes that pages of any origin may ask. Those of the admin API are not among them, and an
-/// operator gets in also when there is too much to do.
+/// Puts the layers around the routes that clients ask, pages of any origin among them; those of the admin API are not.
 pub(crate) fn public(routes: Router, max_in_flight: usize) -> Router {
     routes.layer(
         ServiceBuilder::new()
             // Browser clients: preflights need no key, and errors must be readable too.
             .layer(cors())
-            // Too much at once is refused at the door, with all of the above.
+            // Too much at once is refused at the door. The operator still gets in.
             .layer(from_fn_with_state(in_flight::Places::new(max_in_flight), in_flight::limit))
-            // Within these, so that browsers may read that answer as well.
+            // Within the others, so that browsers may read that answer as well.
             .layer(CatchPanicLayer::custom(panicked)),
     )
 }

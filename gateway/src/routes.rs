@@ -17,6 +17,7 @@ use crate::{
 
 /// The whole gateway.
 pub fn router(deps: Deps) -> Router {
+    let max_in_flight = deps.max_in_flight;
     let (versioned, api) = (versioned(&deps), unversioned(&deps));
     let (routes, mut document) = OpenApiRouter::with_openapi(openapi::base())
         .nest("/v1", versioned.clone())
@@ -31,32 +32,14 @@ pub fn router(deps: Deps) -> Router {
         .fallback(missing::route)
         .method_not_allowed_fallback(missing::method)
         .with_state(deps.clone());
-    let routes = middleware::public(routes, deps.max_in_flight);
+    let routes = middleware::public(routes, max_in_flight);
     // For admins; the API of clients as well, by their session.
-    let playground = || answers().merge(films()).into();
-    let admin = deps.admin.clone().map(|services| admin::routes(&deps, services, playground()));
+    let clients = answers().merge(films()).into();
+    let admin = deps.admin.clone().map(|services| admin::routes(&deps, services, clients));
     middleware::around(match admin {
         Some(admin) => routes.merge(admin),
         None => routes,
     })
-}
-
-/// What a request is answered with at once.
-fn answers() -> OpenApiRouter<Deps> {
-    OpenApiRouter::default()
-        .routes(routes!(chat::complete))
-        .routes(routes!(images::generate))
-        .routes(routes!(images::edit))
-        .routes(routes!(models::list))
-        .routes(routes!(models::one))
-}
-
-/// What is made behind the request.
-fn films() -> OpenApiRouter<Deps> {
-    OpenApiRouter::default()
-        .routes(routes!(videos::create, videos::list))
-        .routes(routes!(videos::one, videos::remove))
-        .routes(routes!(videos::content))
 }
 
 /// For holders of a key, with or without the prefix.
@@ -66,8 +49,24 @@ fn unversioned(deps: &Deps) -> OpenApiRouter<Deps> {
 
 /// For holders of a key, with the prefix.
 fn versioned(deps: &Deps) -> OpenApiRouter<Deps> {
-    // Without the prefix these are the names of media.
     keyed(films(), deps).merge(unversioned(deps))
+}
+
+fn answers() -> OpenApiRouter<Deps> {
+    OpenApiRouter::default()
+        .routes(routes!(chat::complete))
+        .routes(routes!(images::generate))
+        .routes(routes!(images::edit))
+        .routes(routes!(models::list))
+        .routes(routes!(models::one))
+}
+
+/// Without the prefix these are the names of media.
+fn films() -> OpenApiRouter<Deps> {
+    OpenApiRouter::default()
+        .routes(routes!(videos::create, videos::list))
+        .routes(routes!(videos::one, videos::remove))
+        .routes(routes!(videos::content))
 }
 
 /// For everybody.

@@ -51,12 +51,12 @@ pub struct Services {
     pub ledger: Arc<dyn Ledger>,
     /// The keys of the API's clients.
     pub keys: Arc<dyn Keys>,
+    /// Requests that must not be done twice.
+    pub idempotency: Arc<dyn Idempotency>,
     /// Those who run the product.
     pub admins: Arc<dyn Admins>,
     /// What every process is doing.
     pub live: Arc<dyn Live>,
-    /// Requests that must not be done twice.
-    pub idempotency: Arc<dyn Idempotency>,
     /// The accounts.
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
@@ -129,24 +129,24 @@ pub(crate) async fn run(
         follow_level(level, runtime.clone(), tasks);
     }
     let ledger = build.ledger(&runtime)?;
-    let (admins, live) = build.admins(&config, &runtime).await?;
     let idempotency = build.idempotency().await?;
+    let (admins, live) = build.admins(&config, &runtime).await?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
     let services =
-        Services { config, keys, admins, live, ledger, idempotency, pool, media, videos, chat, runtime };
+        Services { config, keys, idempotency, admins, live, ledger, pool, media, videos, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
             .with(ledger::server(services.ledger.clone()))
             .with(keys::server(services.keys.clone()))
+            .with(idempotency::server(services.idempotency.clone()))
             .with(admin::server(services.admins.clone()))
             .with(live::server(services.live.clone()))
-            .with(idempotency::server(services.idempotency.clone()))
             .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.token_pool {

@@ -189,7 +189,7 @@ impl Store {
             (Some(url), Behind::Redis(redis)) if url == settings.url => redis.clone(),
             (Some(url), _) => Redis::shared(url).await?,
         };
-        // What is away there is not the store.
+        // Nothing that is followed comes from there.
         Ok(Bounds::default().idempotency(redis.idempotency(self.sealer.clone())))
     }
 

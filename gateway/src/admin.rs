@@ -72,6 +72,8 @@ struct Inner {
     deps: Deps,
     services: Services,
     names: Names,
+    /// Looked at now and then, for everybody who watches.
+    dry: live::Looked,
 }
 
 impl Inner {

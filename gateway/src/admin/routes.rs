@@ -147,7 +147,12 @@ impl Level {
 
 /// The admin API; `playground` are the routes of the API of clients.
 pub(crate) fn routes(deps: &Deps, services: Services, playground: Router<Deps>) -> Router {
-    let console: Console = Arc::new(Inner { deps: deps.clone(), services, names: Names::default() });
+    let console: Console = Arc::new(Inner {
+        deps: deps.clone(),
+        services,
+        names: Names::default(),
+        dry: live::Looked::default(),
+    });
     let playground = Router::new().nest_service("/playground", playground.with_state(deps.clone()));
     let api = table(&console).merge(Level::Operator.around(playground, &console));
     let api = api.fallback(missing::route).method_not_allowed_fallback(missing::method);

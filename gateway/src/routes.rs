@@ -23,6 +23,9 @@ pub fn router(deps: Deps) -> Router {
         .nest("/v1", versioned.clone())
         .merge(open())
         .split_for_parts();
+    if deps.admin.is_some() {
+        admin::describe(&mut document);
+    }
     openapi::finish(&mut document);
     let routes = routes
         // Base URLs that were given with one `/v1` too many, or with none.

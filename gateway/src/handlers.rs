@@ -6,5 +6,4 @@ pub(crate) mod images;
 pub(crate) mod media;
 pub(crate) mod missing;
 pub(crate) mod models;
-pub(crate) mod pages;
 pub(crate) mod videos;

@@ -25,6 +25,7 @@ mod base_url;
 mod body;
 mod caller;
 mod client_keys;
+mod console;
 mod handlers;
 mod middleware;
 pub mod openai;

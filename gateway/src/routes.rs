@@ -6,8 +6,8 @@ use axum::{
 };
 
 use crate::{
-    Deps,
-    handlers::{chat, health, images, media, missing, models, pages, videos},
+    Deps, console,
+    handlers::{chat, health, images, media, missing, models, videos},
     middleware,
 };
 
@@ -33,9 +33,7 @@ pub fn router(deps: Deps) -> Router {
         .route("/images/{name}", get(media::image))
         .route("/videos/{name}", get(media::video))
         .route("/health", get(health::health))
-        .route("/", get(pages::landing))
-        .route("/login", get(pages::landing))
-        .route("/manage", get(pages::landing));
+        .merge(console::routes());
     let routes = Router::new()
         .nest("/v1", versioned.clone())
         // Base URLs that were given with one `/v1` too many, or with none.

@@ -1,0 +1,131 @@
+import type { Dictionary } from "..";
+
+export const common: Dictionary["common"] = {
+  close: "关闭",
+  cancel: "取消",
+  save: "保存",
+  delete: "删除",
+  retry: "重试",
+  refresh: "刷新",
+  copy: "复制",
+  copied: "已复制",
+  copyWhat: (what) => `复制 ${what}`,
+  selectAll: "选择本页所有行",
+  selectRow: (name) => `选择 ${name}`,
+  pages: "分页",
+  previous: "上一页",
+  next: "下一页",
+  range: (from, to, of) => `第 ${from}–${to} 条，共 ${of} 条`,
+  rangeOpen: (from, to) => `第 ${from}–${to} 条`,
+  notice: "通知",
+  all: "全部",
+  none: "无",
+  yes: "是",
+  no: "否",
+  undo: "撤销",
+  done: "完成",
+  download: "下载",
+  unknown: "未知",
+  unlimited: "不限",
+  clearFilters: "清除筛选",
+  filters: "筛选",
+  readOnly: "您的角色只能查看，不能在此修改。",
+  skip: "跳到正文",
+  optional: "可选",
+  back: "返回",
+};
+
+export const time: Dictionary["time"] = {
+  never: "从未",
+  now: "现在",
+  seconds: (n) => `${n} 秒`,
+  minutes: (n) => `${n} 分钟`,
+  hours: (n) => `${n} 小时`,
+  days: (n) => `${n} 天`,
+  ago: (span) => `${span}前`,
+  in: (span) => `${span}后`,
+};
+
+export const nav: Dictionary["nav"] = {
+  label: "主菜单",
+  open: "打开菜单",
+  groups: { now: "运行", pool: "管理", tools: "系统" },
+  live: "实时",
+  dashboard: "仪表盘",
+  requests: "请求",
+  accounts: "账号",
+  keys: "密钥",
+  media: "媒体",
+  playground: "试验场",
+  settings: "设置",
+  system: "系统",
+  language: "语言",
+  theme: "主题",
+  themes: { light: "浅色", dark: "深色", system: "跟随系统" },
+  signOut: "退出登录",
+  account: "您的登录",
+  role: { owner: "所有者", operator: "操作员", viewer: "只读" },
+  openApi: "API 对所有能访问到它的人开放。",
+  openApiFix: "创建密钥",
+  setup: "继续初始设置",
+  simulated: "模拟上游",
+  notFound: "没有这个页面",
+  notFoundText: "地址可能有误，或页面已移动。",
+  toLive: "前往实时视图",
+};
+
+export const problems: Dictionary["problems"] = {
+  title: "无法加载",
+  unreachable: "无法连接到服务器。请确认服务正在运行且网络正常，然后重试。",
+  retryIn: (seconds) => `请在 ${seconds} 秒后重试。`,
+  codes: {
+    SESSION_EXPIRED: "会话已过期，请重新登录。",
+    SESSION_INVALID: "会话已被终止，请重新登录。",
+    UNAUTHORIZED: "请先登录。",
+    FORBIDDEN: "您的角色无权执行此操作。请让所有者代为操作，或为您更换角色。",
+    CSRF_REFUSED: "浏览器的请求并非来自本控制台。请用控制台自己的地址打开后重试。",
+    LOGIN_THROTTLED: "登录失败次数过多。",
+    revision_conflict: "期间有其他人修改了内容。请重新加载后再改。",
+    version_conflict: "期间有其他人修改了内容。请重新加载后再改。",
+    name_taken: "该名称已被使用，请换一个。",
+    last_owner: "这是最后一位所有者。请先将其他人设为所有者。",
+    weak_password: "请使用 8 到 256 个字符，且不能是默认密码或您的用户名。",
+    wrong_password: "当前密码不正确。",
+    storage_unavailable: "存储没有响应。请检查数据库或 Redis；恢复后会自动可用。",
+    service_unreachable: "产品的某个部分没有响应。请在“系统”页面查看是哪一个。",
+    not_enforced: "此版本尚未执行限额与预算，因此拒绝保存。",
+    cut_off: "连接在得到结果之前中断。服务器上的工作仍在继续，请稍后再查看列表。",
+  },
+};
+
+export const status: Dictionary["status"] = {
+  active: "正常",
+  exhausted: "已用完",
+  cooling: "冷却中",
+  invalid: "失效",
+  banned: "被封",
+  disabled: "已停用",
+};
+
+export const tier: Dictionary["tier"] = { basic: "Basic", super: "Super", heavy: "Heavy" };
+
+export const outcome: Dictionary["outcome"] = {
+  success: "成功",
+  client_cancelled: "客户端离开",
+  invalid_request: "请求无效",
+  refused: "被拒绝",
+  rate_limited: "受限流",
+  unavailable: "不可用",
+  upstream: "上游失败",
+  timeout: "超时",
+  internal: "内部错误",
+};
+
+export const jobs: Dictionary["jobs"] = {
+  title: "进行中的工作",
+  running: (done, total) => `${done} / ${total}`,
+  starting: "正在开始",
+  failed: "失败",
+  stays: "您可以离开此页面，工作会继续。",
+  show: "查看",
+};

@@ -3,6 +3,7 @@
 //! - `routes.rs` is the whole route table, `middleware.rs` the order of the layers with their reasons.
 //! - `openai/` is the protocol without any IO: requests to the product's own terms, events to chunks. What becomes of each
 //!   field of a request is a table there, of which `docs/request-fields.md` is made.
+//! - `admin/` is the API of those who run the product; it has sessions in the place of keys.
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
 //! Decisions:
@@ -21,6 +22,7 @@
 //!
 //! What clients can send and what they get: `docs/api.md`.
 
+pub mod admin;
 mod base_url;
 mod body;
 mod caller;
@@ -30,6 +32,7 @@ mod handlers;
 mod middleware;
 pub mod openai;
 mod routes;
+mod running;
 pub mod usage;
 mod videos;
 
@@ -43,6 +46,7 @@ use tokio::net::TcpListener;
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
 pub use routes::router;
+pub use running::Running;
 pub use videos::Videos;
 
 /// What the gateway needs.
@@ -68,6 +72,8 @@ pub struct Deps {
     pub usage: usage::Recorder,
     /// Its hard stop ends open streams.
     pub tasks: Tasks,
+    /// What the admin API needs; without it there is none.
+    pub admin: Option<admin::Services>,
 }
 
 /// Serves until draining; then accepts nothing new and lets what is open finish, until the hard stop.

@@ -1,6 +1,6 @@
 //! What every request passes through, outermost first.
 
-mod address;
+pub(crate) mod address;
 mod auth;
 mod request_id;
 
@@ -37,9 +37,18 @@ pub(crate) fn around(routes: Router) -> Router {
             .layer(from_fn(request_id::give))
             // Time and outcome, seen by client and operator; outside of what may fail.
             .layer(from_fn(measure))
+            // A defect in one request is that request's 500.
+            .layer(CatchPanicLayer::custom(panicked)),
+    )
+}
+
+/// Puts the layers around the routes that pages of any origin may ask; those of the admin API are not among them.
+pub(crate) fn public(routes: Router) -> Router {
+    routes.layer(
+        ServiceBuilder::new()
             // Browser clients: preflights need no key, and errors must be readable too.
             .layer(cors())
-            // A defect in one request is that request's 500.
+            // Within it, so that browsers may read that answer as well.
             .layer(CatchPanicLayer::custom(panicked)),
     )
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use crate::{
-    Deps, console,
+    Deps, admin, console,
     handlers::{chat, health, images, media, missing, models, videos},
     middleware,
 };
@@ -14,20 +14,9 @@ use crate::{
 /// The whole gateway.
 pub fn router(deps: Deps) -> Router {
     // For holders of a key.
-    let api = Router::new()
-        .route("/chat/completions", post(chat::complete))
-        .route("/images/generations", post(images::generate))
-        .route("/images/edits", post(images::edit))
-        .route("/models", get(models::list))
-        .route("/models/{id}", get(models::one))
-        .route_layer(middleware::key(&deps));
+    let api = answers().route_layer(middleware::key(&deps));
     // Without the prefix these are the names of media.
-    let versioned = Router::new()
-        .route("/videos", post(videos::create).get(videos::list))
-        .route("/videos/{id}", get(videos::one).delete(videos::remove))
-        .route("/videos/{id}/content", get(videos::content))
-        .route_layer(middleware::key(&deps))
-        .merge(api.clone());
+    let versioned = films().route_layer(middleware::key(&deps)).merge(api.clone());
     // For everybody.
     let open = Router::new()
         .route("/images/{name}", get(media::image))
@@ -42,8 +31,30 @@ pub fn router(deps: Deps) -> Router {
         .merge(open)
         .fallback(missing::route)
         .method_not_allowed_fallback(missing::method)
-        .with_state(deps);
-    middleware::around(routes)
+        .with_state(deps.clone());
+    let routes = middleware::public(routes);
+    // For admins; the API of clients as well, by their session.
+    let admin = deps.admin.clone().map(|services| admin::routes(&deps, services, answers().merge(films())));
+    middleware::around(match admin {
+        Some(admin) => routes.merge(admin),
+        None => routes,
+    })
+}
+
+fn answers() -> Router<Deps> {
+    Router::new()
+        .route("/chat/completions", post(chat::complete))
+        .route("/images/generations", post(images::generate))
+        .route("/images/edits", post(images::edit))
+        .route("/models", get(models::list))
+        .route("/models/{id}", get(models::one))
+}
+
+fn films() -> Router<Deps> {
+    Router::new()
+        .route("/videos", post(videos::create).get(videos::list))
+        .route("/videos/{id}", get(videos::one).delete(videos::remove))
+        .route("/videos/{id}/content", get(videos::content))
 }
 
 #[cfg(test)]

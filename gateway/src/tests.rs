@@ -30,6 +30,7 @@ async fn start(turns: impl IntoIterator<Item = Turn>) -> (TcpStream, Arc<FakeCha
         max_body_bytes: LIMIT,
         usage,
         tasks: tasks.clone(),
+        admin: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

@@ -17,7 +17,10 @@ use grok2api_proto::{
 use prost::Message as _;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::usage::{Record, Recorder};
+use crate::{
+    running::cancelled,
+    usage::{Record, Recorder},
+};
 
 /// As the ledger knows the requests for videos.
 pub(crate) const ENDPOINT: &str = "/v1/videos";
@@ -139,9 +142,10 @@ impl Videos {
         let mut batches = stream::once(async move { chat.complete(request).await }).try_flatten().boxed();
         let mut signs = interval(SIGN_OF_LIFE);
         signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut media = String::new();
+        let (mut media, cancel) = (String::new(), record.cancellation());
         loop {
             tokio::select! {
+                () = cancel.cancelled() => return Ended::Failed(cancelled()),
                 batch = batches.next() => match batch {
                     Some(Ok(batch)) => {
                         record.events(0, &batch.events);

@@ -41,6 +41,7 @@ export function Dialog({
       <Radix.Portal>
         <div className="animate-appear fixed inset-0 z-40 bg-black/40 dark:bg-black/60" />
         <Radix.Content
+          onOpenAutoFocus={focusFirst}
           {...(description ? {} : { "aria-describedby": undefined })}
           className={cn(
             "fixed z-40 flex flex-col bg-surface shadow-xl outline-none",
@@ -69,4 +70,12 @@ export function Dialog({
       </Radix.Portal>
     </Radix.Root>
   );
+}
+
+/** The first field, or else the dialog itself: never the button that closes it. */
+function focusFirst(event: Event): void {
+  event.preventDefault();
+  if (!(event.currentTarget instanceof HTMLElement)) return;
+  const field = event.currentTarget.querySelector<HTMLElement>("input:not([type=hidden]), textarea, select");
+  (field ?? event.currentTarget).focus();
 }

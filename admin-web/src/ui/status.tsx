@@ -1,6 +1,5 @@
 import type { Status, Tier } from "@/api/accounts";
 import type { KeyStatus } from "@/api/keys";
-import type { Outcome } from "@/api/requests";
 import { useText } from "@/i18n";
 import { Badge, type Tone } from "./badge";
 
@@ -55,7 +54,7 @@ export function OutcomeBadge({ outcome }: { outcome: string }) {
   const t = useText();
   return (
     <Badge tone={outcomeTone(outcome)} dot>
-      {t.outcome[outcome as Outcome] ?? outcome}
+      {t.outcome[outcome as keyof typeof t.outcome] ?? outcome}
     </Badge>
   );
 }

@@ -105,8 +105,9 @@ export function DataTable<T extends object>(props: Props<T>) {
                   scope="col"
                   aria-sort={sorted ? (sorted === "asc" ? "ascending" : "descending") : undefined}
                   className={cn(
-                    "px-3 py-2 font-medium whitespace-nowrap first:pl-4 last:pr-4",
+                    "px-3 py-2 whitespace-nowrap first:pl-4 last:pr-4",
                     head.column.columnDef.meta?.className,
+                    "font-sans text-xs font-medium text-soft",
                   )}
                 >
                   {head.column.getCanSort() ? (

@@ -9,7 +9,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The nearest address that is not a trusted proxy's: each proxy appends whom it heard, so the list is believed from its
 /// end on as long as the one who says so is trusted.
-pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
+pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
     let mut address = peer.to_canonical();
     let values = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
     let heard: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();

@@ -71,6 +71,7 @@ impl Gateway {
             max_body_bytes: 4096,
             usage,
             tasks: tasks.clone(),
+            admin: None,
         });
         Self { router, chat, media, ledger, videos, tasks }
     }

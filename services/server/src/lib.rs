@@ -6,6 +6,7 @@
 pub mod commands;
 mod compose;
 mod instance;
+mod presence;
 mod roles;
 mod start_text;
 mod store;

@@ -242,6 +242,14 @@ impl Shared {
         Ok(removed)
     }
 
+    /// Brings a removed account back as it was. Returns whether there was one.
+    pub(crate) async fn restore(self: &Arc<Self>, id: Uuid) -> Result<bool> {
+        let gone = self.accounts.get(id).await?.filter(|row| row.deleted_at.is_some());
+        let Some(row) = gone else { return Ok(false) };
+        let back = StoredAccount { deleted_at: None, ..row };
+        Ok(matches!(self.insert(&[back]).await?[..], [Inserted::Added(_)]))
+    }
+
     /// Writes what is unwritten before it returns. Others get at the store in between.
     pub(crate) async fn write_through(self: &Arc<Self>) -> Result<()> {
         // What comes to be unwritten meanwhile is not waited for.

@@ -120,6 +120,14 @@ export const outcome = {
   upstream: "Upstream failed",
   timeout: "Timed out",
   internal: "Internal error",
+  // How the pool calls the end of an attempt.
+  request_refused: "Refused",
+  egress_refused: "Way out refused",
+  unauthenticated: "Token dead",
+  banned: "Banned",
+  upstream_failed: "Upstream failed",
+  transport_failed: "Connection failed",
+  unknown: "Unknown",
 };
 
 export const jobs = {

@@ -2,6 +2,7 @@ export const playground = {
   text: "Ask the gateway what clients ask it, and see the call.",
   modes: { chat: "Chat", image: "Image", video: "Video" },
   mode: "What to make",
+  options: "Options",
   model: "Model",
   as: "Ask as",
   asSession: "You, without a key",

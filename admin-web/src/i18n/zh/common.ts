@@ -119,6 +119,14 @@ export const outcome: Dictionary["outcome"] = {
   upstream: "上游失败",
   timeout: "超时",
   internal: "内部错误",
+  // How the pool calls the end of an attempt.
+  request_refused: "被拒绝",
+  egress_refused: "出口被拒",
+  unauthenticated: "Token 失效",
+  banned: "被封",
+  upstream_failed: "上游失败",
+  transport_failed: "连接失败",
+  unknown: "未知",
 };
 
 export const jobs: Dictionary["jobs"] = {

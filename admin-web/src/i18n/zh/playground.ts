@@ -4,6 +4,7 @@ export const playground: Dictionary["playground"] = {
   text: "像客户端一样向网关提问，并查看对应的调用。",
   modes: { chat: "对话", image: "图片", video: "视频" },
   mode: "生成内容",
+  options: "选项",
   model: "模型",
   as: "身份",
   asSession: "您本人，不用密钥",

@@ -21,8 +21,8 @@ export function GroupTable({ data, by, range, refreshing }: Props) {
   const all = data?.totals.requests || 1;
   const columns = useMemo(() => {
     const column = columnsOf<Series>();
-    const right = { className: "text-right" };
-    const wide = { className: "text-right max-lg:hidden" };
+    const right = { className: "text-right whitespace-nowrap" };
+    const wide = { className: "text-right whitespace-nowrap max-lg:hidden" };
     return column.columns([
       column.display({
         id: "name",

@@ -159,7 +159,7 @@ export function ChatMode({ asking, onAsking }: Props) {
       </Panel>
       <div className="flex min-w-0 flex-col gap-4">
         <Panel
-          title={t.nav.settings}
+          title={t.playground.options}
           actions={
             <Button size="sm" look="quiet" onClick={clear} disabled={turns.length === 0}>
               <Plus />

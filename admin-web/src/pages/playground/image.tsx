@@ -73,7 +73,7 @@ export function ImageMode({ asking, onAsking }: Props) {
         )}
       </Panel>
       <div className="flex min-w-0 flex-col gap-4">
-        <Panel title={t.nav.settings}>
+        <Panel title={t.playground.options}>
           <form onSubmit={submit}>
             <Options asking={asking} onChange={onAsking} video={false}>
               <Field label={t.playground.prompt}>

@@ -79,7 +79,7 @@ export function VideoMode({ asking, onAsking }: Props) {
         )}
       </Panel>
       <div className="flex min-w-0 flex-col gap-4">
-        <Panel title={t.nav.settings}>
+        <Panel title={t.playground.options}>
           <form onSubmit={submit}>
             <Options asking={asking} onChange={onAsking} video>
               <Field label={t.playground.prompt}>

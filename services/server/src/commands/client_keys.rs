@@ -10,7 +10,8 @@ use grok2api_proto::keys::{
 };
 use serde_json::{Value, json};
 
-use self::spec::{Said, day};
+use self::spec::Said;
+pub(super) use self::spec::day;
 use super::{Failure, complain, say};
 use crate::{StartError, store};
 

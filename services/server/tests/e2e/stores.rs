@@ -144,7 +144,7 @@ async fn of_two_replicas_one_edit_wins_and_the_other_follows_within_a_second(
 /// The accounts, once each is as wanted.
 async fn until(pool: &dyn TokenPool, wanted: impl Fn(&Account) -> bool) -> Vec<Account> {
     loop {
-        let accounts = pool.list_accounts(ListAccountsRequest {}).await.unwrap().accounts;
+        let accounts = pool.list_accounts(ListAccountsRequest::default()).await.unwrap().accounts;
         if !accounts.is_empty() && accounts.iter().all(&wanted) {
             return accounts;
         }

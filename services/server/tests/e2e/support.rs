@@ -144,7 +144,7 @@ impl Product {
     }
 
     pub async fn accounts(&self) -> Vec<Account> {
-        self.pool().services.pool.list_accounts(ListAccountsRequest {}).await.unwrap().accounts
+        self.pool().services.pool.list_accounts(ListAccountsRequest::default()).await.unwrap().accounts
     }
 
     /// Waits until no account is in flight: every lease is settled.

@@ -153,6 +153,10 @@ impl MediaIndex for Bounded<dyn MediaIndex> {
         within(ANSWER, self.0.page(kind, after, limit)).await
     }
 
+    async fn newest(&self, kind: Kind, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<Item>> {
+        within(ANSWER, self.0.newest(kind, before, limit)).await
+    }
+
     async fn remove(&self, kind: Kind, name: &str) -> Result<bool> {
         within(ANSWER, self.0.remove(kind, name)).await
     }

@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod actions;
 pub mod admins;
+pub mod board;
 mod bounded;
 pub mod client_keys;
 mod error;

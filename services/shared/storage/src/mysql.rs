@@ -49,7 +49,7 @@ const BEGIN: &str = "BEGIN";
 const IGNORING: &str = "INSERT IGNORE";
 
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
@@ -60,6 +60,8 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "sessions", include_str!("../migrations/mysql/0008_sessions.sql")),
     (9, "actions", include_str!("../migrations/mysql/0009_actions.sql")),
     (10, "video_jobs", include_str!("../migrations/mysql/0010_video_jobs.sql")),
+    (13, "admins_must_change", include_str!("../migrations/mysql/0013_admins_must_change.sql")),
+    (14, "media_newest", include_str!("../migrations/mysql/0014_media_newest.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a call waits for a connection.

@@ -7,6 +7,7 @@
 mod accounts;
 mod actions;
 mod admins;
+mod board;
 mod client_keys;
 mod documents;
 mod ledger;
@@ -50,17 +51,8 @@ impl Redis {
     /// # Errors
     /// [`Error::Redis`], [`Error::Timeout`], [`Error::Newer`].
     pub async fn open(url: &str) -> Result<Self> {
-        // A peer that is gone without a word is noticed by what it leaves unacknowledged.
-        let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(2 * ANSWER);
-        let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
-        let config = ConnectionManagerConfig::new()
-            // Whoever asks next tries again.
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(ANSWER))
-            // The callers' limits are shorter, save for what adds or reads everything.
-            .set_response_timeout(Some(WHOLE));
-        let opening = async {
-            let mut connection = ConnectionManager::new_with_config(client, config).await?;
+        timeout(CONNECT, async {
+            let mut connection = connect(url).await?;
             let found: i64 =
                 Script::new(OPEN).key(FORMAT_KEY).arg(FORMAT).invoke_async(&mut connection).await?;
             if found > FORMAT {
@@ -68,8 +60,18 @@ impl Redis {
             }
             warn_of_loss(&mut connection).await;
             Ok(Self { connection, migrated: Migrated { from: found, to: FORMAT } })
-        };
-        timeout(CONNECT, opening).await.map_err(|_| Error::Timeout(CONNECT))?
+        })
+        .await
+        .map_err(|_| Error::Timeout(CONNECT))?
+    }
+
+    /// Connects to a Redis that need not keep anything.
+    ///
+    /// # Errors
+    /// [`Error::Redis`], [`Error::Timeout`].
+    pub(crate) async fn passing(url: &str) -> Result<Self> {
+        let connection = timeout(CONNECT, connect(url)).await.map_err(|_| Error::Timeout(CONNECT))??;
+        Ok(Self { connection, migrated: Migrated { from: FORMAT, to: FORMAT } })
     }
 
     /// What opening the store had to do.
@@ -113,6 +115,19 @@ impl Redis {
         }
         Ok(call.invoke_async(&mut self.connection.clone()).await?)
     }
+}
+
+async fn connect(url: &str) -> Result<ConnectionManager> {
+    // A peer that is gone without a word is noticed by what it leaves unacknowledged.
+    let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(2 * ANSWER);
+    let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
+    let config = ConnectionManagerConfig::new()
+        // Whoever asks next tries again.
+        .set_number_of_retries(0)
+        .set_connection_timeout(Some(ANSWER))
+        // The callers' limits are shorter, save for what adds or reads everything.
+        .set_response_timeout(Some(WHOLE));
+    Ok(ConnectionManager::new_with_config(client, config).await?)
 }
 
 /// Tells the operator of a Redis that forgets. A managed one may not say.

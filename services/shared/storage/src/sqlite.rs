@@ -47,7 +47,7 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 const IGNORING: &str = "INSERT OR IGNORE";
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -58,6 +58,8 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "sessions", include_str!("../migrations/sqlite/0008_sessions.sql")),
     (9, "actions", include_str!("../migrations/sqlite/0009_actions.sql")),
     (10, "video_jobs", include_str!("../migrations/sqlite/0010_video_jobs.sql")),
+    (13, "admins_must_change", include_str!("../migrations/sqlite/0013_admins_must_change.sql")),
+    (14, "media_newest", include_str!("../migrations/sqlite/0014_media_newest.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -10,7 +10,11 @@ use grok2api_proto::{
         SettleRequest, Tier, TokenPool,
     },
 };
-use grok2api_storage::{accounts::Accounts, seal::Sealer, sqlite::Sqlite};
+use grok2api_storage::{
+    accounts::{Accounts, StoredAccount},
+    seal::Sealer,
+    sqlite::Sqlite,
+};
 use grok2api_testkit::{Reach, RedisServer, reach, runtime_config};
 use grok2api_token_pool::{Deps, start};
 use tempfile::TempDir;
@@ -40,6 +44,14 @@ impl Started {
     pub(crate) async fn reached(how: Reach, shared: bool) -> Self {
         let redis = shared.then(|| Arc::new(RedisServer::start()));
         let dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::over(dir, redis, runtime_config(), None).await.by(how).await
+    }
+
+    /// As [`Started::reached`], over rows that stand in the store before it starts.
+    pub(crate) async fn reached_with(how: Reach, shared: bool, rows: Vec<StoredAccount>) -> Self {
+        let redis = shared.then(|| Arc::new(RedisServer::start()));
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        open(dir.path()).await.insert(&rows).await.unwrap();
         Self::over(dir, redis, runtime_config(), None).await.by(how).await
     }
 
@@ -79,7 +91,7 @@ impl Started {
     }
 
     pub(crate) async fn list(&self) -> Vec<Account> {
-        self.pool.list_accounts(ListAccountsRequest {}).await.unwrap().accounts
+        self.pool.list_accounts(ListAccountsRequest::default()).await.unwrap().accounts
     }
 
     /// The accounts, once they are as wanted.

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admins;
+mod board;
 mod client_keys;
 mod damage;
 mod durable;

@@ -15,7 +15,7 @@ export async function accounts({ page }) {
     mimeType: "text/plain",
     buffer: Buffer.from(lines.join("\n")),
   });
-  await page.getByLabel("Tags").fill("e2e, spring");
+  await page.getByLabel("Tags", { exact: true }).fill("e2e, spring");
   await page.getByLabel("Note where none is given").fill(NOTE);
   await shot(page, "accounts-import-desktop-light-en");
   await page.getByRole("dialog").getByRole("button", { name: "Add accounts" }).click();
@@ -62,7 +62,7 @@ export async function accounts({ page }) {
   await page.getByRole("button", { name: "Next" }).click();
   await page.getByText("101–200 of 10,002").waitFor();
   await page.getByRole("button", { name: "Previous" }).click();
-  await page.getByRole("button", { name: "Tier", exact: true }).last().click();
+  await page.getByRole("button", { name: "Tier", exact: true }).first().click();
   await page.getByRole("menuitemcheckbox", { name: /Super/ }).click();
   await page.keyboard.press("Escape");
   await page.getByText("of 200", { exact: false }).waitFor();
@@ -114,7 +114,7 @@ async function drawer(page) {
     .getByText(/140 \/ 140|\d+ \/ \d+/)
     .first()
     .waitFor({ timeout: 30_000 });
-  await dialog.getByLabel("Tags").fill("vip, edited");
+  await dialog.getByLabel("Tags", { exact: true }).fill("vip, edited");
   await dialog.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.", { exact: true }).waitFor();
   assert.deepEqual(await axe(page), []);

@@ -63,5 +63,5 @@ export async function firstRun({ page, state }) {
   await page.getByLabel("Message").fill("[[sim:say=The first answer.]]");
   await page.keyboard.press("Enter");
   await page.locator("[data-state=done]").waitFor();
-  await page.getByText("The first answer.").waitFor();
+  await page.getByText("The first answer.", { exact: true }).waitFor();
 }

@@ -49,7 +49,7 @@ export async function playground({ page, state }) {
   assert.match(page.url(), /playground/, "a refused key is no ended session");
   await page.getByLabel("Secret of the key").fill(state.secret);
   await page.getByRole("button", { name: "Ask again" }).click();
-  await page.locator("[data-state=done]").getByText("By key.").waitFor();
+  await page.locator("[data-state=done]").getByText("By key.", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Python SDK" }).click();
   await page.getByText("client.chat.completions.create(").waitFor();
 }

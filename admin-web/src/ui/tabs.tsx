@@ -28,8 +28,19 @@ export function Tabs<T extends string>({ value, onChange, label, items, children
   );
 }
 
-export const TabPanel = ({ value, children }: { value: string; children: ReactNode }) => (
-  <Radix.Content value={value} className="pt-4 outline-none">
+interface PanelProps {
+  value: string;
+  /** Stays alive while another one is shown, so that nothing typed is lost. */
+  keep?: boolean;
+  children: ReactNode;
+}
+
+export const TabPanel = ({ value, keep, children }: PanelProps) => (
+  <Radix.Content
+    value={value}
+    forceMount={keep || undefined}
+    className="pt-4 outline-none data-[state=inactive]:hidden"
+  >
     {children}
   </Radix.Content>
 );

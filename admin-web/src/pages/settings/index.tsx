@@ -20,10 +20,9 @@ export function SettingsPage() {
           { value: "history", label: t.settings.history },
         ]}
       >
-        {/* Kept while the history is looked at, so that nothing typed is lost. */}
-        <div className="pt-4" hidden={tab === "history"}>
+        <TabPanel value="now" keep>
           <Editor />
-        </div>
+        </TabPanel>
         <TabPanel value="history">
           <History />
         </TabPanel>

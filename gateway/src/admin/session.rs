@@ -15,7 +15,7 @@ use grok2api_proto::{
 use sha2::{Digest as _, Sha256};
 
 use super::{Console, csrf};
-use crate::{Deps, middleware::address, openai::error::Failure};
+use crate::{Caller, Deps, middleware::address, openai::error::Failure};
 
 const COOKIE: &str = "g2a_session";
 const LASTS_SECONDS: u32 = 24 * 60 * 60;
@@ -52,6 +52,8 @@ pub(super) async fn check(
         return Err(cross_site().into());
     }
     request.extensions_mut().insert(may(session, need)?);
+    // The playground's routes are those of clients; whoever asks by a session is no client key.
+    request.extensions_mut().insert(Caller::default());
     Ok(next.run(request).await)
 }
 

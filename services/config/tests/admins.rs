@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use grok2api_config::admins::{Deps, start};
 use grok2api_kit::{
@@ -35,7 +35,7 @@ struct Fixture {
     clock: Clock,
     tasks: Tasks,
     store: Store,
-    _dir: TempDir,
+    dir: Option<TempDir>,
 }
 
 impl Fixture {
@@ -44,8 +44,15 @@ impl Fixture {
     }
 
     async fn on(how: Reach, backing: &Backing, first_password: &str) -> Self {
-        let (dir, tasks, clock) = (tempfile::tempdir().unwrap(), Tasks::new(), Clock::manual(NOW));
-        let mut variables = HashMap::from([("G2A_DATA_DIR".to_owned(), dir.path().display().to_string())]);
+        let dir = tempfile::tempdir().unwrap();
+        let mut started = Self::at(how, backing, first_password, dir.path()).await;
+        started.dir = Some(dir);
+        started
+    }
+
+    async fn at(how: Reach, backing: &Backing, first_password: &str, directory: &Path) -> Self {
+        let (tasks, clock) = (Tasks::new(), Clock::manual(NOW));
+        let mut variables = HashMap::from([("G2A_DATA_DIR".to_owned(), directory.display().to_string())]);
         for (name, value) in backing.environment() {
             variables.insert(name.to_owned(), value);
         }
@@ -66,7 +73,7 @@ impl Fixture {
             tasks: tasks.clone(),
         });
         let admins = reach(how, service.await.unwrap(), admin::server, admin::client, &tasks).await;
-        Self { admins, config, clock, tasks, store, _dir: dir }
+        Self { admins, config, clock, tasks, store, dir: None }
     }
 
     async fn login(&self, name: &str, password: &str) -> Result<LoginResponse, Error> {
@@ -325,4 +332,18 @@ async fn what_the_parameters_say_of_the_owner_is_taken_over(
     fixture.login("root", "from the parameters").await.unwrap();
     assert_eq!(code(fixture.login("admin", "the first password").await), "wrong_login");
     assert_eq!(code(fixture.authenticate(&begun.token).await), "SESSION_INVALID");
+}
+
+#[rstest]
+#[tokio::test]
+async fn replicas_that_start_first_at_once_make_one_owner(
+    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
+    let (dir, backing) = (tempfile::tempdir().unwrap(), Backing::start(mode));
+    let start = || Fixture::at(Reach::Direct, &backing, "the first password", dir.path());
+    let (one, two, three) = tokio::join!(start(), start(), start());
+    for replica in [&one, &two, &three] {
+        assert_eq!(replica.admins.list(ListRequest {}).await.unwrap().admins.len(), 1);
+        replica.owner().await;
+    }
 }

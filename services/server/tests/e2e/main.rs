@@ -9,6 +9,7 @@
 #![expect(unreachable_pub, reason = "the support module is shared by all modules of this binary")]
 
 mod accounts;
+mod admin;
 mod backup;
 mod bucket;
 mod chat;

@@ -193,24 +193,6 @@ async fn two_replicas_lose_no_edit_and_no_unit(#[values(Mode::Mysql, Mode::Redis
 }
 
 #[rstest]
-#[tokio::test]
-async fn replicas_that_start_first_with_a_password_agree_on_it(
-    #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
-) {
-    let product = Product::on_store(Shape::Whole, &[], Backing::start(mode)).await;
-    let password = [("G2A_ADMIN_PASSWORD", "a first password".to_owned())];
-    let start = || product.replica(&password);
-    let (one, two, three) = tokio::join!(start(), start(), start());
-    for replica in [one, two, three] {
-        let revision = replica.services.config.get(GetRequest {}).await.unwrap();
-        assert_eq!(revision.number, 1);
-        assert_eq!(revision.config.unwrap().admin_password, "a first password");
-        replica.stop().await;
-    }
-    product.stop().await;
-}
-
-#[rstest]
 #[case("mysql", "mysql://user:hunter2@127.0.0.1:9/grok2api")]
 #[case("redis", "redis://:hunter2@127.0.0.1:9")]
 #[tokio::test]

@@ -8,7 +8,9 @@ const NOTE = "<img src=x onerror=alert(1)>";
 export async function accounts({ page }) {
   await page.goto("/manage/accounts");
   await page.getByRole("button", { name: "Add accounts" }).click();
-  const lines = Array.from({ length: COUNT }, (_, n) => `sim-${n % 50 === 0 ? "super" : "basic"}-e2e-${n}`);
+  const lines = Array.from({ length: COUNT }, (_, n) =>
+    n % 50 === 0 ? `sim-super-e2e-${n},super` : `sim-basic-e2e-${n}`,
+  );
   lines.push("not a token at all !!", "sim-basic-first");
   await page.getByLabel("Choose a file").setInputFiles({
     name: "tokens.txt",

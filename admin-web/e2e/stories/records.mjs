@@ -71,6 +71,7 @@ export async function system({ page, browser }) {
   await other.getByLabel("New password", { exact: true }).fill("a password of mei");
   await other.getByLabel("New password again").fill("a password of mei");
   await other.getByRole("button", { name: "Set the password" }).click();
+  await other.getByRole("heading", { level: 1, name: "Live" }).waitFor();
   await other.goto("/manage/accounts");
   await other.locator("tbody tr").first().waitFor();
   assert.equal(await other.getByRole("button", { name: "Add accounts" }).count(), 0);

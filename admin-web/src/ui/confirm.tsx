@@ -4,6 +4,7 @@ import { asApiError } from "@/api/error";
 import { useText } from "@/i18n";
 import { Button } from "./button";
 import { ProblemText } from "./problem";
+import { useOpener } from "./use-opener";
 
 interface Props {
   open: boolean;
@@ -20,6 +21,7 @@ interface Props {
 /** Asks before something that cannot simply be taken back. Stays open while it runs, and when it fails. */
 export function Confirm({ open, onOpenChange, title, children, action, danger, onConfirm }: Props) {
   const t = useText();
+  const opener = useOpener();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const change = (next: boolean) => {
@@ -42,7 +44,11 @@ export function Confirm({ open, onOpenChange, title, children, action, danger, o
     <Radix.Root open={open} onOpenChange={change}>
       <Radix.Portal>
         <div className="animate-appear fixed inset-0 z-50 bg-black/40 dark:bg-black/60" />
-        <Radix.Content className="animate-rise fixed inset-x-4 top-[20dvh] z-50 mx-auto flex max-w-md flex-col gap-3 rounded-xl border bg-surface p-5 shadow-xl outline-none">
+        <Radix.Content
+          onOpenAutoFocus={opener.keep}
+          onCloseAutoFocus={opener.giveBack}
+          className="animate-rise fixed inset-x-4 top-[20dvh] z-50 mx-auto flex max-w-md flex-col gap-3 rounded-xl border bg-surface p-5 shadow-xl outline-none"
+        >
           <Radix.Title className="text-base font-semibold">{title}</Radix.Title>
           <Radix.Description asChild>
             <div className="text-sm text-soft">{children}</div>

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { useText } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { IconButton } from "./button";
+import { useOpener } from "./use-opener";
 
 interface Props {
   open: boolean;
@@ -36,12 +37,17 @@ export function Dialog({
   children,
 }: Props) {
   const t = useText();
+  const opener = useOpener();
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <div className="animate-appear fixed inset-0 z-40 bg-black/40 dark:bg-black/60" />
         <Radix.Content
-          onOpenAutoFocus={focusFirst}
+          onOpenAutoFocus={(event) => {
+            opener.keep();
+            focusFirst(event);
+          }}
+          onCloseAutoFocus={opener.giveBack}
           {...(description ? {} : { "aria-describedby": undefined })}
           className={cn(
             "fixed z-40 flex flex-col bg-surface shadow-xl outline-none",

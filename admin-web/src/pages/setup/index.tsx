@@ -38,6 +38,12 @@ export function SetupPage() {
     remember("setup", "left");
     void navigate({ to: "/manage/live" });
   };
+  const afterPassword = () => {
+    // Who may not do the rest, or finds it done, came for the password only.
+    const { admin, setup } = queryClient.getQueryData(sessionQuery.queryKey) ?? {};
+    if (admin?.role === "viewer" || (setup?.client_key && setup.accounts)) leave();
+    else next();
+  };
   return (
     <Front title={t.setup.title}>
       <div className="w-full max-w-lg">
@@ -57,7 +63,7 @@ export function SetupPage() {
             </li>
           ))}
         </ol>
-        {step === "password" && <PasswordStep onDone={next} />}
+        {step === "password" && <PasswordStep onDone={afterPassword} />}
         {step === "base_url" && <BaseUrlStep onDone={next} />}
         {step === "client_key" && <KeyStep onDone={next} onSecret={setSecret} />}
         {step === "accounts" && <AccountsStep onDone={next} />}

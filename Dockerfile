@@ -1,7 +1,15 @@
 # syntax=docker/dockerfile:1
+FROM node:20-slim AS console
+WORKDIR /src/admin-web
+COPY admin-web/package.json admin-web/package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
+COPY admin-web .
+RUN npm run build
+
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /src
 COPY . .
+COPY --from=console /src/admin-web/dist admin-web/dist
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked \

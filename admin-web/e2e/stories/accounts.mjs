@@ -77,7 +77,7 @@ export async function accounts({ page }) {
 async function bulk(page) {
   await page.getByRole("checkbox", { name: "Select all rows of this page" }).check();
   await page.getByRole("button", { name: "Choose all 200 that match" }).click();
-  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("button", { name: "Disable", exact: true }).click();
   await page.getByText("200 done").waitFor();
   await page
     .getByRole("region", { name: "Work in progress" })
@@ -87,7 +87,7 @@ async function bulk(page) {
   await page.locator("tbody").getByText("Disabled").first().waitFor();
   await page.getByRole("checkbox", { name: "Select all rows of this page" }).check();
   await shot(page, "accounts-selected-desktop-light-en");
-  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "More", exact: true }).click();
   await page.getByRole("menuitem", { name: "Change tags, tier, priority" }).click();
   await page.getByLabel("Add tags").fill("vip");
   await page.getByLabel("Priority").fill("7");
@@ -96,7 +96,7 @@ async function bulk(page) {
   await page.getByText("100 done").waitFor();
 
   await page.getByRole("checkbox", { name: "Select all rows of this page" }).check();
-  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "More", exact: true }).click();
   await page.getByRole("menuitem", { name: "Delete" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
   await page.getByText("100 deleted.").waitFor();
@@ -109,8 +109,8 @@ async function drawer(page) {
   await page.locator("tbody tr").first().getByRole("button").first().click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText("Quota windows").waitFor();
-  await dialog.getByRole("button", { name: "Enable" }).click();
-  await dialog.getByRole("button", { name: "Disable" }).waitFor();
+  await dialog.getByRole("button", { name: "Enable", exact: true }).click();
+  await dialog.getByRole("button", { name: "Disable", exact: true }).waitFor();
   await dialog.getByRole("button", { name: "Read quotas" }).click();
   await dialog
     .getByText(/140 \/ 140|\d+ \/ \d+/)

@@ -82,7 +82,7 @@ export async function switches({ page }) {
   assert.equal(await page.evaluate(() => document.documentElement.lang), "zh-CN");
   await page.reload();
   await page.getByRole("heading", { level: 1, name: "密钥" }).waitFor();
-  await page.getByRole("button", { name: "English" }).click();
+  await page.getByRole("button", { name: "EN, English" }).click();
   await page.getByRole("heading", { level: 1, name: "Keys" }).waitFor();
   for (const theme of ["light", "dark"]) {
     await page.getByRole("button", { name: /^Theme/ }).click();

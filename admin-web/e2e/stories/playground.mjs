@@ -74,7 +74,14 @@ export async function media({ page }) {
   await tiles.first().waitFor();
   const before = await tiles.count();
   assert.ok(before >= 2, `${before} tiles`);
+  await page.getByRole("button", { name: "Videos", exact: true }).click();
+  await page.locator("main ul li video").waitFor();
+  await tiles.first().click();
+  await page.getByRole("dialog").locator("video").waitFor();
+  await shot(page, "media-video-desktop-light-en");
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Images", exact: true }).click();
+  await page.locator("main ul li img").first().waitFor();
   await tiles.first().click();
   await page.getByRole("dialog").getByRole("img").waitFor();
   await page.waitForFunction(() => document.querySelector("[role=dialog] img")?.naturalWidth > 0);

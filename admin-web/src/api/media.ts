@@ -20,7 +20,7 @@ export interface MediaUsage {
 }
 
 export const media = {
-  list: (kind: MediaKind | undefined, cursor: string | undefined, limit: number, signal?: AbortSignal) =>
+  list: (kind: MediaKind, cursor: string | undefined, limit: number, signal?: AbortSignal) =>
     api.get<Page<MediaItem>>("/api/media", { kind, cursor, limit }, signal),
   usage: (signal?: AbortSignal) => api.get<{ items: MediaUsage[] }>("/api/media/usage", {}, signal),
   delete: (kind: MediaKind, name: string) =>

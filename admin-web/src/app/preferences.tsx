@@ -20,7 +20,7 @@ export function Preferences() {
         look="quiet"
         className="w-9 px-0"
         lang={other}
-        aria-label={languages[other]}
+        aria-label={other === "zh" ? languages.zh : `EN, ${languages.en}`}
         onClick={() => setLanguage(other)}
       >
         {other === "zh" ? "中文" : "EN"}

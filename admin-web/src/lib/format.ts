@@ -28,8 +28,12 @@ export class Formats {
     private readonly words: TimeWords,
   ) {
     const locale = language === "zh" ? "zh-CN" : "en-GB";
-    this.whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-    this.short = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+    this.whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: "negative" });
+    this.short = new Intl.NumberFormat(locale, {
+      notation: "compact",
+      maximumFractionDigits: 1,
+      signDisplay: "negative",
+    });
     this.dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
     this.clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
     this.days = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });

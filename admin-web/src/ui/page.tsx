@@ -16,7 +16,7 @@ export function Page({ title, description, actions, children }: Props) {
   return (
     <div className="mx-auto flex w-full max-w-[100rem] flex-col gap-4 p-4 pb-10 sm:p-6 sm:pb-12">
       <header className="flex flex-wrap items-center gap-x-4 gap-y-3">
-        <div className="min-w-0 flex-1">
+        <div className="min-w-0 flex-1 max-sm:basis-full">
           <h1 className="text-lg font-semibold tracking-tight">{title}</h1>
           {description && <p className="text-sm text-soft">{description}</p>}
         </div>

@@ -21,7 +21,7 @@ export function useColumns(onOpen: (id: string) => void): Columns<Account> {
       column.accessor((row) => row.note, {
         id: "note",
         header: t.accounts.account,
-        meta: { className: "min-w-36" },
+        meta: { className: "min-w-36 max-sm:max-w-44" },
         cell: ({ row: { original } }) => (
           <button
             type="button"
@@ -36,6 +36,7 @@ export function useColumns(onOpen: (id: string) => void): Columns<Account> {
       column.accessor((row) => row.tier, {
         id: "tier",
         header: t.accounts.tier,
+        meta: { className: "max-sm:hidden" },
         cell: ({ row }) => <TierBadge tier={row.original.tier} />,
       }),
       column.accessor((row) => row.status, {

@@ -26,7 +26,7 @@ export function MediaPage() {
   const t = useText();
   const f = useFormats();
   const navigate = useNavigate({ from: "/manage/media" });
-  const { kind } = useSearch({ from: "/guarded/shell/manage/media" });
+  const { kind = "image" } = useSearch({ from: "/guarded/shell/manage/media" });
   const may = useMay("operator");
   const [open, setOpen] = useState<MediaItem | null>(null);
   const [clearing, setClearing] = useState<MediaKind | "all" | null>(null);
@@ -56,9 +56,9 @@ export function MediaPage() {
         <>
           <Segmented
             label={t.media.kind}
-            value={kind ?? "all"}
-            onChange={(value) => void navigate({ search: { kind: value === "all" ? undefined : value } })}
-            items={(["all", "image", "video"] as const).map((value) => ({
+            value={kind}
+            onChange={(value) => void navigate({ search: { kind: value } })}
+            items={(["image", "video"] as const).map((value) => ({
               value,
               label: t.media.kinds[value],
             }))}

@@ -17,9 +17,9 @@ export function Tile({ item, onOpen }: Props) {
       <button
         type="button"
         onClick={onOpen}
-        aria-label={t.media.open(item.name)}
         className="group block w-full overflow-hidden rounded-lg border bg-sunken text-left hover:border-strong"
       >
+        <span className="sr-only">{t.media.open(item.name)}</span>
         <span className="relative block aspect-square">
           {url && item.kind === "image" ? (
             <img src={url} alt="" loading="lazy" decoding="async" className="size-full object-cover" />

@@ -21,11 +21,13 @@ export function PlaygroundPage() {
   const [mode, setMode] = useState<Mode>("chat");
   const [asking, setAsking] = useState<Asking>({ model: "", secret: null });
   const fitting = data?.items.filter(({ video }) => video === (mode === "video")).map(({ id }) => id) ?? [];
-  const model = fitting.includes(asking.model)
+  // Before the models are known, the usual one will do: nobody has to wait to ask.
+  const known = data ? fitting : mode === "video" ? [] : [USUAL];
+  const model = known.includes(asking.model)
     ? asking.model
-    : fitting.includes(USUAL)
+    : known.includes(USUAL)
       ? USUAL
-      : (fitting[0] ?? "");
+      : (known[0] ?? "");
   const props = { asking: { ...asking, model }, onAsking: setAsking };
   return (
     <Page

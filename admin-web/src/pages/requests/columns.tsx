@@ -28,7 +28,9 @@ export function useColumns(onOpen: (entry: RequestEntry) => void): Columns<Reque
         cell: ({ row: { original } }) => (
           <>
             <span className="block font-medium">{original.model || t.common.unknown}</span>
-            <span className="block max-w-48 truncate text-xs text-faint">{original.endpoint}</span>
+            <span className="block max-w-28 truncate text-xs text-faint sm:max-w-48">
+              {original.endpoint}
+            </span>
           </>
         ),
       }),

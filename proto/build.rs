@@ -2,10 +2,11 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "grok2api/admin/v1/admin.proto",
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
+    "grok2api/idempotency/v1/idempotency.proto",
     "grok2api/ledger/v1/ledger.proto",
     "grok2api/keys/v1/keys.proto",
     "grok2api/live/v1/live.proto",
@@ -43,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".grok2api.config.v1.RuntimeConfig",
             ".grok2api.config.v1.UpdateRequest",
             ".grok2api.keys.v1.CreateResponse",
+            ".grok2api.idempotency.v1.Recorded",
             ".grok2api.admin.v1.LoginRequest",
             ".grok2api.admin.v1.LoginResponse",
             ".grok2api.admin.v1.ChangePasswordRequest",

@@ -2,7 +2,7 @@
 
 mod follow;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{
@@ -10,12 +10,14 @@ use grok2api_proto::{
     keys::{AuthenticateRequest, Changes, Facts, Keys, Use},
 };
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::caller::ClientKey;
 
 /// Unknown keys asked for at the same time: whoever guesses must not keep the service busy.
 const ASKED: usize = 16;
+/// How long one more waits for its turn.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// SHA-256 of a key's secret.
 pub(crate) type Digest = [u8; 32];
@@ -75,9 +77,8 @@ impl ClientKeys {
             return Ok(key.clone());
         }
         let wrong = || Error::new(Kind::Unauthenticated, "invalid_api_key", "the API key is wrong");
-        let (Some(service), Ok(_asking)) = (&self.0.service, self.0.asking.acquire().await) else {
-            return Err(wrong());
-        };
+        let Some(service) = &self.0.service else { return Err(wrong()) };
+        let _asking = timeout(ASKING, self.0.asking.acquire()).await.map_err(|_| busy())?;
         let facts = service.authenticate(AuthenticateRequest { digest: digest.to_vec().into() }).await?;
         // Not kept: only what is watched is also seen to change.
         Ok(Arc::new(ClientKey::new(facts)))
@@ -95,6 +96,9 @@ impl ClientKeys {
 
     fn learn(&self, changes: Changes) {
         let mut keys = self.0.keys.write();
+        if changes.whole {
+            keys.clear();
+        }
         for facts in changes.keys {
             if let Some(digest) = digest_of(&facts) {
                 keys.insert(digest, Arc::new(ClientKey::new(facts)));
@@ -105,6 +109,13 @@ impl ClientKeys {
     fn take_uses(&self) -> Vec<Use> {
         self.0.uses.lock().drain().map(|(id, at)| Use { id, at }).collect()
     }
+}
+
+fn busy() -> Error {
+    let message = "too many keys that are not known here are being looked up";
+    let mut busy = Error::new(Kind::Unavailable, "storage_unavailable", message);
+    busy.retry_after = Some(ASKING);
+    busy
 }
 
 fn digest_of(facts: &Facts) -> Option<Digest> {

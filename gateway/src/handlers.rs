@@ -1,6 +1,7 @@
 //! One module per resource.
 
 pub(crate) mod chat;
+pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod images;
 pub(crate) mod media;

@@ -29,24 +29,27 @@ mod caller;
 mod client_keys;
 mod console;
 mod handlers;
+mod idempotency;
 mod middleware;
 pub mod openai;
+mod openapi;
 mod routes;
 mod running;
+mod server;
 pub mod usage;
 mod videos;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use axum::{Router, serve::ListenerExt as _};
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime, settings::Networks};
 use grok2api_proto::{chat::Chat, media::MediaCache};
-use tokio::net::TcpListener;
 
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
+pub use idempotency::Idempotency;
 pub use routes::router;
 pub use running::Running;
+pub use server::serve;
 pub use videos::Videos;
 
 /// What the gateway needs.
@@ -68,27 +71,16 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Does requests once that clients repeat.
+    pub idempotency: Idempotency,
+    /// Most requests at the same time.
+    pub max_in_flight: usize,
     /// Takes down every request for the usage ledger.
     pub usage: usage::Recorder,
     /// Its hard stop ends open streams.
     pub tasks: Tasks,
     /// What the admin API needs; without it there is none.
     pub admin: Option<admin::Services>,
-}
-
-/// Serves until draining; then accepts nothing new and lets what is open finish, until the hard stop.
-pub fn serve(listener: TcpListener, router: Router, tasks: &Tasks) {
-    let shutdown = tasks.shutdown().clone();
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "connection stays with delayed writes");
-        }
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        shutdown.draining().await;
-    });
-    tasks.spawn_critical("http", async move { server.await });
 }
 
 #[cfg(test)]

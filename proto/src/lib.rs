@@ -28,6 +28,9 @@ mod pb {
     pub(crate) mod config {
         tonic::include_proto!("grok2api.config.v1");
     }
+    pub(crate) mod idempotency {
+        tonic::include_proto!("grok2api.idempotency.v1");
+    }
     pub(crate) mod ledger {
         tonic::include_proto!("grok2api.ledger.v1");
     }
@@ -137,6 +140,25 @@ pub mod config {
         unary list_revisions(ListRevisionsRequest) -> ListRevisionsResponse;
         /// Says anew what an earlier revision said.
         unary rollback(RollbackRequest) -> Revision;
+    }
+}
+
+/// Requests that must not be done twice.
+pub mod idempotency {
+    pub use crate::pb::idempotency::*;
+
+    service! {
+        /// Keeps who does a request, and its answer. Source: `grok2api/idempotency/v1/idempotency.proto`.
+        trait Idempotency = idempotency_service_client::IdempotencyServiceClient,
+            idempotency_service_server::{IdempotencyService, IdempotencyServiceServer};
+        /// Takes a request, unless somebody was first.
+        unary claim(ClaimRequest) -> ClaimResponse;
+        /// Keeps claims alive.
+        unary renew(RenewRequest) -> RenewResponse;
+        /// Ends a claim with an answer.
+        unary answer(AnswerRequest) -> AnswerResponse;
+        /// Gives a claim up.
+        unary release(ReleaseRequest) -> ReleaseResponse;
     }
 }
 

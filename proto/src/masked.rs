@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::{admin, config, keys, media, pool};
+use crate::{admin, config, idempotency, keys, media, pool};
 
 /// A secret as people may see it: first and last four characters, or nothing of a short one.
 pub fn mask(secret: &str) -> String {
@@ -13,6 +13,16 @@ pub fn mask(secret: &str) -> String {
     let head: String = secret.chars().take(4).collect();
     let tail: String = secret.chars().skip(count - 4).collect();
     format!("{head}…{tail}")
+}
+
+/// What people were told is nobody else's business.
+impl Debug for idempotency::Recorded {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Recorded")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Debug for pool::LeaseGrant {

@@ -123,7 +123,9 @@ pub(super) fn cookie(token: Option<&str>, headers: &HeaderMap) -> [(HeaderName, 
 /// Where a request comes from, and with what.
 pub(super) fn origin(deps: &Deps, parts: &Parts) -> (String, String) {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let address = peer.map(|peer| address::of(peer, &parts.headers, &deps.trusted_proxies).to_string());
+    let address = peer
+        .and_then(|peer| address::of(peer, &parts.headers, &deps.trusted_proxies))
+        .map(|address| address.to_string());
     let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     (address.unwrap_or_default(), agent.unwrap_or_default().to_owned())
 }

@@ -27,10 +27,11 @@ use crate::{
         error::Failure,
         inline::Pieces,
         present::{Presentation, Thinking},
-        request::Completion,
+        request::{Completion, schemas::ChatCompletionRequest},
         stream::Head,
         whole::{self as answer, Answer, Collector},
     },
+    openapi::{ChatStreamEvent, TurnFailures},
     running::cancelled,
     usage::Record,
 };
@@ -40,6 +41,13 @@ const ENDPOINT: &str = "/v1/chat/completions";
 /// From here on a body is read by a thread that may take its time.
 const LARGE: usize = 256 * 1024;
 
+/// Answers a conversation.
+///
+/// With `stream` the answer is server-sent events: each `data:` a chunk, the last one `[DONE]`.
+#[utoipa::path(post, path = "/chat/completions", tag = "Chat", operation_id = "createChatCompletion",
+    request_body = ChatCompletionRequest,
+    responses((status = 200, description = "The answer.", content(
+        (answer::Completion = "application/json"), (ChatStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
@@ -168,7 +176,9 @@ async fn whole(deps: Deps, turn: Turn, record: &mut Record) -> Result<Response> 
     }
     let answers: Option<Vec<Answer>> = collectors.into_iter().map(Collector::finish).collect();
     let answers = answers.ok_or_else(incomplete)?;
-    Ok(Json(answer::Completion::new(turn.head, answers)).into_response())
+    let mut response = Json(answer::Completion::new(turn.head, answers)).into_response();
+    record.tell(response.headers_mut());
+    Ok(response)
 }
 
 /// Adds events to a choice, with the bytes of images that are to stand in it.

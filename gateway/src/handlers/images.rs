@@ -25,8 +25,12 @@ use crate::{
     openai::{
         error::Failure,
         images::{Asked, Image, Images as Answer},
-        request::images::{Form, Images, malformed},
+        request::{
+            images::{Form, Images, malformed},
+            schemas::{ImageEditForm, ImageEditRequest, ImageGenerationRequest},
+        },
     },
+    openapi::{ImageStreamEvent, TurnFailures},
     running::cancelled,
     usage::Record,
 };
@@ -34,10 +38,24 @@ use crate::{
 const GENERATIONS: &str = "/v1/images/generations";
 const EDITS: &str = "/v1/images/edits";
 
+/// Draws images.
+///
+/// With `stream` the answer is server-sent events.
+#[utoipa::path(post, path = "/images/generations", tag = "Images", operation_id = "createImage",
+    request_body = ImageGenerationRequest,
+    responses((status = 200, description = "The images.", content(
+        (Answer = "application/json"), (ImageStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn generate(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     run(deps, request, false).await
 }
 
+/// Changes images.
+///
+/// With `stream` the answer is server-sent events. `image` or `images` is required.
+#[utoipa::path(post, path = "/images/edits", tag = "Images", operation_id = "createImageEdit",
+    request_body(content((ImageEditRequest = "application/json"), (ImageEditForm = "multipart/form-data"))),
+    responses((status = 200, description = "The images.", content(
+        (Answer = "application/json"), (ImageStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn edit(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     run(deps, request, true).await
 }
@@ -167,7 +185,9 @@ async fn whole(deps: Deps, turn: Turn, record: &mut Record) -> Result<Response> 
             None => Image::B64Json(base64(&deps, image).await?),
         });
     }
-    Ok(Json(Answer::new(turn.asked, data, drawn.first(), &usage)).into_response())
+    let mut response = Json(Answer::new(turn.asked, data, drawn.first(), &usage)).into_response();
+    record.tell(response.headers_mut());
+    Ok(response)
 }
 
 /// An image out of the cache.

@@ -44,7 +44,7 @@ async fn caller(deps: &Deps, headers: &HeaderMap, peer: Option<IpAddr>) -> Resul
         return Ok(Caller::default());
     }
     let key = deps.client_keys.find(given).await?;
-    let address = peer.map(|peer| address::of(peer, headers, &deps.trusted_proxies));
+    let address = peer.and_then(|peer| address::of(peer, headers, &deps.trusted_proxies));
     key.admit(address, deps.client_keys.now_ms())?;
     deps.client_keys.used(&key);
     Ok(Caller::with(key))

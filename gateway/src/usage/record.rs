@@ -2,6 +2,7 @@
 
 mod turn;
 
+use axum::http::HeaderMap;
 use grok2api_proto::{
     Error, Kind,
     chat::{ChatEvent, chat_event::Kind as Event},
@@ -12,12 +13,16 @@ use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 use uuid::Uuid;
 
 use super::Recorder;
-use crate::{openai::error::status_of, running::Place};
+use crate::{
+    openai::error::{served, status_of},
+    running::Place,
+};
 use turn::Turn;
 
 const LONGEST_MESSAGE: usize = 500;
 /// The client names what it likes: only names that exist are worth a place among the sums.
 const NO_SUCH_MODEL: &str = "model_not_found";
+const MODEL_NOT_ALLOWED: &str = "model_not_allowed";
 
 /// One request's entry in the making; dropping it hands it over. Unless told otherwise, its client has left.
 ///
@@ -126,6 +131,26 @@ impl Record {
         }
     }
 
+    /// Notes who serves a turn, before its events are passed on.
+    pub fn begins(&mut self, turn: usize, events: &[ChatEvent]) {
+        for kind in events.iter().filter_map(|event| event.kind.as_ref()) {
+            if let (Event::Started(started), Some(turn)) = (kind, self.turns.get_mut(turn)) {
+                turn.started(&started.tried);
+            }
+        }
+    }
+
+    /// Says in an answer's headers what it took so far: `x-g2a-attempts` and `x-g2a-upstream-ms`, which for several turns
+    /// at the same time is that of the longest. Says nothing when nobody was asked yet.
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        let efforts = self.turns.iter().map(Turn::effort);
+        let (attempts, upstream) =
+            efforts.fold((0, 0), |all, one| (all.0 + one.0, std::cmp::max(all.1, one.1)));
+        if attempts > 0 {
+            served(attempts, upstream, headers);
+        }
+    }
+
     /// The request failed, by one of its turns. The others were given up.
     pub fn turn_failed(&mut self, turn: usize, error: &Error) {
         self.failed(error);
@@ -146,7 +171,8 @@ impl Record {
         }
         self.entry.error_code = error.code.to_string();
         self.entry.error_message = cut(error.message.clone());
-        if error.code == NO_SUCH_MODEL {
+        // Whatever a client makes up must not stay in the ledger for ever.
+        if error.code == NO_SUCH_MODEL || error.code == MODEL_NOT_ALLOWED {
             self.entry.model.clear();
         }
     }
@@ -215,9 +241,8 @@ fn is_output(kind: &Event) -> bool {
 
 fn outcome(kind: Kind) -> Outcome {
     match kind {
-        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict | Kind::TooLarge | Kind::UnsupportedMedia => {
-            Outcome::InvalidRequest
-        }
+        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict => Outcome::InvalidRequest,
+        Kind::TooLarge | Kind::TooSlow | Kind::UnsupportedMedia => Outcome::InvalidRequest,
         Kind::Unauthenticated | Kind::PermissionDenied => Outcome::Refused,
         Kind::RateLimited => Outcome::RateLimited,
         Kind::Unavailable => Outcome::Unavailable,

@@ -87,7 +87,7 @@ fn worse(failure: Failure, refusal: Error) -> Error {
 
 fn log(turn: &Turn, attempt: u32, account: &str, failure: &Failure) {
     tracing::warn!(
-        request.id = turn.request.request_id,
+        turn.id = turn.request.request_id,
         model = turn.model.id,
         attempt,
         account,

@@ -25,6 +25,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::known::Known;
+use crate::follow::Following;
 
 /// How often a revocation is tried again when another process was first.
 const ATTEMPTS: usize = 8;
@@ -33,10 +34,11 @@ pub(crate) struct Service {
     keys: Arc<dyn ClientKeys>,
     actions: Arc<dyn Actions>,
     clock: Clock,
-    shutdown: Shutdown,
+    following: Following,
     known: Known,
-    /// Held while reading changes, so that none is taken for older than another.
-    following: Mutex<()>,
+    /// Held while reading changes, so that none is taken for older than another; how often the store had been away when
+    /// they were read.
+    reading: Mutex<u64>,
 }
 
 impl Service {
@@ -46,23 +48,36 @@ impl Service {
         clock: Clock,
         shutdown: Shutdown,
     ) -> Result<Self> {
-        let known = Known::default();
-        let service = Self { keys, actions, clock, shutdown, known, following: Mutex::default() };
+        let reading = Mutex::new(keys.interruptions());
+        let following = Following::new(shutdown);
+        let service = Self { keys, actions, clock, following, known: Known::default(), reading };
         service.follow().await?;
         Ok(service)
     }
 
     /// Looks whether a key was changed, and tells the watchers.
     pub(crate) async fn follow(&self) -> storage::Result<()> {
-        let _following = self.following.lock().await;
+        let followed = self.catch_up().await;
+        self.following.went(&followed);
+        followed
+    }
+
+    async fn catch_up(&self) -> storage::Result<()> {
+        let mut read = self.reading.lock().await;
+        let interruptions = self.keys.interruptions();
         let (seen, newest) = (self.known.version(), self.keys.version().await?);
-        if newest == seen {
-            return Ok(());
+        // A store that was away, or put back to an earlier state, may have lost what was seen.
+        let whole = newest < seen || *read != interruptions;
+        if whole || newest != seen {
+            let changes = self.keys.changed_since(if whole { 0 } else { seen }).await?;
+            let facts = changes.keys.iter().map(spec::facts);
+            if whole {
+                self.known.replace(changes.version, facts);
+            } else {
+                self.known.learn(changes.version, facts);
+            }
         }
-        // A store that was put back to an earlier state is read anew.
-        let since = if newest < seen { 0 } else { seen };
-        let changes = self.keys.changed_since(since).await?;
-        self.known.learn(changes.version, changes.keys.iter().map(spec::facts));
+        *read = interruptions;
         Ok(())
     }
 
@@ -183,16 +198,14 @@ impl Keys for Service {
         Ok(UsedResponse {})
     }
 
-    /// The stream ends when this replica drains, so that a watcher turns to another one.
+    /// The stream ends when this replica drains or loses the store, so that a watcher turns to another one.
     async fn watch(&self, _: WatchRequest) -> Result<Stream<Changes>> {
-        let shutdown = self.shutdown.clone();
+        // Nobody comes from a replica that knew better to one that has heard nothing for a while.
+        self.follow().await?;
         let (first, watcher) = self.known.watch();
-        let later = stream::unfold(watcher, async |mut watcher| {
-            let keys = watcher.changed().await?;
-            Some((Changes { keys }, watcher))
-        });
-        let later = later.take_until(async move { shutdown.draining().await });
-        Ok(stream::iter([Changes { keys: first }]).chain(later).map(Ok).boxed())
+        let later = stream::unfold(watcher, async |mut watcher| Some((watcher.changed().await?, watcher)));
+        let later = later.take_until(self.following.lost());
+        Ok(stream::iter([first]).chain(later).map(Ok).boxed())
     }
 }
 

@@ -1,6 +1,12 @@
 //! The service: validate, apply, store, publish.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use futures_util::{StreamExt as _, stream};
 use grok2api_kit::{clock::Clock, lifecycle::Shutdown};
@@ -16,6 +22,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_stream::wrappers::WatchStream;
 
 use crate::{
+    follow::Following,
     history,
     parameters::Table,
     revision::{Resolved, apply, changed, resolve},
@@ -30,8 +37,10 @@ pub(crate) struct Service {
     table: Table,
     settings: Arc<dyn Settings>,
     clock: Clock,
-    shutdown: Shutdown,
+    following: Following,
     newest: watch::Sender<Revision>,
+    /// How often the store had been away when the newest revision was read.
+    interruptions: AtomicU64,
     /// Held while updating: updates of one process queue up instead of running into conflicts.
     updating: Mutex<()>,
 }
@@ -39,13 +48,15 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) async fn open(settings: Arc<dyn Settings>, clock: Clock, shutdown: Shutdown) -> Result<Self> {
         let table = Table::compiled()?;
+        let interruptions = AtomicU64::new(settings.interruptions());
         let first = whole(&table, settings.latest().await?)?;
         Ok(Self {
             table,
             settings,
             clock,
-            shutdown,
+            following: Following::new(shutdown),
             newest: watch::Sender::new(first),
+            interruptions,
             updating: Mutex::default(),
         })
     }
@@ -57,10 +68,42 @@ impl Service {
         Ok(stored)
     }
 
-    /// Looks whether there is a newer revision, and reads it only then.
+    /// Looks whether there is another revision than the one that is known, and reads it only then.
     pub(crate) async fn follow(&self) -> storage::Result<()> {
-        if self.settings.newest().await? > self.newest.borrow().number {
+        let followed = self.catch_up().await;
+        self.following.went(&followed);
+        followed
+    }
+
+    async fn catch_up(&self) -> storage::Result<()> {
+        let interruptions = self.settings.interruptions();
+        let doubted = self.interruptions.load(Ordering::Relaxed) != interruptions;
+        let newest = self.settings.newest().await?;
+        let known = self.newest.borrow().number;
+        if doubted || newest < known {
+            self.start_over().await?;
+        } else if newest > known {
             self.refresh().await?;
+        }
+        self.interruptions.store(interruptions, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes the store's newest revision for the newest there is. A store that was put back to an earlier state, or has
+    /// lost what it acknowledged last, may have an older one than this replica, or another one under the same number.
+    async fn start_over(&self) -> storage::Result<()> {
+        let _queued = self.updating.lock().await;
+        let stored = self.settings.latest().await?;
+        let Ok(revision) = whole(&self.table, stored).inspect_err(unusable) else { return Ok(()) };
+        let known = self.newest.borrow().number;
+        let other = self.newest.send_if_modified(|newest| {
+            let other = *newest != revision;
+            newest.clone_from(&revision);
+            other
+        });
+        if other && revision.number <= known {
+            let found = revision.number;
+            tracing::warn!(found, known, "the store went back: configuration {found} counts, after {known}");
         }
         Ok(())
     }
@@ -82,20 +125,14 @@ impl Service {
         if self.newest.borrow().number >= stored.number {
             return;
         }
-        match whole(&self.table, stored.clone()) {
-            Ok(revision) => {
-                self.newest.send_if_modified(|newest| {
-                    let later = revision.number > newest.number;
-                    if later {
-                        *newest = revision;
-                    }
-                    later
-                });
+        let Ok(revision) = whole(&self.table, stored.clone()).inspect_err(unusable) else { return };
+        self.newest.send_if_modified(|newest| {
+            let later = revision.number > newest.number;
+            if later {
+                *newest = revision;
             }
-            Err(error) => {
-                tracing::error!(%error, "configuration revision {} cannot be used: {error}", stored.number);
-            }
-        }
+            later
+        });
     }
 
     /// One attempt to store the change; `None` when another process was first and trying again makes sense.
@@ -148,14 +185,13 @@ impl Config for Service {
         ))
     }
 
-    /// The stream ends when this replica drains, so that a watcher turns to another one.
+    /// The stream ends when this replica drains or loses the store, so that a watcher turns to another one.
     async fn watch(&self, _: WatchRequest) -> Result<Stream<Revision>> {
+        // Nobody comes from a replica that knew better to one that has heard nothing for a while.
+        self.follow().await?;
         let mut receiver = self.newest.subscribe();
         let newest = receiver.borrow_and_update().clone();
-        let shutdown = self.shutdown.clone();
-        let later = WatchStream::from_changes(receiver).take_until(async move {
-            shutdown.draining().await;
-        });
+        let later = WatchStream::from_changes(receiver).take_until(self.following.lost());
         Ok(stream::iter([newest]).chain(later).map(Ok).boxed())
     }
 
@@ -194,6 +230,10 @@ impl Config for Service {
         self.publish(&stored);
         whole(&self.table, stored)
     }
+}
+
+fn unusable(error: &Error) {
+    tracing::error!(%error, "a configuration revision of the store cannot be used: {error}");
 }
 
 /// A stored revision with every parameter.

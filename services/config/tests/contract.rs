@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails in a helper fails the test")]
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use grok2api_config::{Deps, start};
@@ -14,10 +14,9 @@ use grok2api_proto::{
         RollbackRequest, RuntimeConfig, UpdateRequest, WatchRequest,
     },
 };
-use grok2api_storage::{seal::Sealer, sqlite::Sqlite};
-use grok2api_testkit::{Reach, reach};
+use grok2api_storage::Store;
+use grok2api_testkit::{Ground, Standing, reach};
 use rstest::rstest;
-use tempfile::TempDir;
 
 const NOW: i64 = 1_760_000_000_000;
 
@@ -25,15 +24,21 @@ struct Fixture {
     config: Arc<dyn Config>,
     clock: Clock,
     tasks: Tasks,
-    dir: TempDir,
+    standing: Standing,
 }
 
 impl Fixture {
-    async fn new(how: Reach) -> Self {
-        let (dir, tasks, clock) = (tempfile::tempdir().unwrap(), Tasks::new(), Clock::manual(NOW));
-        let config =
-            reach(how, open(dir.path(), &clock, &tasks).await, config::server, config::client, &tasks).await;
-        Self { config, clock, tasks, dir }
+    async fn new(ground: Ground) -> Self {
+        let (standing, tasks, clock) = (ground.store(), Tasks::new(), Clock::manual(NOW));
+        let config = reach(
+            ground.reach(),
+            open(&standing, &clock, &tasks).await,
+            config::server,
+            config::client,
+            &tasks,
+        )
+        .await;
+        Self { config, clock, tasks, standing }
     }
 
     async fn update(&self, changes: &[(&str, &str)]) -> Result<Revision, Error> {
@@ -51,8 +56,8 @@ impl Drop for Fixture {
     }
 }
 
-async fn open(directory: &Path, clock: &Clock, tasks: &Tasks) -> Arc<dyn Config> {
-    let settings = Sqlite::open(directory).await.unwrap().settings(Sealer::new([7; 32]));
+async fn open(standing: &Standing, clock: &Clock, tasks: &Tasks) -> Arc<dyn Config> {
+    let settings = Store::open(&standing.settings).await.unwrap().settings();
     start(Deps { settings, clock: clock.clone(), tasks: tasks.clone() }).await.unwrap()
 }
 
@@ -74,9 +79,10 @@ async fn next(revisions: &mut Stream<Revision>) -> Revision {
 #[rstest]
 #[tokio::test]
 async fn a_fresh_store_is_at_revision_0_with_the_defaults(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let revision = fixture.config.get(GetRequest {}).await.unwrap();
     assert_eq!((revision.number, revision.created_at), (0, 0));
     let config = parameters(revision);
@@ -87,9 +93,10 @@ async fn a_fresh_store_is_at_revision_0_with_the_defaults(
 #[rstest]
 #[tokio::test]
 async fn an_update_changes_what_it_names_and_keeps_the_rest(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let first = fixture.update(&[("image_mode", "\"base64\""), ("temporary", "false")]).await.unwrap();
     assert_eq!((first.number, first.author.as_str(), first.created_at), (1, "admin", NOW));
     fixture.clock.advance(Duration::from_secs(1));
@@ -102,9 +109,10 @@ async fn an_update_changes_what_it_names_and_keeps_the_rest(
 #[rstest]
 #[tokio::test]
 async fn an_update_that_changes_nothing_makes_no_revision(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     assert_eq!(fixture.update(&[("temporary", "true"), ("api_key", "null")]).await.unwrap().number, 0);
     fixture.update(&[("api_key", "\"k\"")]).await.unwrap();
     assert_eq!(fixture.update(&[("api_key", "\"k\"")]).await.unwrap().number, 1);
@@ -112,8 +120,11 @@ async fn an_update_that_changes_nothing_makes_no_revision(
 
 #[rstest]
 #[tokio::test]
-async fn one_mistake_refuses_the_whole_update(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
-    let fixture = Fixture::new(how).await;
+async fn one_mistake_refuses_the_whole_update(
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
+) {
+    let fixture = Fixture::new(ground).await;
     for (name, text, code) in [
         ("max_attempts", "0", "invalid_parameter"),
         ("nonsense", "1", "unknown_parameter"),
@@ -130,9 +141,10 @@ async fn one_mistake_refuses_the_whole_update(#[values(Reach::Direct, Reach::Wir
 #[rstest]
 #[tokio::test]
 async fn an_expected_revision_that_is_not_the_newest_is_a_conflict(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let request = UpdateRequest { expected_revision: Some(0), ..update(&[("max_attempts", "4")]) };
     assert_eq!(fixture.config.update(request).await.unwrap().number, 1);
     let late = UpdateRequest { expected_revision: Some(0), ..update(&[("max_attempts", "5")]) };
@@ -144,10 +156,11 @@ async fn an_expected_revision_that_is_not_the_newest_is_a_conflict(
 #[rstest]
 #[tokio::test]
 async fn concurrent_updates_of_different_parameters_are_all_kept(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
-    let other = open(fixture.dir.path(), &fixture.clock, &fixture.tasks).await;
+    let fixture = Fixture::new(ground).await;
+    let other = open(&fixture.standing, &fixture.clock, &fixture.tasks).await;
     let (a, b, c, d) = tokio::join!(
         fixture.update(&[("max_attempts", "5")]),
         fixture.update(&[("image_mode", "\"base64\"")]),
@@ -165,9 +178,10 @@ async fn concurrent_updates_of_different_parameters_are_all_kept(
 #[rstest]
 #[tokio::test]
 async fn a_watcher_sees_the_newest_at_once_and_then_every_later_one(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     fixture.update(&[("max_attempts", "4")]).await.unwrap();
     let mut revisions = fixture.watch().await;
     assert_eq!(next(&mut revisions).await.number, 1);
@@ -180,20 +194,24 @@ async fn a_watcher_sees_the_newest_at_once_and_then_every_later_one(
 #[rstest]
 #[tokio::test]
 async fn a_watcher_sees_what_another_process_wrote(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let mut revisions = fixture.watch().await;
     assert_eq!(next(&mut revisions).await.number, 0);
-    let other = open(fixture.dir.path(), &fixture.clock, &fixture.tasks).await;
+    let other = open(&fixture.standing, &fixture.clock, &fixture.tasks).await;
     other.update(update(&[("base_url", "\"https://g.example\"")])).await.unwrap();
     assert_eq!(parameters(next(&mut revisions).await).base_url, "https://g.example");
 }
 
 #[rstest]
 #[tokio::test]
-async fn a_watch_ends_when_the_service_drains(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
-    let fixture = Fixture::new(how).await;
+async fn a_watch_ends_when_the_service_drains(
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
+) {
+    let fixture = Fixture::new(ground).await;
     let mut revisions = fixture.watch().await;
     next(&mut revisions).await;
     fixture.tasks.shutdown().drain();
@@ -203,9 +221,10 @@ async fn a_watch_ends_when_the_service_drains(#[values(Reach::Direct, Reach::Wir
 #[rstest]
 #[tokio::test]
 async fn a_service_of_the_product_follows_through_its_runtime(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let mut runtime = Runtime::follow(fixture.config.clone(), &fixture.tasks).await.unwrap();
     fixture.update(&[("account_concurrency", "3")]).await.unwrap();
     assert_eq!(runtime.changed().await.config.account_concurrency, 3);
@@ -214,9 +233,10 @@ async fn a_service_of_the_product_follows_through_its_runtime(
 #[rstest]
 #[tokio::test]
 async fn parameters_are_listed_with_their_types(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let listed = fixture.config.list_parameters(ListParametersRequest {}).await.unwrap().parameters;
     let attempts = listed.iter().find(|parameter| parameter.name == "max_attempts").unwrap();
     assert_eq!(
@@ -229,19 +249,20 @@ async fn parameters_are_listed_with_their_types(
 
 #[tokio::test]
 async fn revisions_outlive_the_process() {
-    let fixture = Fixture::new(Reach::Direct).await;
+    let fixture = Fixture::new(Ground::Direct).await;
     fixture.update(&[("image_mode", "\"base64\"")]).await.unwrap();
     fixture.tasks.shutdown().stop();
-    let again = open(fixture.dir.path(), &fixture.clock, &Tasks::new()).await;
+    let again = open(&fixture.standing, &fixture.clock, &Tasks::new()).await;
     assert_eq!(parameters(again.get(GetRequest {}).await.unwrap()).image_mode, "base64");
 }
 
 #[rstest]
 #[tokio::test]
 async fn the_history_tells_what_each_revision_changed(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     fixture.update(&[("image_mode", "\"base64\""), ("api_key", "\"sk-secret-value\"")]).await.unwrap();
     fixture.update(&[("image_mode", "null")]).await.unwrap();
     fixture.update(&[("max_attempts", "4")]).await.unwrap();
@@ -264,9 +285,10 @@ async fn the_history_tells_what_each_revision_changed(
 #[rstest]
 #[tokio::test]
 async fn a_rollback_says_again_what_an_earlier_revision_said(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     fixture.update(&[("image_mode", "\"base64\""), ("admin_password", "\"an old one\"")]).await.unwrap();
     fixture
         .update(&[("max_attempts", "4"), ("image_mode", "null"), ("admin_password", "null")])

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails in a helper fails the test")]
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use grok2api_config::{KeysDeps, start_keys};
@@ -14,10 +14,9 @@ use grok2api_proto::{
         Keys, Limits, ListRequest, RevokeRequest, Spec, UpdateRequest, Use, UsedRequest, WatchRequest,
     },
 };
-use grok2api_storage::{actions::Actions, client_keys::digest, sqlite::Sqlite};
-use grok2api_testkit::{Reach, reach};
+use grok2api_storage::{Store, actions::Actions, client_keys::digest};
+use grok2api_testkit::{Ground, Standing, reach};
 use rstest::rstest;
-use tempfile::TempDir;
 
 const NOW: i64 = 1_760_000_000_000;
 
@@ -26,15 +25,15 @@ struct Fixture {
     actions: Arc<dyn Actions>,
     clock: Clock,
     tasks: Tasks,
-    dir: TempDir,
+    standing: Standing,
 }
 
 impl Fixture {
-    async fn new(how: Reach) -> Self {
-        let (dir, tasks, clock) = (tempfile::tempdir().unwrap(), Tasks::new(), Clock::manual(NOW));
-        let (service, actions) = open(dir.path(), &clock, &tasks).await;
-        let keys = reach(how, service, keys::server, keys::client, &tasks).await;
-        Self { keys, actions, clock, tasks, dir }
+    async fn new(ground: Ground) -> Self {
+        let (standing, tasks, clock) = (ground.store(), Tasks::new(), Clock::manual(NOW));
+        let (service, actions) = open(&standing, &clock, &tasks).await;
+        let keys = reach(ground.reach(), service, keys::server, keys::client, &tasks).await;
+        Self { keys, actions, clock, tasks, standing }
     }
 
     async fn create(&self, spec: Spec) -> Result<(Key, String), Error> {
@@ -66,8 +65,8 @@ impl Drop for Fixture {
     }
 }
 
-async fn open(directory: &Path, clock: &Clock, tasks: &Tasks) -> (Arc<dyn Keys>, Arc<dyn Actions>) {
-    let store = Sqlite::open(directory).await.unwrap();
+async fn open(standing: &Standing, clock: &Clock, tasks: &Tasks) -> (Arc<dyn Keys>, Arc<dyn Actions>) {
+    let store = Store::open(&standing.settings).await.unwrap();
     let actions = store.actions();
     let (clock, tasks) = (clock.clone(), tasks.clone());
     let deps = KeysDeps { keys: store.client_keys(), actions: actions.clone(), clock, tasks };
@@ -91,9 +90,10 @@ async fn next(changes: &mut Stream<Changes>) -> Vec<Facts> {
 #[rstest]
 #[tokio::test]
 async fn a_new_key_opens_with_its_secret_which_is_shown_once(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let full = Spec {
         name: " Büro ".into(),
         note: "for tests".into(),
@@ -122,9 +122,10 @@ async fn a_new_key_opens_with_its_secret_which_is_shown_once(
 #[rstest]
 #[tokio::test]
 async fn a_key_that_may_not_be_used_is_refused(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let (key, secret) = fixture.create(Spec { expires_at: Some(NOW + 1_000), ..named("a") }).await.unwrap();
     let refused = async |part: &str| {
         let error = fixture.authenticate(&secret).await.unwrap_err();
@@ -166,7 +167,7 @@ async fn a_key_that_may_not_be_used_is_refused(
 )]
 #[tokio::test]
 async fn what_cannot_be_kept_is_refused(#[case] spec: Spec, #[case] code: &str, #[case] param: &str) {
-    let fixture = Fixture::new(Reach::Wired).await;
+    let fixture = Fixture::new(Ground::Wired).await;
     let error = fixture.create(spec.clone()).await.unwrap_err();
     assert_eq!((error.kind, error.param.as_deref()), (Kind::InvalidRequest, Some(param)), "{error}");
     assert_eq!(error.code, code);
@@ -179,9 +180,10 @@ async fn what_cannot_be_kept_is_refused(#[case] spec: Spec, #[case] code: &str, 
 #[rstest]
 #[tokio::test]
 async fn an_update_of_an_old_version_is_a_conflict(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let (key, _) = fixture.create(named("a")).await.unwrap();
     fixture.update(&key, |spec| spec.note = "first".into()).await.unwrap();
     let error = fixture.update(&key, |spec| spec.note = "late".into()).await.unwrap_err();
@@ -195,15 +197,16 @@ async fn an_update_of_an_old_version_is_a_conflict(
 #[rstest]
 #[tokio::test]
 async fn a_watcher_sees_all_keys_and_what_any_process_changes(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let (key, _) = fixture.create(named("a")).await.unwrap();
     let mut changes = fixture.keys.watch(WatchRequest {}).await.unwrap();
     assert_eq!(next(&mut changes).await[0].id, key.id);
     let (second, _) = fixture.create(named("b")).await.unwrap();
     assert_eq!(next(&mut changes).await[0].id, second.id);
-    let (other, _) = open(fixture.dir.path(), &fixture.clock, &fixture.tasks).await;
+    let (other, _) = open(&fixture.standing, &fixture.clock, &fixture.tasks).await;
     other.revoke(RevokeRequest { id: key.id.clone(), author: "other".into() }).await.unwrap();
     let seen = next(&mut changes).await;
     assert_eq!((seen.len(), &seen[0].id, seen[0].refused), (1, &key.id, true));
@@ -213,8 +216,11 @@ async fn a_watcher_sees_all_keys_and_what_any_process_changes(
 
 #[rstest]
 #[tokio::test]
-async fn uses_are_noted(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
-    let fixture = Fixture::new(how).await;
+async fn uses_are_noted(
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
+) {
+    let fixture = Fixture::new(ground).await;
     let (key, _) = fixture.create(named("a")).await.unwrap();
     let uses = [("nobody", 3), (key.id.as_str(), NOW + 5), (key.id.as_str(), NOW)];
     let uses = uses.map(|(id, at)| Use { id: id.into(), at }).to_vec();
@@ -225,7 +231,7 @@ async fn uses_are_noted(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: 
 
 #[tokio::test]
 async fn every_change_is_in_the_log_of_actions_without_a_secret() {
-    let fixture = Fixture::new(Reach::Direct).await;
+    let fixture = Fixture::new(Ground::Direct).await;
     let (key, secret) = fixture.create(named("a")).await.unwrap();
     fixture.update(&key, |spec| spec.note = "changed".into()).await.unwrap();
     fixture.revoke(&key).await.unwrap();
@@ -239,4 +245,31 @@ async fn every_change_is_in_the_log_of_actions_without_a_secret() {
     );
     assert!(actions[2].before.is_null() && actions[0].after["revoked_at"] == NOW);
     assert!(!format!("{actions:?}").contains(&secret));
+}
+
+/// A gateway that knew better must not come back to a replica that has heard nothing for a while.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_watches_a_replica_that_has_lost_its_store(
+    #[values(Ground::TcpMariaDb, Ground::TcpRedis)] ground: Ground,
+) {
+    let mut fixture = Fixture::new(ground).await;
+    let (key, _) = fixture.create(named("a")).await.unwrap();
+    let mut changes = fixture.keys.watch(WatchRequest {}).await.unwrap();
+    assert!(changes.next().await.unwrap().unwrap().whole);
+    tokio::task::block_in_place(|| fixture.standing.backing.kill());
+    let end = tokio::time::timeout(Duration::from_secs(20), changes.next()).await.expect("it ends in time");
+    assert!(end.is_none_or(|end| end.is_err()));
+    let refused = fixture.keys.watch(WatchRequest {}).await.err().expect("refused");
+    assert_eq!((refused.kind, refused.code.as_ref()), (Kind::Unavailable, "storage_unavailable"));
+    tokio::task::block_in_place(|| fixture.standing.backing.start_again());
+    let again = async {
+        loop {
+            if let Ok(mut changes) = fixture.keys.watch(WatchRequest {}).await {
+                return changes.next().await.unwrap().unwrap();
+            }
+        }
+    };
+    let all = tokio::time::timeout(Duration::from_secs(20), again).await.expect("it comes back");
+    assert_eq!((all.whole, all.keys.len(), all.keys[0].id.as_str()), (true, 1, key.id.as_str()));
 }

@@ -14,10 +14,9 @@ use grok2api_proto::{
         RecordRequest,
     },
 };
-use grok2api_storage::sqlite::Sqlite;
-use grok2api_testkit::{Reach, reach, runtime_config};
+use grok2api_storage::Store;
+use grok2api_testkit::{Ground, Standing, reach, runtime_config};
 use rstest::rstest;
-use tempfile::TempDir;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// The start of a day.
@@ -26,20 +25,20 @@ const NOW: i64 = 20_000 * DAY;
 struct Fixture {
     ledger: Arc<dyn Ledger>,
     tasks: Tasks,
-    _dir: TempDir,
+    _standing: Standing,
 }
 
 impl Fixture {
-    async fn new(how: Reach) -> Self {
-        let (dir, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
+    async fn new(ground: Ground) -> Self {
+        let (standing, tasks) = (ground.store(), Tasks::new());
         let service = start(Deps {
-            ledger: Sqlite::open(dir.path()).await.unwrap().ledger(),
+            ledger: Store::open(&standing.settings).await.unwrap().ledger(),
             runtime: Runtime::fixed(runtime_config()),
             clock: Clock::manual(NOW),
             tasks: tasks.clone(),
         });
-        let ledger = reach(how, service, ledger::server, ledger::client, &tasks).await;
-        Self { ledger, tasks, _dir: dir }
+        let ledger = reach(ground.reach(), service, ledger::server, ledger::client, &tasks).await;
+        Self { ledger, tasks, _standing: standing }
     }
 
     async fn record(&self, entries: &[Entry]) -> u32 {
@@ -90,8 +89,11 @@ fn entry(at: i64, number: u32) -> Entry {
 
 #[rstest]
 #[tokio::test]
-async fn entries_come_back_page_by_page(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
-    let fixture = Fixture::new(how).await;
+async fn entries_come_back_page_by_page(
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
+) {
+    let fixture = Fixture::new(ground).await;
     let entries: Vec<Entry> = (0..5).map(|number| entry(NOW - 10 + i64::from(number), number)).collect();
     assert_eq!(fixture.record(&entries).await, 5);
     assert_eq!(fixture.record(&entries).await, 0);
@@ -107,8 +109,11 @@ async fn entries_come_back_page_by_page(#[values(Reach::Direct, Reach::Wired, Re
 
 #[rstest]
 #[tokio::test]
-async fn sums_are_told_in_all_and_by_group(#[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach) {
-    let fixture = Fixture::new(how).await;
+async fn sums_are_told_in_all_and_by_group(
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
+) {
+    let fixture = Fixture::new(ground).await;
     let failure = Entry {
         outcome: Outcome::Timeout.into(),
         first_output_ms: None,
@@ -142,7 +147,7 @@ async fn sums_are_told_in_all_and_by_group(#[values(Reach::Direct, Reach::Wired,
 
 #[tokio::test]
 async fn what_cannot_be_answered_is_refused_at_the_parameter() {
-    let fixture = Fixture::new(Reach::Direct).await;
+    let fixture = Fixture::new(Ground::Direct).await;
     let refused = |result: Result<(), Error>| {
         let error = result.unwrap_err();
         assert_eq!(error.kind, Kind::InvalidRequest);
@@ -175,8 +180,8 @@ async fn what_cannot_be_answered_is_refused_at_the_parameter() {
 
 #[tokio::test]
 async fn old_entries_are_taken_away_by_the_operators_parameters() {
-    let (dir, tasks, clock) = (tempfile::tempdir().unwrap(), Tasks::new(), Clock::manual(NOW));
-    let store = Sqlite::open(dir.path()).await.unwrap();
+    let (standing, tasks, clock) = (Ground::Direct.store(), Tasks::new(), Clock::manual(NOW));
+    let store = Store::open(&standing.settings).await.unwrap();
     let before = open(store.ledger(), clock.clone());
     let entries = vec![entry(NOW - 4 * DAY, 1), entry(NOW - 2 * DAY, 2)];
     before.record(RecordRequest { entries, lost: 0 }).await.unwrap();

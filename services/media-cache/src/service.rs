@@ -137,7 +137,7 @@ async fn fetch(
     let item = to_the_end(&tasks, "media-keep", keep).await?;
     let duration_ms = begun.elapsed().as_millis();
     tracing::info!(
-        request_id = request.request_id,
+        turn.id = request.request_id,
         name = item.name,
         size_bytes = item.size,
         duration_ms,

@@ -22,6 +22,7 @@ use grok2api_proto::{
     admin::{self, Admins},
     chat::{self, Chat},
     config::{self, Config},
+    idempotency::{self, Idempotency},
     keys::{self, Keys},
     ledger::{self, Ledger},
     live::{self, Live},
@@ -50,6 +51,8 @@ pub struct Services {
     pub ledger: Arc<dyn Ledger>,
     /// The keys of the API's clients.
     pub keys: Arc<dyn Keys>,
+    /// Requests that must not be done twice.
+    pub idempotency: Arc<dyn Idempotency>,
     /// Those who run the product.
     pub admins: Arc<dyn Admins>,
     /// What every process is doing.
@@ -126,19 +129,22 @@ pub(crate) async fn run(
         follow_level(level, runtime.clone(), tasks);
     }
     let ledger = build.ledger(&runtime)?;
+    let idempotency = build.idempotency().await?;
     let (admins, live) = build.admins(&config, &runtime).await?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, keys, admins, live, ledger, pool, media, videos, chat, runtime };
+    let services =
+        Services { config, keys, idempotency, admins, live, ledger, pool, media, videos, chat, runtime };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
             .with(ledger::server(services.ledger.clone()))
             .with(keys::server(services.keys.clone()))
+            .with(idempotency::server(services.idempotency.clone()))
             .with(admin::server(services.admins.clone()))
             .with(live::server(services.live.clone()))
             .serve(listener, secret, tasks);
@@ -206,6 +212,14 @@ impl Build<'_> {
         }))
     }
 
+    async fn idempotency(&self) -> Result<Arc<dyn Idempotency>, StartError> {
+        let Some(store) = self.local(Role::Config) else {
+            return self.remote(Role::Config, idempotency::client);
+        };
+        let requests = store.idempotency(&self.settings.storage).await;
+        requests.map(config_service::idempotency::start).map_err(|error| StartError::one("redis", error))
+    }
+
     async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, keys::client) };
         let service = config_service::start_keys(config_service::KeysDeps {
@@ -236,6 +250,12 @@ impl Build<'_> {
             trusted_proxies: self.settings.http.trusted_proxies.clone(),
             readiness: self.readiness.clone(),
             max_body_bytes: self.settings.http.max_body_bytes,
+            idempotency: gateway::Idempotency::start(
+                services.idempotency.clone(),
+                &self.settings.http,
+                self.tasks,
+            ),
+            max_in_flight: self.settings.http.max_in_flight,
             usage,
             tasks: self.tasks.clone(),
             admin: Some(gateway::admin::Services {
@@ -248,7 +268,7 @@ impl Build<'_> {
                 upstream: self.settings.upstream.url.to_string(),
             }),
         });
-        gateway::serve(listener, router, self.tasks);
+        gateway::serve(listener, router, &self.settings.http, self.tasks);
         Ok(running)
     }
 

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     compose::{self, Services},
+    exclusive::Exclusive,
     roles::{Role, Roles},
 };
 
@@ -29,6 +30,7 @@ pub struct Instance {
     readiness: Readiness,
     drain_delay: Duration,
     grace: Duration,
+    _exclusive: Exclusive,
 }
 
 /// Where the process listens.
@@ -66,7 +68,7 @@ impl Instance {
     /// Binds, composes and serves.
     ///
     /// # Errors
-    /// A port that is taken, a store that cannot be used, a peer address that is missing.
+    /// A port or data directory that is taken, a store that cannot be used, a peer address that is missing.
     pub async fn start(
         settings: &Settings,
         roles: &Roles,
@@ -75,6 +77,7 @@ impl Instance {
         compose::check(settings, roles)?;
         let listeners = Listeners::bind(settings, roles).await?;
         let addresses = listeners.addresses()?;
+        let exclusive = Exclusive::take(settings, roles)?;
         let tasks = Tasks::new();
         let readiness = Readiness::new(tasks.shutdown().clone());
         let starting = readiness.guard("start");
@@ -89,7 +92,7 @@ impl Instance {
         drop(starting);
         let drain_delay = Duration::from_millis(settings.lifecycle.drain_delay_ms);
         let grace = Duration::from_secs(settings.lifecycle.grace_seconds);
-        Ok(Self { services, addresses, tasks, readiness, drain_delay, grace })
+        Ok(Self { services, addresses, tasks, readiness, drain_delay, grace, _exclusive: exclusive })
     }
 
     /// Resolves when a critical task has crashed.

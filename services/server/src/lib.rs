@@ -5,6 +5,7 @@
 
 pub mod commands;
 mod compose;
+mod exclusive;
 mod instance;
 mod presence;
 mod roles;

@@ -9,7 +9,7 @@ use std::{convert::Infallible, future::poll_fn, time::Duration};
 
 use axum::{
     body::Body,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
@@ -53,18 +53,21 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
         }
         _ = ping.tick() => BytesMut::from(PING),
     };
+    let mut headers = HeaderMap::new();
+    opening.heard().for_each(|(at, batch)| record.begins(at, &batch.events));
+    record.tell(&mut headers);
     record.accepted();
     let encoder = |index| Encoder::new(&turn.head, index, turn.presentation.clone());
     let streams = opening.into_streams().into_iter().zip(0..);
     let choices = streams.map(|(batches, index)| Choice::new(batches, encoder(index))).collect();
     let live = Live { deps, id: turn.id, cancel, record, choices, next: 0, closed: false, ping, out };
     let frames = stream::unfold(live, async |mut live| Some((Ok::<_, Infallible>(live.next().await?), live)));
-    let headers = [
+    let kind = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::from_stream(frames)).into_response())
+    Ok((kind, headers, Body::from_stream(frames)).into_response())
 }
 
 /// The body of one stream.

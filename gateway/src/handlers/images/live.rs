@@ -4,7 +4,7 @@ use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
@@ -50,6 +50,9 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
         }
         _ = ping.tick() => BytesMut::from(PING),
     };
+    let mut headers = HeaderMap::new();
+    opening.heard().for_each(|(at, batch)| record.begins(at, &batch.events));
+    record.tell(&mut headers);
     record.accepted();
     let live = Live {
         deps,
@@ -69,12 +72,12 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
         done: false,
     };
     let frames = stream::unfold(live, async |mut live| Some((Ok::<_, Infallible>(live.next().await?), live)));
-    let headers = [
+    let kind = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::from_stream(frames)).into_response())
+    Ok((kind, headers, Body::from_stream(frames)).into_response())
 }
 
 /// The body of one stream.

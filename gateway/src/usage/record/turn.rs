@@ -29,6 +29,11 @@ impl Turn {
         self.serving = tried.last().map(|last| (Instant::now(), last.duration_ms));
     }
 
+    /// How many accounts were asked, and how long they took, in milliseconds.
+    pub(super) fn effort(&self) -> (usize, u64) {
+        (self.attempts.len(), self.attempts.iter().map(|attempt| attempt.duration_ms).sum())
+    }
+
     pub(super) fn charged(&mut self, units: u32) {
         self.units = units;
     }

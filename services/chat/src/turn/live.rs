@@ -261,7 +261,7 @@ impl Live {
 
     fn succeed(&mut self) {
         tracing::info!(
-            request.id = self.request_id,
+            turn.id = self.request_id,
             model = self.model.id,
             attempts = self.attempts,
             duration_ms = self.begun.elapsed().as_millis(),
@@ -272,7 +272,7 @@ impl Live {
 
     async fn fail(mut self, failure: Failure, sender: &mpsc::Sender<Result<ChatBatch>>) {
         tracing::warn!(
-            request.id = self.request_id,
+            turn.id = self.request_id,
             model = self.model.id,
             attempts = self.attempts,
             duration_ms = self.begun.elapsed().as_millis(),

@@ -49,7 +49,8 @@ pub(super) async fn open(settings: &Media, data_dir: &FilePath, tasks: Tasks) ->
 async fn in_directory(directory: PathBuf, tasks: Tasks) -> Result<Store> {
     let place = directory.display().to_string();
     for kind in Kind::ALL {
-        std::fs::create_dir_all(directory.join(folder(kind))).map_err(|error| unusable(&place, error))?;
+        grok2api_kit::directory::private(&directory.join(folder(kind)))
+            .map_err(|error| unusable(&place, error))?;
     }
     sweep(&directory).map_err(|error| unusable(&place, error))?;
     let objects =

@@ -1,10 +1,6 @@
 //! A media cache over a scripted assets host, reached in one of three ways.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -18,9 +14,8 @@ use grok2api_proto::{
     },
     media::{self, FetchRequest, Item, Kind, MediaCache, ReadRequest, StatRequest, UsageRequest},
 };
-use grok2api_storage::sqlite::Sqlite;
-use grok2api_testkit::{Reach, S3Server, reach, runtime_config};
-use tempfile::TempDir;
+use grok2api_storage::Store;
+use grok2api_testkit::{Reach, S3Server, Standing, reach, runtime_config};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
@@ -40,6 +35,10 @@ pub(crate) enum Way {
     Tcp,
     /// Directly; a bucket.
     Bucket,
+    /// Over TCP; a directory, and the index in MariaDB.
+    TcpMariaDb,
+    /// Over TCP; a directory, and the index in Redis.
+    TcpRedis,
 }
 
 /// Where the bytes lie, as somebody else would see them.
@@ -53,10 +52,28 @@ pub(crate) struct Fixture {
     pub(crate) assets: Assets,
     pub(crate) clock: Clock,
     pub(crate) place: Place,
-    dir: TempDir,
+    standing: Standing,
     limits: watch::Sender<Revision>,
     upstream: settings::Upstream,
     tasks: Tasks,
+}
+
+impl Way {
+    fn reach(self) -> Reach {
+        match self {
+            Self::Direct | Self::Bucket => Reach::Direct,
+            Self::Wired => Reach::Wired,
+            Self::Tcp | Self::TcpMariaDb | Self::TcpRedis => Reach::Tcp,
+        }
+    }
+
+    fn mode(self) -> settings::Mode {
+        match self {
+            Self::TcpMariaDb => settings::Mode::Mysql,
+            Self::TcpRedis => settings::Mode::Redis,
+            _ => settings::Mode::File,
+        }
+    }
 }
 
 impl Fixture {
@@ -65,17 +82,16 @@ impl Fixture {
         let (assets, address) = Assets::start(&tasks).await;
         let url: url::Url = format!("http://{address}").parse().unwrap();
         let upstream = settings::Upstream { url: url.clone(), assets_url: url, allow_private_images: false };
-        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(NOW));
+        let clock = Clock::manual(NOW);
         let limits = watch::Sender::new(revision(0, 1));
-        let (how, place) = match how {
-            Way::Direct => (Reach::Direct, Place::Directory(dir.path().join("media"))),
-            Way::Wired => (Reach::Wired, Place::Directory(dir.path().join("media"))),
-            Way::Tcp => (Reach::Tcp, Place::Directory(dir.path().join("media"))),
-            Way::Bucket => (Reach::Direct, Place::Bucket(S3Server::start())),
+        let standing = Standing::start(how.mode());
+        let place = match how {
+            Way::Bucket => Place::Bucket(S3Server::start()),
+            _ => Place::Directory(standing.settings.data.dir.join("media")),
         };
-        let cache = open(dir.path(), &place, &upstream, &limits, &clock, &tasks).await.unwrap();
-        let cache = reach(how, cache, media::server, media::client, &tasks).await;
-        Self { cache, assets, clock, place, dir, limits, upstream, tasks }
+        let cache = open(&standing.settings, &place, &upstream, &limits, &clock, &tasks).await.unwrap();
+        let cache = reach(how.reach(), cache, media::server, media::client, &tasks).await;
+        Self { cache, assets, clock, place, standing, limits, upstream, tasks }
     }
 
     /// Stops the service and starts another one on the same data.
@@ -88,7 +104,8 @@ impl Fixture {
 
     /// Another service on the same data.
     pub(crate) async fn replica(&self) -> Result<Arc<dyn MediaCache>> {
-        open(self.dir.path(), &self.place, &self.upstream, &self.limits, &self.clock, &self.tasks).await
+        open(&self.standing.settings, &self.place, &self.upstream, &self.limits, &self.clock, &self.tasks)
+            .await
     }
 
     /// Sets both limits.
@@ -196,7 +213,7 @@ impl Drop for Fixture {
 }
 
 async fn open(
-    directory: &Path,
+    settings: &settings::Settings,
     place: &Place,
     upstream: &settings::Upstream,
     limits: &watch::Sender<Revision>,
@@ -205,9 +222,9 @@ async fn open(
 ) -> Result<Arc<dyn MediaCache>> {
     let runtime = Runtime::follow(Arc::new(Limits(limits.subscribe())), tasks).await.unwrap();
     let deps = Deps {
-        index: Sqlite::open(directory).await.unwrap().media(),
+        index: Store::open(settings).await.unwrap().media(),
         media: place.settings(),
-        data_dir: directory.to_owned(),
+        data_dir: settings.data.dir.clone(),
         runtime: runtime.clone(),
         egress: egress::Gateway::new(egress::Endpoints::from(upstream), runtime),
         clock: clock.clone(),

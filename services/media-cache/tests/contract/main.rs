@@ -25,7 +25,7 @@ const VIDEO: &str = "users/u-1/generated/v-1/generated_video.mp4";
 #[rstest]
 #[tokio::test]
 async fn an_asset_is_fetched_with_its_owners_cookies_and_kept(
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let item = fixture.image(IMAGE, 5000).await;
@@ -41,7 +41,9 @@ async fn an_asset_is_fetched_with_its_owners_cookies_and_kept(
 
 #[rstest]
 #[tokio::test]
-async fn many_callers_cause_one_request(#[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way) {
+async fn many_callers_cause_one_request(
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
+) {
     let fixture = Fixture::new(how).await;
     fixture.assets.script(IMAGE, [Answer::Bytes(jpeg(200_000))]);
     let items = join_all((0..50).map(|_| fixture.fetch(Kind::Image, IMAGE))).await;
@@ -58,7 +60,7 @@ async fn many_callers_cause_one_request(#[values(Way::Direct, Way::Wired, Way::T
 #[tokio::test]
 async fn a_fresh_asset_may_be_refused_for_a_moment(
     #[case] status: u16,
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.assets.script(IMAGE, [Answer::Status(status), Answer::Bytes(jpeg(100))]);
@@ -82,7 +84,7 @@ async fn a_failed_fetch_is_an_error_that_leaves_nothing_behind(
     #[case] answer: Answer,
     #[case] code: &str,
     #[case] requests: usize,
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.assets.script(IMAGE, [answer]);
@@ -104,7 +106,7 @@ async fn what_cannot_be_fetched_is_refused_without_a_request(
     #[case] location: &str,
     #[case] kind: Kind,
     #[case] code: &str,
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     assert_eq!(fixture.fetch(kind, location).await.unwrap_err().code, code);
@@ -113,7 +115,9 @@ async fn what_cannot_be_fetched_is_refused_without_a_request(
 
 #[rstest]
 #[tokio::test]
-async fn a_film_is_read_in_parts(#[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way) {
+async fn a_film_is_read_in_parts(
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
+) {
     let fixture = Fixture::new(how).await;
     let film = mp4(700_001);
     fixture.assets.script(VIDEO, [Answer::Bytes(film.clone())]);
@@ -132,7 +136,7 @@ async fn a_film_is_read_in_parts(#[values(Way::Direct, Way::Wired, Way::Tcp, Way
 #[rstest]
 #[tokio::test]
 async fn only_plain_names_of_held_items_are_served(
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let mut item = fixture.image(IMAGE, 100).await;
@@ -151,7 +155,7 @@ async fn only_plain_names_of_held_items_are_served(
 #[rstest]
 #[tokio::test]
 async fn the_least_recently_used_item_goes_first(
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let mut items = Vec::new();
@@ -172,7 +176,7 @@ async fn the_least_recently_used_item_goes_first(
 #[rstest]
 #[tokio::test]
 async fn an_item_over_the_limit_stays_until_the_next_one(
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.image("small", 100).await;
@@ -187,7 +191,9 @@ async fn an_item_over_the_limit_stays_until_the_next_one(
 
 #[rstest]
 #[tokio::test]
-async fn a_lowered_limit_acts_at_once(#[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way) {
+async fn a_lowered_limit_acts_at_once(
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
+) {
     let fixture = Fixture::new(how).await;
     fixture.limit(2);
     eventually(async || {
@@ -207,7 +213,7 @@ async fn a_lowered_limit_acts_at_once(#[values(Way::Direct, Way::Wired, Way::Tcp
 #[rstest]
 #[tokio::test]
 async fn clearing_a_kind_leaves_the_other_one(
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.image("a", 100).await;
@@ -256,7 +262,7 @@ async fn items_are_listed_from_the_newest_and_deleted_one_by_one(
 #[rstest]
 #[tokio::test]
 async fn bytes_that_were_taken_away_are_fetched_again(
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let item = fixture.image(IMAGE, 100).await;
@@ -269,7 +275,7 @@ async fn bytes_that_were_taken_away_are_fetched_again(
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_download_ends_when_its_caller_leaves_and_leaves_nothing(
-    #[values(Way::Direct, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.assets.script(IMAGE, [Answer::Stall(jpeg(6 << 20))]);
@@ -286,7 +292,7 @@ async fn a_download_ends_when_its_caller_leaves_and_leaves_nothing(
 #[rstest]
 #[tokio::test]
 async fn a_large_film_that_breaks_off_leaves_nothing_and_a_whole_one_is_kept(
-    #[values(Way::Direct, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let film = mp4(12 << 20);
@@ -301,7 +307,9 @@ async fn a_large_film_that_breaks_off_leaves_nothing_and_a_whole_one_is_kept(
 
 #[rstest]
 #[tokio::test]
-async fn items_and_their_order_outlive_the_process(#[values(Way::Direct, Way::Bucket)] how: Way) {
+async fn items_and_their_order_outlive_the_process(
+    #[values(Way::Direct, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
+) {
     let mut fixture = Fixture::new(how).await;
     let item = fixture.image(IMAGE, 5000).await;
     fixture.restart(|_| {}).await;
@@ -312,7 +320,9 @@ async fn items_and_their_order_outlive_the_process(#[values(Way::Direct, Way::Bu
 
 #[rstest]
 #[tokio::test]
-async fn the_start_brings_index_and_files_in_line(#[values(Way::Direct, Way::Bucket)] how: Way) {
+async fn the_start_brings_index_and_files_in_line(
+    #[values(Way::Direct, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
+) {
     let mut fixture = Fixture::new(how).await;
     let gone = fixture.image("gone", 100).await;
     let short = fixture.image("short", 200).await;

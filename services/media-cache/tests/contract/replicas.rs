@@ -26,7 +26,9 @@ async fn limited(cache: &Arc<dyn MediaCache>, megabytes: u64) {
 
 #[rstest]
 #[tokio::test]
-async fn two_replicas_serve_one_cache(#[values(Way::Direct, Way::Bucket)] how: Way) {
+async fn two_replicas_serve_one_cache(
+    #[values(Way::Direct, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
+) {
     let mut fixture = Fixture::new(how).await;
     let item = fixture.image(IMAGE, 5000).await;
     let other = fixture.replica().await.unwrap();
@@ -42,7 +44,7 @@ async fn two_replicas_serve_one_cache(#[values(Way::Direct, Way::Bucket)] how: W
 #[rstest]
 #[tokio::test]
 async fn two_replicas_that_fetch_one_asset_at_once_keep_one_item(
-    #[values(Way::Direct, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     fixture.assets.script(IMAGE, [Answer::Bytes(jpeg(200_000))]);
@@ -56,7 +58,9 @@ async fn two_replicas_that_fetch_one_asset_at_once_keep_one_item(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_replicas_that_evict_at_once_evict_just_enough(#[values(Way::Direct, Way::Bucket)] how: Way) {
+async fn two_replicas_that_evict_at_once_evict_just_enough(
+    #[values(Way::Direct, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
+) {
     let fixture = Fixture::new(how).await;
     fixture.limit(2);
     let other = fixture.replica().await.unwrap();
@@ -83,7 +87,7 @@ async fn two_replicas_that_evict_at_once_evict_just_enough(#[values(Way::Direct,
 #[rstest]
 #[tokio::test]
 async fn a_replica_that_starts_harms_nothing_that_is_fetched_meanwhile(
-    #[values(Way::Direct, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let locations: Vec<String> = (0..15).map(|number| format!("i-{number}")).collect();

@@ -7,13 +7,12 @@ use grok2api_proto::{
     Kind,
     video::{self, GetRequest, Job, JobDetails, ListRequest, ListSilentRequest, VideoJobs},
 };
-use grok2api_storage::sqlite::Sqlite;
-use grok2api_testkit::{Reach, reach};
+use grok2api_storage::Store;
+use grok2api_testkit::{Ground, Reach, Standing, reach};
 use rstest::rstest;
-use tempfile::TempDir;
 
-async fn jobs(how: Reach, data: &TempDir, clock: Clock, tasks: &Tasks) -> Arc<dyn VideoJobs> {
-    let store = Sqlite::open(data.path()).await.unwrap();
+async fn jobs(how: Reach, standing: &Standing, clock: Clock, tasks: &Tasks) -> Arc<dyn VideoJobs> {
+    let store = Store::open(&standing.settings).await.unwrap();
     let service = grok2api_media_cache::videos::start(store.videos(), clock, tasks);
     reach(how, service, video::server, video::client, tasks).await
 }
@@ -30,10 +29,11 @@ fn of(id: &str, client: &str) -> GetRequest {
 #[rstest]
 #[tokio::test]
 async fn a_job_is_kept_changed_by_one_and_seen_by_its_client(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let (data, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
-    let jobs = jobs(how, &data, Clock::manual(1000), &tasks).await;
+    let (standing, tasks) = (ground.store(), Tasks::new());
+    let jobs = jobs(ground.reach(), &standing, Clock::manual(1000), &tasks).await;
     let kept = jobs.insert(job("video_1", "a")).await.unwrap();
     assert_eq!(
         (kept.version, kept.created_at, kept.details.as_ref().unwrap().prompt.as_str()),
@@ -59,14 +59,15 @@ async fn a_job_is_kept_changed_by_one_and_seen_by_its_client(
 #[rstest]
 #[tokio::test]
 async fn silence_is_told_by_the_services_own_clock(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let (data, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
+    let (standing, tasks) = (ground.store(), Tasks::new());
     let silent = async |now: i64| {
-        let later = jobs(how, &data, Clock::manual(now), &tasks).await;
+        let later = jobs(ground.reach(), &standing, Clock::manual(now), &tasks).await;
         later.list_silent(ListSilentRequest { for_ms: 30_000, limit: 9 }).await.unwrap().jobs.len()
     };
-    let jobs = jobs(how, &data, Clock::manual(1000), &tasks).await;
+    let jobs = jobs(ground.reach(), &standing, Clock::manual(1000), &tasks).await;
     let kept = jobs.insert(job("video_1", "")).await.unwrap();
     assert_eq!((silent(31_000).await, silent(31_001).await), (0, 1));
     jobs.update(Job { open: false, ..kept }).await.unwrap();

@@ -58,7 +58,7 @@ pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> 
 async fn restore(settings: &Settings, args: &Args, occupied: bool) -> Result<(), Failure> {
     let data = &settings.data.dir;
     let unusable = |error: &dyn std::fmt::Display| failed(data, error);
-    fs::create_dir_all(data).map_err(|error| unusable(&error))?;
+    grok2api_kit::directory::private(data).map_err(|error| unusable(&error))?;
     let staging = Staging::at(data.join(format!(".restore-{}", std::process::id())));
     let staging = staging.map_err(|error| unusable(&error))?;
     let manifest = archive::read(&args.file, |name, content| unpack(&staging, name, content));
@@ -102,7 +102,7 @@ async fn alone(data: &Path) -> Result<(), Failure> {
 fn unpack(staging: &Staging, name: &str, content: &mut dyn Read) -> io::Result<()> {
     let path = staging.path(name);
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+        grok2api_kit::directory::private(parent)?;
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     io::copy(content, &mut file)?;
@@ -132,7 +132,7 @@ impl Swap {
             for folder in MEDIA {
                 let name = format!("media/{folder}");
                 if staging.path(&name).exists() {
-                    fs::create_dir_all(data.join("media"))?;
+                    grok2api_kit::directory::private(&data.join("media"))?;
                     self.put(&staging.path(&name), &data.join(&name), kept.map(|kept| kept.join(folder)))?;
                 }
             }

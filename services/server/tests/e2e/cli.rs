@@ -170,7 +170,20 @@ async fn a_wrong_key_is_noticed_at_the_start() {
     assert_eq!(output(&mut add(data.path())).await.0, 0);
     std::fs::remove_file(data.path().join("master.key")).unwrap();
     let (code, _, err) = output(grok2api(data.path()).arg("serve")).await;
-    assert!(code == 78 && err.contains("key"), "{code} {err}");
+    assert!(code == 78 && err.contains("there is no key in"), "{code} {err}");
+    assert!(!data.path().join("master.key").exists(), "a new key would be of no use");
+}
+
+#[tokio::test]
+async fn one_process_serves_a_data_directory_and_commands_work_beside_it() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut first, _lines, _) = ready(grok2api(data.path()).arg("serve")).await;
+    let (code, _, err) = output(grok2api(data.path()).arg("serve")).await;
+    let holder = format!("the process {} serves config", first.id().unwrap());
+    assert!(code == 78 && err.contains(&holder) && err.contains("STORAGE_MODE"), "{code} {err}");
+    assert_eq!(output(grok2api(data.path()).args(["accounts", "add", "sim-basic-1"])).await.0, 0);
+    first.kill().await.unwrap();
+    let (_second, _lines, _) = ready(grok2api(data.path()).arg("serve")).await;
 }
 
 #[tokio::test]

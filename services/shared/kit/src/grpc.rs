@@ -1,6 +1,7 @@
 //! The gRPC stacks: how a role is served and how it is reached.
 
 mod secret;
+mod trace;
 
 use std::{convert::Infallible, time::Duration};
 
@@ -19,6 +20,7 @@ use tower::{Service, ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService}
 
 use crate::lifecycle::Tasks;
 use secret::{AddSecret, CheckSecret};
+use trace::{Join, Tell};
 
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -58,6 +60,8 @@ impl Services {
             .tcp_nodelay(true)
             // Only roles of this deployment may call.
             .layer(CheckSecret::layer(internal_secret))
+            // Log lines tell which request they are about.
+            .layer(Join::layer())
             .add_routes(routes.add_service(health).prepare());
         tasks.spawn_critical("grpc", async move {
             server
@@ -89,6 +93,8 @@ pub fn connect(address: &str, internal_secret: &str, deadline: Duration) -> Resu
     let stack = ServiceBuilder::new()
         // Says who we are.
         .layer(AddSecret::layer(internal_secret).map_err(|error| invalid(&error))?)
+        // Says which request it is for.
+        .layer(Tell::layer())
         .service(channel)
         .map_err(|error: tonic::transport::Error| Status::from_error(Box::new(error)))
         .map_response(|response: Response<Body>| response);

@@ -4,6 +4,7 @@
 //! Every service crate and the gateway build on this crate and on `proto`, and on nothing of each other.
 
 pub mod clock;
+pub mod directory;
 pub mod egress;
 pub mod grpc;
 pub mod lifecycle;
@@ -13,3 +14,4 @@ pub mod redact;
 pub mod runtime;
 pub mod settings;
 pub mod telemetry;
+pub mod trace;

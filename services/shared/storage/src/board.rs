@@ -47,7 +47,7 @@ pub struct Count {
 /// When the Redis cannot be reached.
 pub async fn open(redis: Option<&str>) -> Result<Arc<dyn Board>> {
     match redis {
-        Some(url) => Ok(Redis::passing(url).await?.board()),
+        Some(url) => Ok(Redis::shared(url).await?.board()),
         None => Ok(Arc::<Memory>::default()),
     }
 }

@@ -17,6 +17,7 @@ pub mod board;
 mod bounded;
 pub mod client_keys;
 mod error;
+pub mod idempotency;
 pub mod ledger;
 pub mod media;
 pub mod mysql;
@@ -31,4 +32,4 @@ pub mod videos;
 
 pub use error::{Error, Result};
 pub use resealing::Sealed;
-pub use store::{Migrated, Store, place};
+pub use store::{Migrated, Store, masked, place};

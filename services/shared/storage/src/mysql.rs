@@ -22,6 +22,8 @@ mod resealing;
 mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
+#[path = "sql/stamp.rs"]
+mod stamp;
 #[path = "sql/videos.rs"]
 mod videos;
 

@@ -10,6 +10,7 @@ mod admins;
 mod board;
 mod client_keys;
 mod documents;
+mod idempotency;
 mod ledger;
 mod media;
 mod resealing;
@@ -51,7 +52,7 @@ impl Redis {
     /// # Errors
     /// [`Error::Redis`], [`Error::Timeout`], [`Error::Newer`].
     pub async fn open(url: &str) -> Result<Self> {
-        timeout(CONNECT, async {
+        let opening = async {
             let mut connection = connect(url).await?;
             let found: i64 =
                 Script::new(OPEN).key(FORMAT_KEY).arg(FORMAT).invoke_async(&mut connection).await?;
@@ -60,16 +61,15 @@ impl Redis {
             }
             warn_of_loss(&mut connection).await;
             Ok(Self { connection, migrated: Migrated { from: found, to: FORMAT } })
-        })
-        .await
-        .map_err(|_| Error::Timeout(CONNECT))?
+        };
+        timeout(CONNECT, opening).await.map_err(|_| Error::Timeout(CONNECT))?
     }
 
-    /// Connects to a Redis that need not keep anything.
+    /// Connects to a Redis that is no store, but what replicas share while they run.
     ///
     /// # Errors
     /// [`Error::Redis`], [`Error::Timeout`].
-    pub(crate) async fn passing(url: &str) -> Result<Self> {
+    pub(crate) async fn shared(url: &str) -> Result<Self> {
         let connection = timeout(CONNECT, connect(url)).await.map_err(|_| Error::Timeout(CONNECT))??;
         Ok(Self { connection, migrated: Migrated { from: FORMAT, to: FORMAT } })
     }
@@ -132,15 +132,27 @@ async fn connect(url: &str) -> Result<ConnectionManager> {
 
 /// Tells the operator of a Redis that forgets. A managed one may not say.
 async fn warn_of_loss(connection: &mut ConnectionManager) {
-    let info: String = redis::cmd("INFO").query_async(connection).await.unwrap_or_default();
+    let info = warn_of_eviction(connection, "accounts").await;
     if info.contains("aof_enabled:0") {
         tracing::warn!("redis: appendonly is off, so a restart of Redis loses accounts and parameters");
     }
+}
+
+/// Tells the operator of a Redis that gives up what has no expiry; `what` is lost then. Returns what the server says of
+/// itself.
+pub async fn warn_of_eviction(connection: &mut ConnectionManager, what: &str) -> String {
+    let info: String = redis::cmd("INFO").query_async(connection).await.unwrap_or_default();
     if info.contains("maxmemory_policy:allkeys") {
         tracing::warn!(
-            "redis: maxmemory-policy evicts keys without expiry, accounts among them; set noeviction"
+            "redis: maxmemory-policy evicts keys without expiry, {what} among them; set noeviction"
         );
     }
+    info
+}
+
+/// A script that stamps what it writes.
+fn stamping(script: &str) -> Script {
+    Script::new(&format!("{}{script}", include_str!("redis/scripts/stamp.lua")))
 }
 
 fn text(value: impl ToString) -> Vec<u8> {

@@ -38,6 +38,8 @@ struct Inner {
     /// Where the keys are read again; none for keys that were given as such.
     source: Option<Source>,
     looked: Mutex<Instant>,
+    /// The current key was made for this sealer.
+    made: bool,
 }
 
 impl Sealer {
@@ -49,21 +51,22 @@ impl Sealer {
     /// [`Error::Seal`] when a key is not 32 bytes in base64, [`Error::Directory`] when its file cannot be used.
     pub fn load(settings: &settings::Seal, data_dir: &Path) -> Result<Self> {
         let source = Source::of(settings, data_dir);
-        source.make_if_missing()?;
+        let made = source.make_if_missing()?;
         let ring = source.read()?;
-        Ok(Self::of(ring, Some(source)))
+        Ok(Self::of(ring, Some(source), made))
     }
 
     /// A sealer with this key.
     pub fn new(key: [u8; KEY_BYTES]) -> Self {
-        Self::of(Ring::of(vec![key]), None)
+        Self::of(Ring::of(vec![key]), None, false)
     }
 
-    fn of(ring: Ring, source: Option<Source>) -> Self {
+    fn of(ring: Ring, source: Option<Source>, made: bool) -> Self {
         Self(Arc::new(Inner {
             ring: ArcSwap::from_pointee(ring),
             source,
             looked: Mutex::new(Instant::now()),
+            made,
         }))
     }
 
@@ -140,6 +143,15 @@ impl Sealer {
         Ok(())
     }
 
+    /// Takes back a key that was made just now for a store that turned out to have another one.
+    pub(crate) fn discard_made(&self) {
+        if self.0.made
+            && let Some(file) = self.0.source.as_ref().and_then(Source::generated)
+        {
+            file.discard();
+        }
+    }
+
     /// Takes the key that others seal with as the current one, if it is to be found.
     ///
     /// # Errors
@@ -177,7 +189,9 @@ impl Sealer {
     pub(crate) fn missing(&self) -> String {
         let mut keys = self.keys().into_iter().map(|key| key.to_string());
         let (current, older): (_, Vec<_>) = (keys.next().unwrap_or_default(), keys.collect());
-        let hand = if older.is_empty() {
+        let hand = if self.0.made {
+            format!("there is no key in {}", self.place())
+        } else if older.is_empty() {
             format!("the key at hand is {current}")
         } else {
             format!("the keys at hand are {current} and, to open only, {}", older.join(", "))

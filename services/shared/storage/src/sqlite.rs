@@ -23,6 +23,8 @@ mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
 pub mod snapshot;
+#[path = "sql/stamp.rs"]
+mod stamp;
 #[path = "sql/videos.rs"]
 mod videos;
 
@@ -78,7 +80,7 @@ impl Sqlite {
     /// # Errors
     /// [`Error::Directory`], [`Error::Store`], [`Error::Migrate`], [`Error::Newer`].
     pub async fn open(directory: &Path) -> Result<Self> {
-        std::fs::create_dir_all(directory)
+        grok2api_kit::directory::private(directory)
             .map_err(|source| Error::Directory { path: directory.display().to_string(), source })?;
         let options = SqliteConnectOptions::new()
             .filename(directory.join("grok2api.db"))

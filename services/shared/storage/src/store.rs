@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use grok2api_kit::settings::{Mode, Settings as ProcessSettings};
+use grok2api_kit::settings::{Mode, Settings as ProcessSettings, Storage};
 use url::Url;
 
 use crate::{
-    Result, Sealed,
+    Error, Result, Sealed,
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
-    bounded::{self, ANSWER, within},
+    bounded::{ANSWER, Bounds, within},
     client_keys::ClientKeys,
+    idempotency::{self, Idempotency},
     ledger::Ledger,
     media::MediaIndex,
     mysql::MySql,
@@ -64,14 +65,23 @@ impl Store {
     /// Whatever makes the store unusable; nothing else is tried in its place.
     pub async fn open(settings: &ProcessSettings) -> Result<Self> {
         let sealer = Sealer::load(&settings.seal, &settings.data.dir)?;
-        let url = &settings.storage.url;
-        let store = match settings.storage.mode {
-            Mode::File => Self::file(Sqlite::open(&settings.data.dir).await?, sealer).await?,
-            Mode::Mysql => Self::mysql(MySql::open(url).await?, sealer).await?,
-            Mode::Redis => Self::redis(Redis::open(url).await?, sealer).await?,
-        };
+        let opened = Self::open_with(settings, sealer.clone()).await;
+        if let Err(Error::Seal(_)) = &opened {
+            // The store was sealed by somebody else, so nothing is under this key, and left behind it would mislead.
+            sealer.discard_made();
+        }
+        let store = opened?;
         resealing::all_open(&store.sealer, &store.sealed().await?)?;
         Ok(store)
+    }
+
+    async fn open_with(settings: &ProcessSettings, sealer: Sealer) -> Result<Self> {
+        let url = &settings.storage.url;
+        match settings.storage.mode {
+            Mode::File => Self::file(Sqlite::open(&settings.data.dir).await?, sealer).await,
+            Mode::Mysql => Self::mysql(MySql::open(url).await?, sealer).await,
+            Mode::Redis => Self::redis(Redis::open(url).await?, sealer).await,
+        }
     }
 
     async fn file(sqlite: Sqlite, sealer: Sealer) -> Result<Self> {
@@ -91,32 +101,34 @@ impl Store {
     }
 
     async fn mysql(mysql: MySql, sealer: Sealer) -> Result<Self> {
+        let bounds = Bounds::default();
         Ok(Self {
-            accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
-            settings: bounded::settings(mysql.settings(sealer.clone())),
-            media: bounded::media(mysql.media()),
-            ledger: bounded::ledger(mysql.ledger()),
-            client_keys: bounded::client_keys(mysql.client_keys()),
-            admins: bounded::admins(mysql.admins()),
-            sessions: bounded::sessions(mysql.sessions()),
-            actions: bounded::actions(mysql.actions()),
-            videos: bounded::videos(mysql.videos()),
+            accounts: bounds.accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
+            settings: bounds.settings(mysql.settings(sealer.clone())),
+            media: bounds.media(mysql.media()),
+            ledger: bounds.ledger(mysql.ledger()),
+            client_keys: bounds.client_keys(mysql.client_keys()),
+            admins: bounds.admins(mysql.admins()),
+            sessions: bounds.sessions(mysql.sessions()),
+            actions: bounds.actions(mysql.actions()),
+            videos: bounds.videos(mysql.videos()),
             sealer,
             behind: Behind::MySql(mysql),
         })
     }
 
     async fn redis(redis: Redis, sealer: Sealer) -> Result<Self> {
+        let bounds = Bounds::default();
         Ok(Self {
-            accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
-            settings: bounded::settings(redis.settings(sealer.clone())),
-            media: bounded::media(redis.media()),
-            ledger: bounded::ledger(redis.ledger()),
-            client_keys: bounded::client_keys(redis.client_keys()),
-            admins: bounded::admins(redis.admins()),
-            sessions: bounded::sessions(redis.sessions()),
-            actions: bounded::actions(redis.actions()),
-            videos: bounded::videos(redis.videos()),
+            accounts: bounds.accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
+            settings: bounds.settings(redis.settings(sealer.clone())),
+            media: bounds.media(redis.media()),
+            ledger: bounds.ledger(redis.ledger()),
+            client_keys: bounds.client_keys(redis.client_keys()),
+            admins: bounds.admins(redis.admins()),
+            sessions: bounds.sessions(redis.sessions()),
+            actions: bounds.actions(redis.actions()),
+            videos: bounds.videos(redis.videos()),
             sealer,
             behind: Behind::Redis(redis),
         })
@@ -165,6 +177,20 @@ impl Store {
     /// The videos that clients asked for.
     pub fn videos(&self) -> Arc<dyn VideoJobs> {
         self.videos.clone()
+    }
+
+    /// Requests that must not be done twice: in what replicas share while they run, else in the memory of this process.
+    ///
+    /// # Errors
+    /// When there is a Redis for it that cannot be reached.
+    pub async fn idempotency(&self, settings: &Storage) -> Result<Arc<dyn Idempotency>> {
+        let redis = match (settings.hot_url(), &self.behind) {
+            (None, _) => return Ok(Arc::new(idempotency::Memory::default())),
+            (Some(url), Behind::Redis(redis)) if url == settings.url => redis.clone(),
+            (Some(url), _) => Redis::shared(url).await?,
+        };
+        // Nothing that is followed comes from there.
+        Ok(Bounds::default().idempotency(redis.idempotency(self.sealer.clone())))
     }
 
     /// What opening the store had to do.
@@ -226,7 +252,7 @@ impl Store {
     /// # Errors
     /// [`Error::Seal`](crate::Error::Seal) when it is not: values that others seal do not open here.
     pub async fn follow_key(&self) -> Result<()> {
-        let newest = bounded::within(ANSWER, async {
+        let newest = within(ANSWER, async {
             match &self.behind {
                 Behind::File(sqlite) => sqlite.newest_key().await,
                 Behind::MySql(mysql) => mysql.newest_key().await,
@@ -258,8 +284,9 @@ pub fn place(settings: &ProcessSettings) -> String {
     }
 }
 
-fn masked(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url) else { return "storage.url".to_owned() };
+/// A store's address without its password, for errors.
+pub fn masked(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return "an address that cannot be read".to_owned() };
     // A password that was not written as an address wants it ends too early for the parser.
     if url.path().contains('@') {
         return format!("{}://… (in a password, @ is written %40, / %2F and % %25)", url.scheme());
@@ -280,7 +307,7 @@ mod tests {
     fn a_masked_address_says_where_and_keeps_its_secrets() {
         assert_eq!(masked("mysql://g2a:p%40ss@db:3306/grok2api?ssl-key=x"), "mysql://g2a:…@db:3306/grok2api");
         assert_eq!(masked("redis://:secret@cache/1"), "redis://:…@cache/1");
-        assert_eq!(masked("no address with:secret@in"), "storage.url");
+        assert_eq!(masked("no address with:secret@in"), "an address that cannot be read");
         for unescaped in ["mysql://g2a:se@cr/et@db:3306/grok2api", "redis://:se@cr/et@cache/0"] {
             let masked = masked(unescaped);
             assert!(!masked.contains("cr") && !masked.contains("se@") && masked.contains("%40"), "{masked}");

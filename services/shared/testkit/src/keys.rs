@@ -41,7 +41,7 @@ impl FakeKeys {
         keys.push(facts.clone());
         if told {
             // Nobody may be listening.
-            self.changes.send(Changes { keys: vec![facts] }).ok();
+            self.changes.send(Changes { keys: vec![facts], whole: false }).ok();
         }
     }
 
@@ -96,7 +96,7 @@ impl Keys for FakeKeys {
     async fn watch(&self, _: WatchRequest) -> Result<Stream<Changes>> {
         let later = BroadcastStream::new(self.changes.subscribe());
         let later = later.filter_map(|changes| std::future::ready(changes.ok().map(Ok)));
-        let first = Changes { keys: self.keys.lock().clone() };
+        let first = Changes { keys: self.keys.lock().clone(), whole: true };
         Ok(stream::iter([Ok(first)]).chain(later).boxed())
     }
 }

@@ -5,21 +5,25 @@
 mod backing;
 mod chat;
 mod config;
+mod idempotency;
 mod keys;
 mod ledger;
 mod media;
 mod pool;
 mod reach;
 mod servers;
+mod standing;
 mod videos;
 
 pub use backing::Backing;
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
+pub use idempotency::FakeIdempotency;
 pub use keys::FakeKeys;
 pub use ledger::FakeLedger;
 pub use media::FakeMediaCache;
 pub use pool::FakePool;
 pub use reach::{Reach, reach};
 pub use servers::{MariaDb, RedisServer, S3Server};
+pub use standing::{Ground, Standing};
 pub use videos::FakeVideoJobs;

@@ -30,7 +30,7 @@ use std::{
 use async_trait::async_trait;
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{Error, Kind, Result};
-use grok2api_storage::accounts::StoredAccount;
+use grok2api_storage::{accounts::StoredAccount, masked};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -85,7 +85,8 @@ impl Redis {
     /// An address that is none, or a server that cannot be used.
     pub(crate) async fn connect(url: &str, prefix: &str, clock: Clock, tasks: Tasks) -> Result<Self> {
         let wrong = |error| {
-            let text = format!("Redis cannot be used for the pool's state: {error}");
+            let place = masked(url);
+            let text = format!("{place}, the Redis of the pool's state, cannot be used: {error}");
             Error::new(Kind::Unavailable, "storage_unavailable", text)
         };
         let client = script::client(url).map_err(wrong)?;
@@ -191,8 +192,8 @@ impl Hot for Redis {
         if bound.is_empty() { Ok(None) } else { script::uuid(&bound).map(Some) }
     }
 
-    async fn merge(&self, rows: Vec<StoredAccount>) -> Result<()> {
-        self.owned(move |state| async move { state.merge(rows).await }, async |_, ()| {}).await
+    async fn merge(&self, rows: Vec<StoredAccount>, anyway: bool) -> Result<()> {
+        self.owned(move |state| async move { state.merge(rows, anyway).await }, async |_, ()| {}).await
     }
 
     async fn remove(&self, id: Uuid) -> Result<()> {
@@ -247,7 +248,7 @@ impl Hot for Redis {
 }
 
 impl State {
-    async fn merge(&self, rows: Vec<StoredAccount>) -> Result<()> {
+    async fn merge(&self, rows: Vec<StoredAccount>, anyway: bool) -> Result<()> {
         if self.view.lock().birth.is_empty() {
             // What is read from now on is newer than this.
             self.first_look().await?;
@@ -258,7 +259,7 @@ impl State {
             let mut view = self.view.lock();
             for row in rows {
                 let (id, version) = (row.id, row.version);
-                match view.roster.merge(row, false, now) {
+                match view.roster.merge(row, false, anyway, now) {
                     News::Nothing => {}
                     News::Changed => changed.push(id),
                     News::Added => drop(view.owed.insert(id, Owed::Load)),

@@ -1,6 +1,6 @@
 //! A token pool over a database in a temporary directory.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use grok2api_kit::{clock::Clock, egress::Gateway, lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
 use grok2api_proto::{
@@ -11,11 +11,12 @@ use grok2api_proto::{
     },
 };
 use grok2api_storage::{
+    Store,
     accounts::{Accounts, StoredAccount},
     seal::Sealer,
     sqlite::Sqlite,
 };
-use grok2api_testkit::{Reach, RedisServer, reach, runtime_config};
+use grok2api_testkit::{Ground, Reach, RedisServer, reach, runtime_config};
 use grok2api_token_pool::{Deps, start};
 use tempfile::TempDir;
 
@@ -28,8 +29,8 @@ pub(crate) struct Started {
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) dir: Arc<TempDir>,
-    /// Where the hot state lives, unless it is this process; it ends with the last replica.
-    _redis: Option<Arc<RedisServer>>,
+    /// The servers it needs; they end with the last replica.
+    _under: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
 pub(crate) async fn open(directory: &Path) -> Arc<dyn Accounts> {
@@ -41,10 +42,16 @@ impl Started {
         Self::with(Arc::new(tempfile::tempdir().unwrap()), runtime_config(), None).await
     }
 
-    pub(crate) async fn reached(how: Reach, shared: bool) -> Self {
-        let redis = shared.then(|| Arc::new(RedisServer::start()));
+    pub(crate) async fn reached(ground: Ground, shared: bool) -> Self {
+        let standing = ground.store();
+        let accounts = Store::open(&standing.settings).await.unwrap().accounts();
+        let redis = (shared && standing.settings.storage.hot_url().is_none()).then(RedisServer::start);
+        let hot = redis.as_ref().map(RedisServer::url);
+        let hot = hot.or_else(|| standing.settings.storage.hot_url().map(str::to_owned));
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        Self::over(dir, redis, runtime_config(), None).await.by(how).await
+        let mut started = Self::begin(accounts, hot, dir, runtime_config(), None).await;
+        started._under = vec![Arc::new((standing, redis))];
+        started.by(ground.reach()).await
     }
 
     /// As [`Started::reached`], over rows that stand in the store before it starts.
@@ -71,17 +78,30 @@ impl Started {
         config: RuntimeConfig,
         egress: Option<Gateway>,
     ) -> Self {
-        let (accounts, clock, tasks) = (open(dir.path()).await, Clock::manual(NOW), Tasks::new());
+        let (accounts, hot) = (open(dir.path()).await, redis.as_ref().map(|server| server.url()));
+        let mut started = Self::begin(accounts, hot, dir, config, egress).await;
+        started._under.extend(redis.map(|redis| redis as Arc<dyn Any + Send + Sync>));
+        started
+    }
+
+    async fn begin(
+        accounts: Arc<dyn Accounts>,
+        hot: Option<String>,
+        dir: Arc<TempDir>,
+        config: RuntimeConfig,
+        egress: Option<Gateway>,
+    ) -> Self {
+        let (clock, tasks) = (Clock::manual(NOW), Tasks::new());
         let deps = Deps {
             accounts: accounts.clone(),
             runtime: Runtime::fixed(config),
             egress,
-            redis: redis.as_ref().map(|server| server.url()),
+            redis: hot,
             readiness: Readiness::new(tasks.shutdown().clone()),
             clock: clock.clone(),
             tasks: tasks.clone(),
         };
-        Self { pool: start(deps).await.unwrap(), accounts, clock, tasks, dir, _redis: redis }
+        Self { pool: start(deps).await.unwrap(), accounts, clock, tasks, dir, _under: Vec::new() }
     }
 
     /// Adds basic accounts by token.

@@ -1,18 +1,19 @@
-//! One test, three ways to reach the service, and its hot state in memory and in Redis.
+//! One test, three ways to reach the service, every store, and its hot state in memory and in Redis.
 
 /// Makes a module per function, with a test per way to reach the service.
 macro_rules! three_ways {
     ($($name:ident),* $(,)?) => { $(
         mod $name {
             #[rstest::rstest]
-            #[case::direct(grok2api_testkit::Reach::Direct, false)]
-            #[case::wired(grok2api_testkit::Reach::Wired, false)]
-            #[case::tcp(grok2api_testkit::Reach::Tcp, false)]
-            #[case::redis(grok2api_testkit::Reach::Direct, true)]
-            #[case::tcp_redis(grok2api_testkit::Reach::Tcp, true)]
+            #[case::direct(grok2api_testkit::Ground::Direct, false)]
+            #[case::wired(grok2api_testkit::Ground::Wired, false)]
+            #[case::tcp(grok2api_testkit::Ground::Tcp, false)]
+            #[case::redis(grok2api_testkit::Ground::Direct, true)]
+            #[case::tcp_mariadb(grok2api_testkit::Ground::TcpMariaDb, true)]
+            #[case::tcp_redis(grok2api_testkit::Ground::TcpRedis, true)]
             #[tokio::test]
-            async fn by(#[case] how: grok2api_testkit::Reach, #[case] redis: bool) {
-                super::$name(&crate::support::Started::reached(how, redis).await).await;
+            async fn by(#[case] ground: grok2api_testkit::Ground, #[case] redis: bool) {
+                super::$name(&crate::support::Started::reached(ground, redis).await).await;
             }
         }
     )* };

@@ -52,10 +52,11 @@ impl Source {
         Self { current, old_keys: settings.old_keys.clone() }
     }
 
-    pub(super) fn make_if_missing(&self) -> Result<()> {
+    /// Returns whether a key was made.
+    pub(super) fn make_if_missing(&self) -> Result<bool> {
         match self.generated() {
             Some(file) if !file.path.exists() => file.make().map_err(|source| unusable(&file.path, source)),
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 
@@ -89,16 +90,23 @@ impl Source {
 
 impl Generated {
     /// Makes the key beside its place and links it there, so that of two processes starting at once one wins whole.
-    fn make(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.directory)?;
+    /// Returns whether it was this one.
+    fn make(&self) -> io::Result<bool> {
+        grok2api_kit::directory::private(&self.directory)?;
         let draft = self.directory.join(format!("{KEY_FILE}.{}", std::process::id()));
         let linked = write_private(&draft, &fresh()).and_then(|()| match fs::hard_link(&draft, &self.path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            linked => linked.map(|()| true),
         });
         fs::remove_file(&draft)?;
-        linked?;
-        File::open(&self.directory)?.sync_all()
+        let made = linked?;
+        File::open(&self.directory)?.sync_all()?;
+        Ok(made)
+    }
+
+    /// Takes away a file that holds a key nothing was ever sealed with.
+    pub(super) fn discard(&self) {
+        fs::remove_file(&self.path).ok();
     }
 
     /// Puts a new key before the others. The file is replaced whole, so a reader finds the old one or the new one.

@@ -9,6 +9,7 @@ mod board;
 mod client_keys;
 mod damage;
 mod durable;
+mod idempotency;
 mod ledger;
 mod media;
 mod resealing;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use grok2api_proto::{Error, Kind, Result};
+use grok2api_storage::redis::warn_of_eviction;
 use parking_lot::Mutex;
 use redis::{
     Client, ErrorKind, IntoConnectionInfo as _, RedisError, RedisResult, ServerErrorKind, Value,
@@ -96,7 +97,8 @@ impl Caller {
     /// # Errors
     /// A server that cannot be used.
     pub(super) async fn connect(client: Client, prefix: &str, replica: String) -> RedisResult<Self> {
-        let connection = ConnectionManager::new_with_config(client.clone(), config()).await?;
+        let mut connection = ConnectionManager::new_with_config(client.clone(), config()).await?;
+        warn_of_eviction(&mut connection, "the pool's state").await;
         // Channels know no databases.
         let channel = format!("{prefix}events/{}", client.get_connection_info().redis_settings().db());
         Ok(Self {

@@ -7,33 +7,31 @@ for at = 2, #ARGV, 6 do
         return redis.error_reply('ERR the account ' .. ARGV[at] .. ' has another token')
     end
 end
-local changed = redis.call('INCR', KEYS[1])
+local changed = stamp(KEYS[1])
 local answers = {}
 for at = 2, #ARGV, 6 do
     local id, digest, sealed, created, removed, rest = unpack(ARGV, at, at + 5)
     local known = redis.call('HGET', KEYS[3], digest)
-    local version = 1
     local added = true
     if not known then
         redis.call('HSET', KEYS[3], digest, id)
         redis.call('HSET', ARGV[1] .. id, 'digest', digest, 'sealed', sealed, 'created', created,
-            'version', 1, 'removed', removed, 'rest', rest)
+            'version', changed, 'removed', removed, 'rest', rest)
         if removed ~= '' then redis.call('ZADD', KEYS[4], removed, id) end
     else
         id = known
         local key = ARGV[1] .. id
         added = redis.call('HGET', key, 'removed') ~= ''
         if added then
-            version = redis.call('HINCRBY', key, 'version', 1)
             created = redis.call('HGET', key, 'created')
             removed = ''
-            redis.call('HSET', key, 'removed', '', 'rest', rest)
+            redis.call('HSET', key, 'version', changed, 'removed', '', 'rest', rest)
             redis.call('ZREM', KEYS[4], id)
         end
     end
     if added then
         redis.call('ZADD', KEYS[2], changed, id)
-        table.insert(answers, {1, id, version, tonumber(created)})
+        table.insert(answers, {1, id, changed, tonumber(created)})
     else
         table.insert(answers, {0, id, 0, 0})
     end

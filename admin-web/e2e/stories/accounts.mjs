@@ -79,11 +79,6 @@ async function bulk(page) {
   await page.getByRole("button", { name: "Choose all 200 that match" }).click();
   await page.getByRole("button", { name: "Disable", exact: true }).click();
   await page.getByText("200 done").waitFor();
-  await page
-    .getByRole("region", { name: "Work in progress" })
-    .getByRole("button", { name: "Close" })
-    .last()
-    .click();
   await page.locator("tbody").getByText("Disabled").first().waitFor();
   await page.getByRole("checkbox", { name: "Select all rows of this page" }).check();
   await shot(page, "accounts-selected-desktop-light-en");

@@ -39,7 +39,8 @@ const guarded = createRoute({
       const session = await queryClient.ensureQueryData(sessionQuery);
       const setup = location.pathname === "/manage/setup";
       if (session.must_change_password && !setup) throw redirect({ to: "/manage/setup" });
-      const first = session.setup && !session.setup.accounts && !session.setup.client_key;
+      const empty = session.setup && !session.setup.accounts && !session.setup.client_key;
+      const first = empty && session.admin.role !== "viewer";
       if (first && !setup && recall("setup") !== "left") throw redirect({ to: "/manage/setup" });
     } catch (thrown) {
       if (asApiError(thrown).needsLogin) throw redirect({ to: "/login", search: { next: location.href } });

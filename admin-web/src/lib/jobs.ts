@@ -15,6 +15,8 @@ export interface Job {
 
 export const jobs = new Store<readonly Job[]>([]);
 let last = 0;
+// What ended well need not be put away by hand.
+const SHOWN_WHEN_DONE = 12_000;
 
 function update(id: number, change: Partial<Job>): void {
   jobs.set(jobs.get().map((job) => (job.id === id ? { ...job, ...change } : job)));
@@ -35,6 +37,7 @@ export async function startJob<R>({ title, run, done }: Work<R>): Promise<R | un
   try {
     const result = await run((progress) => update(id, { progress }));
     update(id, { state: "done", summary: done(result) });
+    setTimeout(() => dismissJob(id), SHOWN_WHEN_DONE);
     return result;
   } catch (thrown) {
     update(id, { state: "failed", error: asApiError(thrown) });

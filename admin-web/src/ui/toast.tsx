@@ -15,7 +15,7 @@ export function Toasts() {
     <section
       aria-label={t.common.notice}
       aria-live="polite"
-      className="pointer-events-none fixed right-4 bottom-4 z-50 flex w-[min(26rem,calc(100vw-2rem))] flex-col gap-2"
+      className="pointer-events-none fixed top-3 left-1/2 z-50 flex w-[min(26rem,calc(100vw-2rem))] -translate-x-1/2 flex-col gap-2"
     >
       {list.map((notice) => (
         <Line key={notice.id} notice={notice} />

@@ -12,18 +12,20 @@ export interface Group {
   oldest: number;
 }
 
-const names: Record<By, (one: Running) => [id: string, label: string]> = {
-  replica: (one) => [one.replica, one.replica],
+type Hosts = Readonly<Record<string, string>>;
+
+const names: Record<By, (one: Running, hosts: Hosts) => [id: string, label: string]> = {
+  replica: (one, hosts) => [one.replica, hosts[one.replica] ?? one.replica],
   key: (one) => [one.client_key ?? "", one.key_name ?? one.client_key ?? ""],
   model: (one) => [one.model, one.model],
   account: (one) => [one.account ?? "", one.account_token ?? ""],
 };
 
-/** Sums what is running by replica, key, model or account; most streams first. */
-export function group(running: readonly Running[], by: By): Group[] {
+/** Sums what is running by replica, key, model or account; most streams first. `hosts` names replicas by id. */
+export function group(running: readonly Running[], by: By, hosts: Hosts = {}): Group[] {
   const groups = new Map<string, Group>();
   for (const one of running) {
-    const [id, label] = names[by](one);
+    const [id, label] = names[by](one, hosts);
     const found = groups.get(id) ?? {
       id,
       label,

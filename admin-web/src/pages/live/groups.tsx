@@ -7,13 +7,15 @@ import { type By, group } from "./group";
 interface Props {
   running: readonly Running[] | undefined;
   by: By;
+  /** Names of replicas by id. */
+  hosts: Record<string, string>;
   now: number;
 }
 
-export function Groups({ running, by, now }: Props) {
+export function Groups({ running, by, hosts, now }: Props) {
   const t = useText();
   const f = useFormats();
-  const groups = group(running ?? [], by);
+  const groups = group(running ?? [], by, hosts);
   if (groups.length === 0)
     return (
       <Empty icon={<Activity aria-hidden />} title={t.live.nothing}>

@@ -27,6 +27,7 @@ export function LivePage() {
   const [by, setBy] = useState<By | "stream">("stream");
   const [open, setOpen] = useState<Running | null>(null);
   const totals = snapshot?.totals;
+  const hosts = Object.fromEntries(snapshot?.replicas.map(({ id, host }) => [id, host]) ?? []);
   const number = (value: number | undefined) =>
     value === undefined ? <Skeleton className="my-1 h-5 w-12" /> : f.number(value);
   const active = snapshot?.accounts.statuses.active ?? 0;
@@ -82,7 +83,7 @@ export function LivePage() {
             {by === "stream" ? (
               <Streams running={snapshot?.running} now={now} onOpen={setOpen} />
             ) : (
-              <Groups running={snapshot?.running} by={by} now={now} />
+              <Groups running={snapshot?.running} by={by} hosts={hosts} now={now} />
             )}
           </Panel>
           <Panel flush title={t.live.recentErrors} className="min-h-40">
@@ -109,6 +110,7 @@ export function LivePage() {
           <StreamDialog
             running={snapshot?.running.find(({ id }) => id === open.id) ?? open}
             gone={!snapshot?.running.some(({ id }) => id === open.id)}
+            host={hosts[open.replica] ?? open.replica}
             now={now}
             onClose={() => setOpen(null)}
           />

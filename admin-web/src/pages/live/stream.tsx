@@ -16,12 +16,14 @@ interface Props {
   running: Running;
   /** It has ended while it was looked at. */
   gone: boolean;
+  /** Of the replica that serves it. */
+  host: string;
   now: number;
   onClose: () => void;
 }
 
 /** One running stream, and the way to end it. */
-export default function StreamDialog({ running, gone, now, onClose }: Props) {
+export default function StreamDialog({ running, gone, host, now, onClose }: Props) {
   const t = useText();
   const f = useFormats();
   const may = useMay("operator");
@@ -81,7 +83,7 @@ export default function StreamDialog({ running, gone, now, onClose }: Props) {
           ],
           [t.requests.key, running.key_name ?? t.common.none],
           [t.requests.account, running.account_token ?? t.common.none],
-          [t.requests.replica, running.replica],
+          [t.requests.replica, host],
           [t.requests.started, f.moment(running.started_at)],
           [t.live.age, f.duration(Math.max(0, now - running.started_at))],
           [t.requests.firstOutput, first ? f.duration(first - running.started_at) : "–"],

@@ -41,7 +41,9 @@ export function Overview() {
                 {healthy ? t.system.healthy : t.system.unhealthy}
               </Badge>,
             ],
-            [t.system.shared, data.shared_live ? t.common.yes : t.common.no],
+            ...(data.storage_mode === "FILE"
+              ? []
+              : ([[t.system.shared, data.shared_live ? t.common.yes : t.common.no]] as [string, string][])),
             [
               t.system.open,
               <Badge key="open" tone={data.open_api ? "warn" : "good"} dot>
@@ -112,6 +114,17 @@ export function Overview() {
       </Panel>
       <Panel title={t.system.links} className="lg:col-span-2">
         <ul className="flex flex-col gap-2 text-sm">
+          <li>
+            <a
+              className="inline-flex items-center gap-1 text-accent-ink hover:underline"
+              href="/docs"
+              target="_blank"
+              rel="noreferrer"
+            >
+              /docs <ExternalLink aria-hidden className="size-3.5" />
+            </a>
+            <span className="ml-2 text-soft">{t.system.docs}</span>
+          </li>
           <li>
             <a
               className="inline-flex items-center gap-1 text-accent-ink hover:underline"

@@ -31,6 +31,7 @@ mod body;
 mod caller;
 pub mod capture;
 mod client_keys;
+mod console;
 mod handlers;
 mod idempotency;
 mod middleware;

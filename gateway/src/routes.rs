@@ -6,11 +6,11 @@ use axum::{Extension, Router, middleware::from_fn_with_state, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Deps, admin, capture,
+    Deps, admin, capture, console,
     handlers::{
         chat,
         docs::{self, Docs},
-        health, images, media, missing, models, pages, usage, videos,
+        health, images, media, missing, models, usage, videos,
     },
     idempotency, middleware, openapi,
 };
@@ -86,9 +86,7 @@ fn pages(docs: Docs) -> Router<Deps> {
         .route("/openapi.json", get(docs::document))
         .route("/docs", get(docs::page))
         .layer(Extension(docs))
-        .route("/", get(pages::landing))
-        .route("/login", get(pages::landing))
-        .route("/manage", get(pages::landing))
+        .merge(console::routes())
 }
 
 /// Asks for a key, and says so in the document.

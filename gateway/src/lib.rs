@@ -3,6 +3,7 @@
 //! - `routes.rs` is the whole route table, `middleware.rs` the order of the layers with their reasons.
 //! - `openai/` is the protocol without any IO: requests to the product's own terms, events to chunks. What becomes of each
 //!   field of a request is a table there, of which `docs/request-fields.md` is made.
+//! - `admin/` is the API of those who run the product; it has sessions in the place of keys.
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
 //! Decisions:
@@ -23,6 +24,7 @@
 //!
 //! What clients can send and what they get: `docs/api.md`.
 
+pub mod admin;
 mod admission;
 mod base_url;
 mod body;
@@ -34,6 +36,7 @@ mod middleware;
 pub mod openai;
 mod openapi;
 mod routes;
+mod running;
 mod server;
 pub mod usage;
 mod videos;
@@ -47,6 +50,7 @@ pub use caller::Caller;
 pub use client_keys::ClientKeys;
 pub use idempotency::Idempotency;
 pub use routes::router;
+pub use running::Running;
 pub use server::serve;
 pub use videos::Videos;
 
@@ -77,6 +81,8 @@ pub struct Deps {
     pub usage: usage::Recorder,
     /// Its hard stop ends open streams.
     pub tasks: Tasks,
+    /// What the admin API needs; without it there is none.
+    pub admin: Option<admin::Services>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use axum::{Extension, Router, middleware::from_fn_with_state, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Deps,
+    Deps, admin,
     handlers::{
         chat,
         docs::{self, Docs},
@@ -31,30 +31,42 @@ pub fn router(deps: Deps) -> Router {
         .merge(pages(Docs::new(&document)))
         .fallback(missing::route)
         .method_not_allowed_fallback(missing::method)
-        .with_state(deps);
-    middleware::around(routes, max_in_flight)
+        .with_state(deps.clone());
+    let routes = middleware::public(routes, max_in_flight);
+    // For admins; the API of clients as well, by their session.
+    let clients = answers().merge(films()).into();
+    let admin = deps.admin.clone().map(|services| admin::routes(&deps, services, clients));
+    middleware::around(match admin {
+        Some(admin) => routes.merge(admin),
+        None => routes,
+    })
 }
 
 /// For holders of a key, with or without the prefix.
 fn unversioned(deps: &Deps) -> OpenApiRouter<Deps> {
-    let routes = OpenApiRouter::default()
+    keyed(answers().routes(routes!(usage::usage)), deps)
+}
+
+/// For holders of a key, with the prefix.
+fn versioned(deps: &Deps) -> OpenApiRouter<Deps> {
+    keyed(films(), deps).merge(unversioned(deps))
+}
+
+fn answers() -> OpenApiRouter<Deps> {
+    OpenApiRouter::default()
         .routes(routes!(chat::complete))
         .routes(routes!(images::generate))
         .routes(routes!(images::edit))
         .routes(routes!(models::list))
         .routes(routes!(models::one))
-        .routes(routes!(usage::usage));
-    keyed(routes, deps)
 }
 
-/// For holders of a key, with the prefix.
-fn versioned(deps: &Deps) -> OpenApiRouter<Deps> {
-    // Without the prefix these are the names of media.
-    let routes = OpenApiRouter::default()
+/// Without the prefix these are the names of media.
+fn films() -> OpenApiRouter<Deps> {
+    OpenApiRouter::default()
         .routes(routes!(videos::create, videos::list))
         .routes(routes!(videos::one, videos::remove))
-        .routes(routes!(videos::content));
-    keyed(routes, deps).merge(unversioned(deps))
+        .routes(routes!(videos::content))
 }
 
 /// For everybody.

@@ -52,6 +52,7 @@ pub(crate) async fn listen(
         max_in_flight: http.max_in_flight,
         usage,
         tasks: tasks.clone(),
+        admin: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

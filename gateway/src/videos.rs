@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
     ClientKeys,
+    running::cancelled,
     usage::{Record, Recorder},
 };
 
@@ -172,9 +173,10 @@ impl Videos {
         let mut batches = stream::once(async move { chat.complete(request).await }).try_flatten().boxed();
         let mut signs = interval(SIGN_OF_LIFE);
         signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut media = String::new();
+        let (mut media, cancel) = (String::new(), record.cancellation());
         loop {
             tokio::select! {
+                () = cancel.cancelled() => return Ended::Failed(cancelled()),
                 batch = batches.next() => match batch {
                     Some(Ok(batch)) => {
                         record.events(0, &batch.events);

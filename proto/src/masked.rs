@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::{config, idempotency, keys, media, pool};
+use crate::{admin, config, idempotency, keys, media, pool};
 
 /// A secret as people may see it: first and last four characters, or nothing of a short one.
 pub fn mask(secret: &str) -> String {
@@ -82,6 +82,40 @@ naming_accounts!(
     ExportAccountsRequest,
     RefreshAccountsRequest
 );
+
+/// People paste whole tokens into a search.
+impl Debug for pool::AccountFilter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("AccountFilter")
+            .field("search", &mask(&self.search))
+            .field("tiers", &self.tiers)
+            .field("states", &self.states)
+            .field("tags", &self.tags)
+            .field("ids", &self.ids.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Messages about admins: everything but passwords and secrets of sessions.
+macro_rules! admins {
+    ($($Message:ident: $($field:ident),*;)*) => { $(
+        impl Debug for admin::$Message {
+            fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+                f.debug_struct(stringify!($Message))
+                    $(.field(stringify!($field), &self.$field))*
+                    .finish_non_exhaustive()
+            }
+        }
+    )* };
+}
+
+admins! {
+    LoginRequest: name, address;
+    LoginResponse: session;
+    ChangePasswordRequest: ;
+    CreateRequest: name, role, author;
+    UpdateRequest: id, role, disabled, expected_version, author;
+}
 
 impl Debug for media::FetchRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

@@ -34,6 +34,7 @@ use crate::{
         whole::{self as answer, Answer, Collector},
     },
     openapi::{ChatStreamEvent, TurnFailures},
+    running::cancelled,
     usage::Record,
 };
 
@@ -139,10 +140,11 @@ fn presentation(deps: &Deps, completion: &Completion, parts: &Parts) -> Presenta
 /// One JSON answer, or the news that the process ends. A client that leaves drops this future, and with it the turn and
 /// the record.
 async fn unless_stopped(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {
-    let shutdown = deps.tasks.shutdown().clone();
+    let (shutdown, cancel) = (deps.tasks.shutdown().clone(), record.cancellation());
     let answer = tokio::select! {
         answer = whole(deps, turn, &mut record) => answer,
         () = shutdown.stopped() => Err(stopping()),
+        () = cancel.cancelled() => Err(cancelled()),
     };
     answer.inspect_err(|error| record.failed(error))
 }

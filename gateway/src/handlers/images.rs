@@ -33,6 +33,7 @@ use crate::{
         },
     },
     openapi::{ImageStreamEvent, TurnFailures},
+    running::cancelled,
     usage::Record,
 };
 
@@ -145,10 +146,11 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, edit: bool, record: &mu
 }
 
 async fn unless_stopped(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {
-    let shutdown = deps.tasks.shutdown().clone();
+    let (shutdown, cancel) = (deps.tasks.shutdown().clone(), record.cancellation());
     let answer = tokio::select! {
         answer = whole(deps, turn, &mut record) => answer,
         () = shutdown.stopped() => Err(stopping()),
+        () = cancel.cancelled() => Err(cancelled()),
     };
     answer.inspect_err(|error| record.turn_failed(0, error))
 }

@@ -10,7 +10,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The nearest address that is not a trusted proxy's: each proxy appends whom it heard, so the list is believed from its
 /// end on as long as the one who says so is trusted. `None` when a trusted proxy says what is no address: it is
 /// somebody's, but nobody knows whose.
-pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> Option<IpAddr> {
+pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> Option<IpAddr> {
     let mut address = peer.to_canonical();
     let lines = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
     let heard: Vec<&[u8]> = lines.flat_map(|line| line.split(|byte| *byte == b',')).collect();

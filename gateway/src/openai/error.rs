@@ -122,9 +122,9 @@ pub fn type_of(kind: Kind) -> &'static str {
     }
 }
 
-/// Only the operator can mend these: asking again does not.
-const NEEDS_THE_OPERATOR: [&str; 4] =
-    ["no_accounts", "no_account_for_tier", "no_account_for_tags", "invalid_proxy"];
+/// Only the operator can mend these, or wants them so: asking again does not help.
+const NEEDS_THE_OPERATOR: [&str; 5] =
+    ["no_accounts", "no_account_for_tier", "no_account_for_tags", "invalid_proxy", "cancelled_by_operator"];
 
 /// A budget of the key is used up: code and type, as with OpenAI.
 const NOTHING_LEFT: &str = "insufficient_quota";

@@ -81,6 +81,7 @@ impl Gateway {
             max_in_flight: 100,
             usage,
             tasks: tasks.clone(),
+            admin: None,
         });
         Self { router, chat, media, ledger, videos, once, tasks }
     }

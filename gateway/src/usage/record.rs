@@ -10,13 +10,14 @@ use grok2api_proto::{
     ledger::{Entry, Outcome},
 };
 use tokio::time::Instant;
-use tokio_util::task::task_tracker::TaskTrackerToken;
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 use uuid::Uuid;
 
 use super::Recorder;
 use crate::{
     admission::Permit,
     openai::error::{served, status_of},
+    running::Place,
 };
 use turn::Turn;
 
@@ -41,6 +42,7 @@ pub struct Record {
     permit: Option<(Permit, u64)>,
     /// The headers are with the client: a failure changes its status no more.
     accepted: bool,
+    place: Place,
     _open: TaskTrackerToken,
 }
 
@@ -50,6 +52,7 @@ impl Record {
         let id = format!("turn_{}", Uuid::now_v7().simple());
         let mut record = Self::resume(recorder, endpoint, id);
         request_id.clone_into(&mut record.entry.request_id);
+        record.place.say(&record.entry);
         record
     }
 
@@ -63,6 +66,7 @@ impl Record {
         };
         Self {
             _open: recorder.token(),
+            place: recorder.running().begin(&entry),
             recorder,
             entry,
             begun: Instant::now(),
@@ -83,11 +87,18 @@ impl Record {
     pub fn asked(&mut self, model: &str, stream: bool) {
         model.clone_into(&mut self.entry.model);
         self.entry.stream = stream;
+        self.place.say(&self.entry);
     }
 
     /// By whom: the client key's id, empty for nobody in particular.
     pub fn called_by(&mut self, key: &str) {
         key.clone_into(&mut self.entry.client_key);
+        self.place.say(&self.entry);
+    }
+
+    /// Resolves when an operator cancels the request.
+    pub(crate) fn cancellation(&self) -> CancellationToken {
+        self.place.cancellation()
     }
 
     /// It was admitted by the limits of its key, which are settled with it.
@@ -110,7 +121,9 @@ impl Record {
     fn event(&mut self, turn: usize, kind: &Event) {
         if is_output(kind) && self.entry.first_output_ms.is_none() {
             self.entry.first_output_ms = Some(millis(self.begun));
+            self.place.first_output();
         }
+        self.place.event(kind);
         let Some(turn) = self.turns.get_mut(turn) else { return };
         if self.permit.is_some() {
             turn.brought(kind);
@@ -230,6 +243,7 @@ impl Drop for Record {
             turn.close(outcome, &self.entry.error_message);
             turn.add_to(&mut self.entry);
         }
+        self.place.end(&self.entry);
         if let Some((permit, _)) = self.permit.take().filter(|_| counts(&self.entry)) {
             permit.used(Used { tokens, units: self.entry.units.into() });
         }

@@ -12,11 +12,16 @@
 //! way, four times a second, so that a key revoked at one replica is refused at every gateway within one.
 //!
 //! Requests that clients repeat under one key are kept here as well ([`idempotency`]): this role has what replicas share.
+//! So do those who run the product ([`admins`]) and the view of what is running ([`live`]). A gateway keeps no session: it asks
+//! for each request of the console, so one that was ended is refused everywhere at once.
 
+pub mod admins;
 mod follow;
+mod history;
 pub mod idempotency;
 mod keys;
 pub mod ledger;
+pub mod live;
 pub mod parameters;
 mod revision;
 mod service;

@@ -13,8 +13,8 @@ use grok2api_kit::{clock::Clock, lifecycle::Shutdown};
 use grok2api_proto::{
     Error, Result, Stream,
     config::{
-        Config, GetRequest, ListParametersRequest, ListParametersResponse, Revision, UpdateRequest,
-        WatchRequest,
+        Config, GetRequest, ListParametersRequest, ListParametersResponse, ListRevisionsRequest,
+        ListRevisionsResponse, Revision, RollbackRequest, UpdateRequest, WatchRequest,
     },
 };
 use grok2api_storage::{self as storage, settings::Settings};
@@ -23,12 +23,15 @@ use tokio_stream::wrappers::WatchStream;
 
 use crate::{
     follow::Following,
+    history,
     parameters::Table,
     revision::{Resolved, apply, changed, resolve},
 };
 
 /// How often an update that names no revision is tried again when another process was first.
 const ATTEMPTS: usize = 8;
+const MOST_ON_A_PAGE: u32 = 500;
+const PAGE: u32 = 50;
 
 pub(crate) struct Service {
     table: Table,
@@ -103,6 +106,18 @@ impl Service {
             tracing::warn!(found, known, "the store went back: configuration {found} counts, after {known}");
         }
         Ok(())
+    }
+
+    /// The revision of that number.
+    async fn revision(&self, number: u64) -> Result<storage::settings::Revision> {
+        if number == 0 {
+            return Ok(storage::settings::Revision::default());
+        }
+        let found = self.settings.list(Some(number.saturating_add(1)), 1).await?.pop();
+        found.filter(|revision| revision.number == number).ok_or_else(|| {
+            let message = format!("there is no revision {number}");
+            Error::new(grok2api_proto::Kind::NotFound, "revision_not_found", message).at("revision")
+        })
     }
 
     /// Tells the watchers of a revision unless they have seen it, or a later one.
@@ -182,6 +197,38 @@ impl Config for Service {
 
     async fn list_parameters(&self, _: ListParametersRequest) -> Result<ListParametersResponse> {
         Ok(ListParametersResponse { parameters: self.table.iter().map(Into::into).collect() })
+    }
+
+    async fn list_revisions(&self, request: ListRevisionsRequest) -> Result<ListRevisionsResponse> {
+        let limit = if request.limit == 0 { PAGE } else { request.limit.min(MOST_ON_A_PAGE) };
+        let before = Some(request.before).filter(|before| *before > 0);
+        // One more than wanted: each is compared with the one before it. The first one follows the defaults.
+        let found = self.settings.list(before, limit + 1).await?;
+        let defaults = storage::settings::Revision::default();
+        let pairs = found.iter().zip(found.iter().skip(1).chain([&defaults])).take(limit as usize);
+        let revisions: Vec<_> =
+            pairs.map(|(after, before)| history::changes(&self.table, &before.overrides, after)).collect();
+        let last = revisions.last().filter(|_| found.len() > limit as usize);
+        let next_before = last.map_or(0, |last| last.number);
+        Ok(ListRevisionsResponse { revisions, next_before })
+    }
+
+    async fn rollback(&self, request: RollbackRequest) -> Result<Revision> {
+        let _queued = self.updating.lock().await;
+        let newest = self.settings.latest().await?;
+        let expected = request.expected_revision;
+        if expected != newest.number {
+            return Err(storage::Error::Conflict { expected, found: newest.number }.into());
+        }
+        let overrides = history::back(self.revision(request.number).await?.overrides, &newest.overrides);
+        if overrides == newest.overrides {
+            return whole(&self.table, newest);
+        }
+        let stored = self.settings.append(expected, overrides, &request.author, self.clock.now_ms()).await?;
+        let (revision, author, number) = (stored.number, &stored.author, request.number);
+        tracing::info!(revision, author, "configuration {revision} by {author:?}: back to {number}");
+        self.publish(&stored);
+        whole(&self.table, stored)
     }
 }
 

@@ -11,7 +11,8 @@ use grok2api_proto::keys::{
 use grok2api_storage::limiter;
 use serde_json::{Value, json};
 
-use self::spec::{Said, day, shown};
+pub(super) use self::spec::day;
+use self::spec::{Said, shown};
 use super::{Failure, complain, say};
 use crate::{StartError, store};
 

@@ -9,11 +9,13 @@
 #![expect(unreachable_pub, reason = "the support module is shared by all modules of this binary")]
 
 mod accounts;
+mod admin;
 mod backup;
 mod bucket;
 mod chat;
 mod cli;
 mod client_keys;
+mod crowds;
 mod egress;
 mod faults;
 mod http;
@@ -21,8 +23,10 @@ mod import_seed;
 mod keys;
 mod limits;
 mod load;
+mod malformed;
 mod media;
 mod openapi;
+mod processes;
 mod replicas;
 mod sdk;
 mod state;

@@ -37,6 +37,9 @@ const ROW: Duration = Duration::from_millis(10);
 /// How long a call may take that concerns all rows.
 pub(crate) const WHOLE: Duration = Duration::from_secs(60);
 
+/// How long the migrations may take altogether, and others wait for them: minutes, where many rows get a new index. A
+/// server that hangs in the middle must not hold up the start for ever.
+pub(crate) const MIGRATION: Duration = Duration::from_secs(3600);
 /// Puts the limits around what is behind, and counts when that was away.
 #[derive(Clone, Default)]
 pub(crate) struct Bounds(Arc<AtomicU64>);
@@ -68,10 +71,6 @@ impl Bounds {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
-    pub(crate) fn idempotency(&self, behind: Arc<dyn Idempotency>) -> Arc<dyn Idempotency> {
-        Arc::new(Bounded { behind, bounds: self.clone() })
-    }
-
     pub(crate) fn budgets(&self, behind: Arc<dyn Budgets>) -> Arc<dyn Budgets> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
@@ -85,6 +84,10 @@ impl Bounds {
     }
 
     pub(crate) fn actions(&self, behind: Arc<dyn Actions>) -> Arc<dyn Actions> {
+        Arc::new(Bounded { behind, bounds: self.clone() })
+    }
+
+    pub(crate) fn idempotency(&self, behind: Arc<dyn Idempotency>) -> Arc<dyn Idempotency> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
@@ -205,6 +208,10 @@ impl MediaIndex for Bounded<dyn MediaIndex> {
 
     async fn page(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Item>> {
         self.within(ANSWER, self.behind.page(kind, after, limit)).await
+    }
+
+    async fn newest(&self, kind: Kind, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<Item>> {
+        self.within(ANSWER, self.behind.newest(kind, before, limit)).await
     }
 
     async fn remove(&self, kind: Kind, name: &str) -> Result<bool> {

@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod actions;
 pub mod admins;
+pub mod board;
 mod bounded;
 pub mod budgets;
 pub mod client_keys;
@@ -32,5 +33,5 @@ mod store;
 pub mod videos;
 
 pub use error::{Error, Result};
-pub use resealing::Sealed;
+pub use resealing::{Damaged, Resealed, Sealed};
 pub use store::{Migrated, Store, masked, place};

@@ -7,6 +7,7 @@
 mod accounts;
 mod actions;
 mod admins;
+mod board;
 mod budgets;
 mod client_keys;
 mod documents;

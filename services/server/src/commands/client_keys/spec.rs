@@ -114,7 +114,7 @@ fn time(text: &str) -> Result<Option<i64>, Failure> {
 }
 
 /// The day of a time, UTC.
-pub(super) fn day(at_ms: i64) -> String {
+pub(in crate::commands) fn day(at_ms: i64) -> String {
     let at = Timestamp::from_millisecond(at_ms);
     at.map_or_else(|_| at_ms.to_string(), |at| at.to_zoned(TimeZone::UTC).date().to_string())
 }

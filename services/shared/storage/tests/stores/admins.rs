@@ -42,6 +42,7 @@ fn admin(name: &str) -> Admin {
         created_at: 5,
         last_login_at: None,
         disabled: false,
+        must_change: true,
         version: 1,
     }
 }

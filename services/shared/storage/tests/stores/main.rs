@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admins;
+mod board;
 mod budgets;
 mod client_keys;
 mod damage;

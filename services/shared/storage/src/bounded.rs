@@ -37,6 +37,9 @@ const ROW: Duration = Duration::from_millis(10);
 /// How long a call may take that concerns all rows.
 pub(crate) const WHOLE: Duration = Duration::from_secs(60);
 
+/// How long the migrations may take altogether, and others wait for them: minutes, where many rows get a new index. A
+/// server that hangs in the middle must not hold up the start for ever.
+pub(crate) const MIGRATION: Duration = Duration::from_secs(3600);
 /// Puts the limits around what is behind, and counts when that was away.
 #[derive(Clone, Default)]
 pub(crate) struct Bounds(Arc<AtomicU64>);

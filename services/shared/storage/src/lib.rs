@@ -32,5 +32,5 @@ mod store;
 pub mod videos;
 
 pub use error::{Error, Result};
-pub use resealing::Sealed;
+pub use resealing::{Damaged, Resealed, Sealed};
 pub use store::{Migrated, Store, masked, place};

@@ -6,11 +6,11 @@ use grok2api_kit::settings::{Mode, Settings as ProcessSettings, Storage};
 use url::Url;
 
 use crate::{
-    Error, Result, Sealed,
+    Error, Resealed, Result, Sealed,
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
-    bounded::{ANSWER, Bounds, within},
+    bounded::{ANSWER, Bounds, WHOLE, within},
     captures::Captures,
     client_keys::ClientKeys,
     idempotency::{self, Idempotency},
@@ -237,19 +237,23 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn sealed(&self) -> Result<Vec<Sealed>> {
-        match &self.behind {
-            Behind::File(sqlite) => sqlite.sealed().await,
-            Behind::MySql(mysql) => mysql.sealed().await,
-            Behind::Redis(redis) => redis.sealed().await,
-        }
+        within(WHOLE, async {
+            match &self.behind {
+                Behind::File(sqlite) => sqlite.sealed().await,
+                Behind::MySql(mysql) => mysql.sealed().await,
+                Behind::Redis(redis) => redis.sealed().await,
+            }
+        })
+        .await
     }
 
     /// Puts at most `limit` values under the current key, the check first, by which other processes learn of the key.
-    /// Returns how many; fewer than `limit` when all are done. It may be cut off and begun again, beside any writers.
+    /// Fewer than `limit` when all are done, save those that are damaged. It may be cut off and begun again, beside any
+    /// writers.
     ///
     /// # Errors
-    /// [`Error::Seal`](crate::Error::Seal) when a value does not open.
-    pub async fn reseal(&self, limit: u64) -> Result<u64> {
+    /// [`Error::Seal`](crate::Error::Seal) when a value needs a key that is not at hand.
+    pub async fn reseal(&self, limit: u64) -> Result<Resealed> {
         match &self.behind {
             Behind::File(sqlite) => sqlite.reseal(&self.sealer, limit).await,
             Behind::MySql(mysql) => mysql.reseal(&self.sealer, limit).await,

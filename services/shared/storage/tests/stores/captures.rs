@@ -120,7 +120,7 @@ async fn a_new_key_seals_them_too(stand: &Stand) {
     let mut changed = settings.clone();
     (changed.seal.key, changed.seal.old_keys) = (OTHER_KEY.to_owned(), KEY.to_owned());
     // The check and the bodies.
-    assert_eq!(Store::open(&changed).await.unwrap().reseal(u64::MAX).await.unwrap(), 2);
+    assert_eq!(Store::open(&changed).await.unwrap().reseal(u64::MAX).await.unwrap().done, 2);
     changed.seal.old_keys.clear();
     let store = Store::open(&changed).await.unwrap();
     assert_eq!(store.captures().get(given.id).await.unwrap(), Some(given));

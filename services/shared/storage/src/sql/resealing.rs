@@ -51,7 +51,7 @@ const CAPTURES: Column<Vec<u8>> = Column {
     read: "SELECT id, sealed FROM captures WHERE id > ? AND SUBSTR(sealed, 2, 4) <> ? ORDER BY id LIMIT ?",
     write: "UPDATE captures SET sealed = ? WHERE id = ? AND sealed = ?",
     place: Vec::clone,
-    name: |id| hex(id),
+    name: ACCOUNTS.name,
 };
 const SETTINGS: Column<i64> = Column {
     kind: "settings_revisions",

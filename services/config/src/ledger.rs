@@ -31,12 +31,12 @@ pub struct Deps {
 /// Serves the ledger, and begins to take away what is too old or too much.
 pub fn start(deps: Deps) -> Arc<dyn Ledger> {
     let Deps { ledger, runtime, clock, tasks } = deps;
-    let pruning = prune::run(ledger.clone(), runtime, clock.clone());
+    let pruning = prune::run(ledger.clone(), runtime.clone(), clock.clone());
     tasks.spawn_background("ledger-prune", pruning);
-    open(ledger, clock)
+    open(ledger, runtime, clock)
 }
 
 /// Serves the ledger as it is, for a command that ends soon.
-pub fn open(ledger: Arc<dyn storage::Ledger>, clock: Clock) -> Arc<dyn Ledger> {
-    Arc::new(service::Service { ledger, clock })
+pub fn open(ledger: Arc<dyn storage::Ledger>, runtime: Runtime, clock: Clock) -> Arc<dyn Ledger> {
+    Arc::new(service::Service { ledger, runtime, clock })
 }

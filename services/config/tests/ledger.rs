@@ -178,11 +178,37 @@ async fn what_cannot_be_answered_is_refused_at_the_parameter() {
     assert_eq!((missing.kind, missing.code.as_ref()), (Kind::NotFound, "entry_not_found"));
 }
 
+/// Sums go when the rows go, if those are kept for less: what is gone is refused for every width that is made of it.
+#[rstest]
+#[case::minutes(1, 30 * 3_600_000, 3_600_000 / 2, false)]
+#[case::minutes_kept(2, 30 * 3_600_000, 3_600_000 / 2, true)]
+#[case::hours(3, 5 * DAY, 3_600_000, false)]
+#[case::hours_kept(6, 5 * DAY, 3_600_000, true)]
+#[case::hours_at_the_edge(1, DAY, 3_600_000, true)]
+#[case::days(3, 30 * DAY, DAY, true)]
+#[tokio::test]
+async fn what_the_operators_parameters_have_taken_is_refused(
+    #[case] days: u32,
+    #[case] back: i64,
+    #[case] width: i64,
+    #[case] answered: bool,
+) {
+    let standing = Ground::Direct.store();
+    let store = Store::open(&standing.settings).await.unwrap();
+    let config = RuntimeConfig { usage_retention_days: days, ..runtime_config() };
+    let ledger = open(store.ledger(), Runtime::fixed(config), Clock::manual(NOW + 5));
+    let ask = AggregateRequest { from: NOW + 5 - back, to: NOW + 5, width, ..Default::default() };
+    match ledger.aggregate(ask).await {
+        Ok(_) => assert!(answered),
+        Err(error) => assert!(!answered && error.param.as_deref() == Some("from"), "{error}"),
+    }
+}
+
 #[tokio::test]
 async fn old_entries_are_taken_away_by_the_operators_parameters() {
     let (standing, tasks, clock) = (Ground::Direct.store(), Tasks::new(), Clock::manual(NOW));
     let store = Store::open(&standing.settings).await.unwrap();
-    let before = open(store.ledger(), clock.clone());
+    let before = open(store.ledger(), Runtime::fixed(runtime_config()), clock.clone());
     let entries = vec![entry(NOW - 4 * DAY, 1), entry(NOW - 2 * DAY, 2)];
     before.record(RecordRequest { entries, lost: 0 }).await.unwrap();
     let config = RuntimeConfig { usage_retention_days: 3, ..runtime_config() };

@@ -18,7 +18,11 @@ mod usage;
 use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use grok2api_kit::{lifecycle::Tasks, settings::Settings, telemetry};
+use grok2api_kit::{
+    lifecycle::{Shutdown, Tasks},
+    settings::Settings,
+    telemetry,
+};
 
 use crate::{EXIT_CONFIGURATION, EXIT_USAGE, StartError};
 
@@ -138,6 +142,18 @@ fn indented(error: &StartError) -> String {
 pub(crate) async fn finish(tasks: &Tasks) {
     tasks.shutdown().drain();
     tasks.finish(Duration::from_secs(5)).await;
+}
+
+/// The first SIGTERM or SIGINT is told to whoever looks, and ends nothing by itself; for as long as the tasks are kept.
+pub(crate) fn stop_by_signal() -> Result<(Tasks, Shutdown), Failure> {
+    let mut signals = serve::Signals::new().map_err(|error| StartError::one("signals", error))?;
+    let tasks = Tasks::new();
+    let (stop, told) = (tasks.shutdown().clone(), tasks.shutdown().clone());
+    tasks.spawn_background("signals", async move {
+        signals.next().await;
+        told.drain();
+    });
+    Ok((tasks, stop))
 }
 
 /// A name of the contract in small letters.

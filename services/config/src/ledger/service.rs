@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grok2api_kit::clock::Clock;
+use grok2api_kit::{clock::Clock, runtime::Runtime};
 use grok2api_proto::{
     Error, Kind, Result,
     ledger::{
@@ -10,7 +10,7 @@ use grok2api_proto::{
         RecordRequest, RecordResponse,
     },
 };
-use grok2api_storage::ledger::{self as storage, Dimension, Query, Range, Series};
+use grok2api_storage::ledger::{self as storage, Dimension, Grain, Query, Range, Series};
 
 use super::messages::{entry, filter, group, id, row, series, turn_id};
 
@@ -24,6 +24,8 @@ const MOST_STEPS: i64 = 3_000;
 
 pub(super) struct Service {
     pub ledger: Arc<dyn storage::Ledger>,
+    /// How long it is kept.
+    pub runtime: Runtime,
     pub clock: Clock,
 }
 
@@ -93,8 +95,10 @@ impl Service {
             let message = format!("{width} ms make {} buckets, more than {MOST_STEPS}", range.steps());
             return Err(Error::invalid("width", message));
         }
-        let oldest = range.grain.kept().map_or(0, |kept| self.clock.now_ms() - kept);
-        if range.from + range.grain.width() < oldest {
+        let kept = range.grain.kept_beside(self.runtime.current().config.usage_retention_days);
+        let oldest = self.clock.now_ms() - kept;
+        // Days go with the rows, so there is nothing that could be asked instead.
+        if range.grain != Grain::Day && range.from + range.grain.width() < oldest {
             let message = format!(
                 "buckets of {width} ms are put together from {:?}s, which are kept since {oldest}",
                 range.grain

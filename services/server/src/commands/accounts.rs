@@ -116,7 +116,7 @@ pub(crate) async fn open(
 }
 
 /// The operator's parameters.
-async fn runtime(store: &Store, tasks: &Tasks) -> Result<Runtime, StartError> {
+pub(crate) async fn runtime(store: &Store, tasks: &Tasks) -> Result<Runtime, StartError> {
     let failed = |error| StartError::one("config", error);
     let config = grok2api_config::start(grok2api_config::Deps {
         settings: store.settings(),

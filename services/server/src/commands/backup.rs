@@ -1,23 +1,27 @@
 //! `grok2api backup FILE`: the data directory's state of one moment as one archive, also while the product runs.
 
 pub(super) mod archive;
+pub(super) mod staging;
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use archive::{Manifest, Writer};
+use grok2api_kit::lifecycle::Shutdown;
 use grok2api_kit::{
     clock::Clock,
     settings::{MediaPlace, Mode, Settings},
 };
-use grok2api_storage::sqlite::snapshot;
+use grok2api_storage::{Sealed, seal, sqlite::snapshot};
 use jiff::Timestamp;
+use staging::{ARCHIVE, Staging};
 
-use super::{Failure, say};
+use super::{Failure, say, stop_by_signal};
 use crate::EXIT_CONFIGURATION;
 
 /// Name of the sealing key in the data directory and in an archive.
@@ -37,13 +41,22 @@ pub(crate) struct Args {
     force: bool,
 }
 
-/// A directory that goes when it is dropped, with all that is in it.
-pub(super) struct Staging(PathBuf);
-
 /// What went into an archive, in words.
 struct Written {
     held: Vec<String>,
     missing: Vec<String>,
+}
+
+/// What is to go into an archive.
+#[derive(Clone, Copy)]
+struct Content<'a> {
+    settings: &'a Settings,
+    /// Where the copy of the database is, and the archive will be.
+    staging: &'a Staging,
+    migration: i64,
+    /// What seals the copy.
+    sealed: &'a [Sealed],
+    media: Option<&'a Path>,
 }
 
 pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> {
@@ -61,14 +74,22 @@ pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> 
     let media = if args.media { Some(media(settings)?) } else { None };
     let failed = |error: &dyn std::fmt::Display| failed(&args.file, error);
     let staging = Staging::beside(&args.file).map_err(|error| failed(&error))?;
+    let (_listening, stop) = stop_by_signal()?;
     let database = staging.path(snapshot::FILE);
-    let migration = snapshot::copy(data, &database).await.map_err(|error| {
-        failed(&format_args!("the database in {} cannot be copied: {error}", data.display()))
+    let copied = tokio::select! {
+        copied = snapshot::copy(data, &database) => copied,
+        () = stop.draining() => return Err(failed(&archive::stopped())),
+    };
+    let migration = copied.map_err(|error| {
+        let (data, database) = (data.display(), database.display());
+        failed(&format_args!("the database in {data} cannot be copied to {database}: {error}"))
     })?;
-    let archive = staging.path("archive");
-    let written = write(settings, &archive, &database, migration, media.as_deref());
-    let written = written.map_err(|error| failed(&error))?;
-    archive::read(&archive, |_, _| Ok(())).map_err(|error| failed(&error))?;
+    let sealed = snapshot::sealed(&database).await.map_err(|error| failed(&error))?;
+    let content =
+        Content { settings, staging: &staging, migration, sealed: &sealed, media: media.as_deref() };
+    let written = write(&content, &stop).map_err(|error| failed(&error))?;
+    let archive = staging.path(ARCHIVE);
+    archive::read(&archive, &stop, |_, _| Ok(())).map_err(|error| failed(&error))?;
     fs::rename(&archive, &args.file)
         .and_then(|()| sync(parent(&args.file)))
         .map_err(|error| failed(&error))?;
@@ -78,34 +99,56 @@ pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> 
     Ok(())
 }
 
-fn write(
-    settings: &Settings,
-    archive: &Path,
-    database: &Path,
-    migration: i64,
-    media: Option<&Path>,
-) -> io::Result<Written> {
+fn write(content: &Content, stop: &Shutdown) -> io::Result<Written> {
+    let Content { settings, staging, migration, sealed, media } = *content;
     let mut written = Written { held: vec!["database".to_owned()], missing: Vec::new() };
-    let key = settings.data.dir.join(KEY);
-    let key_inside = settings.seal.key.is_empty() && settings.seal.key_file.is_empty() && key.exists();
+    let from_settings = !settings.seal.key.is_empty() || !settings.seal.key_file.is_empty();
+    let key = if from_settings { None } else { copy_key(&settings.data.dir, staging)? };
     let created_at = Timestamp::from_millisecond(Clock::system().now_ms()).map_err(io::Error::other)?;
-    let manifest = Manifest::new(created_at, migration, key_inside, media.is_some());
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(archive)?;
-    let mut writer = Writer::new(file, &manifest)?;
-    writer.add(snapshot::FILE, database)?;
-    if key_inside {
-        writer.add(KEY, &key)?;
+    let manifest = Manifest::new(created_at, migration, key.is_some(), media.is_some());
+    let archive = staging.path(ARCHIVE);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&archive);
+    let file =
+        file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", archive.display())))?;
+    let mut writer = Writer::new(file, &manifest, stop)?;
+    writer.add(snapshot::FILE, &staging.path(snapshot::FILE))?;
+    if let Some(key) = &key {
+        writer.add(KEY, key)?;
         written.held.push("sealing key".to_owned());
     } else {
         let from = if settings.seal.key.is_empty() { "file seal.key_file" } else { "setting seal.key" };
         written.missing.push(format!("the sealing key, which comes from the {from}; keep it apart, the database is of no use without it"));
     }
+    written.missing.extend(keys_elsewhere(key.as_deref(), sealed)?);
     match media {
         Some(directory) => written.held.push(format!("{} media", add_media(&mut writer, directory)?)),
         None => written.missing.push("images and videos (--media)".to_owned()),
     }
     writer.finish()?;
     Ok(written)
+}
+
+/// The key file as it is now, which holds whatever the copied database is sealed with, if it ever did.
+fn copy_key(data: &Path, staging: &Staging) -> io::Result<Option<PathBuf>> {
+    let (from, to) = (data.join(KEY), staging.path(KEY));
+    match fs::copy(from, &to) {
+        Ok(_) => Ok(Some(to)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The keys that seal something in the copy and are not in the archive, in words.
+fn keys_elsewhere(key: Option<&Path>, sealed: &[Sealed]) -> io::Result<Vec<String>> {
+    let held = key.map(seal::keys_in).transpose().map_err(io::Error::other)?.unwrap_or_default();
+    let mut elsewhere = BTreeMap::<_, Vec<String>>::new();
+    for sealed in sealed.iter().filter(|sealed| !held.contains(&sealed.key)) {
+        elsewhere.entry(sealed.key).or_default().push(format!("{} {}", sealed.values, sealed.kind));
+    }
+    let told = elsewhere.into_iter().map(|(key, values)| {
+        format!("the key {key}, which {} in it are sealed with; keep it apart", values.join(", "))
+    });
+    Ok(told.collect())
 }
 
 /// All whole files; one that is evicted meanwhile is passed over.
@@ -179,31 +222,6 @@ fn parent(file: &Path) -> &Path {
 /// Lets what was renamed in a directory outlive a power cut.
 pub(super) fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
-}
-
-impl Staging {
-    /// Beside a file, so that what is ready can be renamed.
-    fn beside(file: &Path) -> io::Result<Self> {
-        let name = file.file_name().ok_or_else(|| io::Error::other("names no file"))?.to_string_lossy();
-        Self::at(parent(file).join(format!(".{name}.{}", std::process::id())))
-    }
-
-    /// Made for its owner only.
-    pub(super) fn at(path: PathBuf) -> io::Result<Self> {
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
-
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        // There is nobody left to tell.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]

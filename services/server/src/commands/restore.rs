@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Read},
+    io::{self, Read, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -11,16 +11,18 @@ use grok2api_kit::{
     clock::Clock,
     settings::{MediaPlace, Settings},
 };
-use grok2api_storage::sqlite::snapshot;
+use grok2api_storage::{seal, sqlite::snapshot};
 
 use super::{
     Failure,
     backup::{
-        KEY, MEDIA, Staging,
+        KEY, MEDIA,
         archive::{self, Manifest, Unusable},
-        failed, file_mode, sync,
+        failed, file_mode,
+        staging::Staging,
+        sync,
     },
-    say,
+    say, stop_by_signal,
 };
 
 #[derive(clap::Args)]
@@ -36,6 +38,8 @@ pub(crate) struct Args {
 #[derive(Default)]
 struct Swap {
     undo: Vec<(PathBuf, PathBuf)>,
+    #[cfg(test)]
+    cut_after: Option<usize>,
 }
 
 pub(crate) async fn run(settings: &Settings, args: Args) -> Result<(), Failure> {
@@ -59,9 +63,9 @@ async fn restore(settings: &Settings, args: &Args, occupied: bool) -> Result<(),
     let data = &settings.data.dir;
     let unusable = |error: &dyn std::fmt::Display| failed(data, error);
     grok2api_kit::directory::private(data).map_err(|error| unusable(&error))?;
-    let staging = Staging::at(data.join(format!(".restore-{}", std::process::id())));
-    let staging = staging.map_err(|error| unusable(&error))?;
-    let manifest = archive::read(&args.file, |name, content| unpack(&staging, name, content));
+    let staging = Staging::within(data).map_err(|error| unusable(&error))?;
+    let (_listening, stop) = stop_by_signal()?;
+    let manifest = archive::read(&args.file, &stop, |name, content| unpack(&staging, name, content));
     let manifest = manifest.map_err(|error| match error {
         // Not the archive's fault when it was opened.
         Unusable::Failed(error) if args.file.is_file() => unusable(&error),
@@ -69,6 +73,9 @@ async fn restore(settings: &Settings, args: &Args, occupied: bool) -> Result<(),
     })?;
     let sound = snapshot::check(&staging.path(snapshot::FILE)).await;
     sound.map_err(|error| failed(&args.file, &error))?;
+    if stop.is_draining() {
+        return Err(unusable(&archive::stopped()));
+    }
     if occupied {
         alone(data).await?;
     }
@@ -104,13 +111,13 @@ fn unpack(staging: &Staging, name: &str, content: &mut dyn Read) -> io::Result<(
     if let Some(parent) = path.parent() {
         grok2api_kit::directory::private(parent)?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    io::copy(content, &mut file)?;
-    file.sync_all()
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let written = written.and_then(|mut file| io::copy(content, &mut file).and_then(|_| file.sync_all()));
+    written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 /// Renames everything into place, the database last: until then the old one is there, whole, and so it is after an
-/// error.
+/// error. At any moment the keys in place open the database in place.
 fn put_in_place(staging: &Staging, data: &Path, kept: Option<&Path>, media: bool) -> io::Result<()> {
     if let Some(kept) = kept {
         fs::create_dir(kept)?;
@@ -120,6 +127,8 @@ fn put_in_place(staging: &Staging, data: &Path, kept: Option<&Path>, media: bool
     if swapped.is_err() {
         swap.undo();
         if let Some(kept) = kept {
+            // Succeeds only for those that are empty.
+            MEDIA.iter().for_each(|folder| drop(fs::remove_dir(kept.join(folder))));
             let _ = fs::remove_dir(kept);
         }
     }
@@ -129,16 +138,14 @@ fn put_in_place(staging: &Staging, data: &Path, kept: Option<&Path>, media: bool
 impl Swap {
     fn all(&mut self, staging: &Staging, data: &Path, kept: Option<&Path>, media: bool) -> io::Result<()> {
         if media {
-            for folder in MEDIA {
-                let name = format!("media/{folder}");
-                if staging.path(&name).exists() {
-                    grok2api_kit::directory::private(&data.join("media"))?;
-                    self.put(&staging.path(&name), &data.join(&name), kept.map(|kept| kept.join(folder)))?;
-                }
-            }
+            MEDIA.iter().try_for_each(|folder| self.media(folder, staging, data, kept))?;
         }
-        if staging.path(KEY).exists() {
-            self.put(&staging.path(KEY), &data.join(KEY), kept.map(|kept| kept.join(KEY)))?;
+        let key = staging.path(KEY);
+        if key.exists() {
+            let both = staging.path("both.key");
+            write_keys(&both, &key, &data.join(KEY))?;
+            self.put(&both, &data.join(KEY), kept.map(|kept| kept.join(KEY)))?;
+            sync(data)?;
         }
         // Left behind by a process that was killed, or by a database that is damaged: they belong to the old one.
         for log in ["-wal", "-shm"].map(|end| format!("{}{end}", snapshot::FILE)) {
@@ -147,24 +154,47 @@ impl Swap {
             }
         }
         let database = snapshot::FILE;
-        self.put(&staging.path(database), &data.join(database), kept.map(|kept| kept.join(database)))
+        self.put(&staging.path(database), &data.join(database), kept.map(|kept| kept.join(database)))?;
+        if key.exists() {
+            sync(data)?;
+            self.rename(key, data.join(KEY))?;
+        }
+        Ok(())
+    }
+
+    /// File by file, so that those stay that are not in the archive.
+    fn media(&mut self, folder: &str, staging: &Staging, data: &Path, kept: Option<&Path>) -> io::Result<()> {
+        let (from, to) = (staging.path(&format!("media/{folder}")), data.join("media").join(folder));
+        if !from.exists() {
+            return Ok(());
+        }
+        grok2api_kit::directory::private(&to)?;
+        let kept = kept.map(|kept| kept.join(folder));
+        if let Some(kept) = &kept {
+            fs::create_dir(kept)?;
+        }
+        for entry in fs::read_dir(&from)? {
+            let name = entry?.file_name();
+            self.put(&from.join(&name), &to.join(&name), kept.as_ref().map(|kept| kept.join(&name)))?;
+        }
+        sync(&to)
     }
 
     /// Puts `new` in the place of what is kept.
     fn put(&mut self, new: &Path, place: &Path, kept: Option<PathBuf>) -> io::Result<()> {
         if let Some(kept) = kept.filter(|_| place.exists()) {
-            if place.is_dir() {
-                self.rename(place.to_owned(), kept)?;
-            } else {
-                // So there is no moment without one.
-                fs::hard_link(place, &kept)?;
-                self.undo.push((place.to_owned(), kept));
-            }
+            // So there is no moment without one.
+            fs::hard_link(place, &kept)?;
+            self.undo.push((place.to_owned(), kept));
         }
         self.rename(new.to_owned(), place.to_owned())
     }
 
     fn rename(&mut self, from: PathBuf, to: PathBuf) -> io::Result<()> {
+        #[cfg(test)]
+        if self.cut_after.is_some_and(|steps| self.undo.len() >= steps) {
+            return Err(io::Error::other("a power cut"));
+        }
         fs::rename(&from, &to)?;
         self.undo.push((from, to));
         Ok(())
@@ -178,6 +208,18 @@ impl Swap {
             }
         }
     }
+}
+
+/// The archive's keys, the current one first, and behind them those that are in place and open the database there.
+fn write_keys(both: &Path, archived: &Path, in_place: &Path) -> io::Result<()> {
+    let mut keys = fs::read(archived)?;
+    if seal::keys_in(in_place).is_ok() {
+        keys.push(b'\n');
+        keys.extend(fs::read(in_place)?);
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(both)?;
+    file.write_all(&keys)?;
+    file.sync_all()
 }
 
 fn tell(settings: &Settings, args: &Args, manifest: &Manifest, kept: Option<&Path>, media: bool) {
@@ -201,5 +243,71 @@ fn tell(settings: &Settings, args: &Args, manifest: &Manifest, kept: Option<&Pat
     }
     if manifest.media && !media {
         say(&format!("the media were not restored, since media.url names {:?}", settings.media.url));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grok2api_storage::{
+        Store,
+        accounts::{StoredAccount, Tier, Token},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn settings(data: &Path) -> Settings {
+        let given = [("G2A_DATA_DIR".to_owned(), data.display().to_string())];
+        Settings::load(None, given).unwrap()
+    }
+
+    /// A data directory of its own key with one account.
+    async fn filled(data: &Path, token: &str) {
+        let store = Store::open(&settings(data)).await.unwrap();
+        let account = StoredAccount::new(Uuid::now_v7(), Token::new(token), Tier::Basic, 1);
+        store.accounts().insert(&[account]).await.unwrap();
+        store.close().await;
+        assert!(snapshot::release(data).await.unwrap());
+    }
+
+    /// The token that is in it, if all of it opens.
+    async fn token(data: &Path) -> String {
+        let store = Store::open(&settings(data)).await.unwrap();
+        let accounts = store.accounts().load_all().await.unwrap();
+        store.close().await;
+        accounts[0].token.expose().to_owned()
+    }
+
+    #[tokio::test]
+    async fn wherever_the_power_is_cut_what_is_there_opens() {
+        let (mut cuts, mut restored) = (0, false);
+        while !restored {
+            let dir = tempfile::tempdir().unwrap();
+            let (data, archived) = (dir.path().join("data"), dir.path().join("archived"));
+            filled(&data, "the-old-account").await;
+            filled(&archived, "the-archived-account").await;
+            let staging = Staging::within(&data).unwrap();
+            for name in [KEY, snapshot::FILE] {
+                fs::copy(archived.join(name), staging.path(name)).unwrap();
+            }
+            let kept = data.join("before");
+            fs::create_dir(&kept).unwrap();
+            let mut swap = Swap { cut_after: Some(cuts), ..Swap::default() };
+            restored = swap.all(&staging, &data, Some(&kept), true).is_ok();
+            let found = token(&data).await;
+            assert!(
+                found == "the-archived-account" || !restored && found == "the-old-account",
+                "{cuts}: {found}"
+            );
+            if restored {
+                assert_eq!(
+                    seal::keys_in(&data.join(KEY)).unwrap(),
+                    seal::keys_in(&archived.join(KEY)).unwrap()
+                );
+                assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
+            }
+            cuts += 1;
+        }
+        assert!(cuts > 3, "it was cut before the database, and behind it: {cuts}");
     }
 }

@@ -3,7 +3,7 @@
 mod show;
 
 use clap::ValueEnum;
-use grok2api_kit::{clock::Clock, settings::Settings};
+use grok2api_kit::{clock::Clock, lifecycle::Tasks, settings::Settings};
 use grok2api_proto::ledger::{AggregateRequest, Bucket, GroupBy, Outcome, Series, Times};
 use serde_json::{Value, json};
 
@@ -46,17 +46,20 @@ enum By {
 
 pub(crate) async fn run(settings: &Settings, args: &Args) -> Result<(), Failure> {
     let store = store::open(settings).await?;
+    let tasks = Tasks::new();
     let done = match &args.one {
-        Some(One::Show(args)) => show::run(&store, args).await,
-        None => sums(&store, args).await,
+        Some(One::Show(args)) => show::run(&store, &tasks, args).await,
+        None => sums(&store, &tasks, args).await,
     };
+    super::finish(&tasks).await;
     store.close().await;
     done
 }
 
-async fn sums(store: &grok2api_storage::Store, args: &Args) -> Result<(), Failure> {
+async fn sums(store: &grok2api_storage::Store, tasks: &Tasks, args: &Args) -> Result<(), Failure> {
     let clock = Clock::system();
-    let ledger = grok2api_config::ledger::open(store.ledger(), clock.clone());
+    let runtime = super::accounts::runtime(store, tasks).await?;
+    let ledger = grok2api_config::ledger::open(store.ledger(), runtime, clock.clone());
     let to = clock.now_ms();
     let all = AggregateRequest { from: to - args.hours * HOUR, to, top: args.top, ..Default::default() };
     let group_by = match args.by {

@@ -269,9 +269,117 @@ async fn there_must_be_something_to_back_up_and_a_place_for_it() {
     assert_eq!(output(grok2api(data.path()).args(["accounts", "add", "sim-basic-0001"])).await.0, 0);
     let nowhere = out.path().join("nowhere/backup.tar");
     let (code, _, err) = output(grok2api(data.path()).args(["backup", text(&nowhere)])).await;
-    assert!(code == 1 && err.contains("nowhere/backup.tar: No such file"), "{err}");
+    assert!(code == 1 && err.contains("nowhere/.backup.tar.") && err.contains("No such file"), "{err}");
     let mut on_bucket = grok2api(data.path());
     on_bucket.args(["backup", text(&archive), "--media"]).env("G2A_MEDIA_URL", "s3://media");
     let (code, _, err) = output(&mut on_bucket).await;
     assert!(code == 1 && err.contains("the media lie in s3://media"), "{err}");
+}
+
+#[tokio::test]
+async fn a_restore_keeps_the_media_that_are_not_in_the_archive() {
+    let mut running = Running::start().await;
+    let data = running.data.path().to_owned();
+    let out = tempfile::tempdir().unwrap();
+    let archive = out.path().join("backup.tar");
+    let (code, said, err) = output(grok2api(&data).args(["backup", text(&archive), "--media"])).await;
+    assert_eq!(code, 0, "{said}{err}");
+    let (status, answer) = running.ask("draw a sun").await;
+    assert_eq!(status, 200, "{answer}");
+    let later = answer.split("/images/").nth(1).unwrap().split(')').next().unwrap().to_owned();
+    running.product.kill().await.unwrap();
+    let images = data.join("media/images");
+    fs::write(images.join(&running.image), "spoilt").unwrap();
+    let (code, said, err) = output(grok2api(&data).args(["restore", text(&archive), "--force"])).await;
+    assert_eq!(code, 0, "{said}{err}");
+    assert!(images.join(&later).exists(), "what is not in the archive stays");
+    assert!(fs::read(images.join(&running.image)).unwrap().starts_with(b"\xff\xd8\xff"));
+    let kept = said.split("what was there before is in ").nth(1).unwrap().split(';').next().unwrap();
+    assert_eq!(fs::read(Path::new(kept).join("images").join(&running.image)).unwrap(), b"spoilt");
+    let (_product, _lines, said) = ready(grok2api(&data).arg("serve")).await;
+    for image in [&running.image, &later] {
+        let url = format!("http://{}/images/{image}", address(&said, "http"));
+        assert_eq!(client().get(url).send().await.unwrap().status(), 200, "{image}");
+    }
+}
+
+/// What an old key of the settings seals opens with no key in the archive.
+#[tokio::test]
+async fn a_backup_names_the_keys_that_are_not_in_it() {
+    let (data, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let old = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let mut before = grok2api(data.path());
+    before.args(["accounts", "add", "sim-basic-0001"]).env("G2A_MASTER_KEY", old);
+    assert_eq!(output(&mut before).await.0, 0);
+    // A key of the data directory's own from now on, and the one before only opens.
+    fs::write(data.path().join("master.key"), "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\n").unwrap();
+    let archive = out.path().join("backup.tar");
+    let now = |arguments: &[&str]| {
+        let mut command = grok2api(data.path());
+        command.args(arguments).env("G2A_OLD_MASTER_KEYS", old);
+        command
+    };
+    assert_eq!(output(&mut now(&["accounts", "add", "sim-basic-0002"])).await.0, 0);
+    let (_, status, _) = output(&mut now(&["keys", "status"])).await;
+    let key = status.lines().find(|line| line.contains("opens only")).unwrap().split(' ').next().unwrap();
+    let (code, said, err) = output(&mut now(&["backup", text(&archive)])).await;
+    assert_eq!(code, 0, "{err}");
+    let told = format!("not in it: the key {key}, which 1 seal_check, 1 accounts in it are sealed with");
+    assert!(said.contains("database, sealing key") && said.contains(&told), "{said}");
+    assert_eq!(output(&mut now(&["keys", "rotate"])).await.0, 0);
+    let (_, said, _) = output(&mut now(&["backup", "--force", text(&archive)])).await;
+    assert!(!said.contains("the key "), "{said}");
+}
+
+/// Secrets lie in what is not ready: a run that is told to stop takes them away, and what one left that was killed goes
+/// with the next.
+#[tokio::test]
+async fn nothing_is_left_of_a_backup_or_restore_that_was_cut_off() {
+    let (data, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    assert_eq!(output(grok2api(data.path()).args(["accounts", "add", "sim-basic-0001"])).await.0, 0);
+    let images = data.path().join("media/images");
+    fs::create_dir_all(&images).unwrap();
+    // Large enough to be met in the middle; it takes no room on the disk, and hashing it takes long.
+    fs::File::create(images.join("large.jpg")).unwrap().set_len(20 << 30).unwrap();
+    let archive = out.path().join("backup.tar");
+    let hidden = |directory: &Path| {
+        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with('.'))
+            .collect::<Vec<_>>()
+    };
+    for signal in ["TERM", "INT", "KILL"] {
+        let mut backup = grok2api(data.path());
+        let mut backup = backup.args(["backup", text(&archive), "--media"]).spawn().unwrap();
+        let begun = || {
+            hidden(out.path())
+                .iter()
+                .any(|path| fs::metadata(path.join("archive")).is_ok_and(|archive| archive.len() > 1 << 20))
+        };
+        while !begun() {
+            assert!(backup.try_wait().unwrap().is_none(), "it has not ended by itself");
+            tokio::task::yield_now().await;
+        }
+        let pid = backup.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        let ended = backup.wait_with_output().await.unwrap();
+        let err = String::from_utf8(ended.stderr).unwrap();
+        assert!(!archive.exists());
+        if signal == "KILL" {
+            assert_eq!(hidden(out.path()).len(), 1);
+        } else {
+            assert_eq!(hidden(out.path()), Vec::<PathBuf>::new(), "{signal}: {err}");
+            assert!(ended.status.code() == Some(1) && err.contains("stopped by a signal"), "{signal}: {err}");
+        }
+    }
+    fs::remove_file(images.join("large.jpg")).unwrap();
+    let (code, said, err) = output(grok2api(data.path()).args(["backup", text(&archive)])).await;
+    assert!(code == 0 && err.contains("left by a run that was cut off"), "{said}{err}");
+    assert_eq!(hidden(out.path()), Vec::<PathBuf>::new());
+    // The same in the data directory, of a process with the id that every one has in its container.
+    fs::create_dir(data.path().join(".restore-1")).unwrap();
+    fs::write(data.path().join(".restore-1/master.key"), "secret").unwrap();
+    let (code, said, err) = output(grok2api(data.path()).args(["restore", "--force", text(&archive)])).await;
+    assert_eq!(code, 0, "{said}{err}");
+    assert_eq!(hidden(data.path()), Vec::<PathBuf>::new());
 }

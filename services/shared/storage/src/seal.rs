@@ -42,6 +42,14 @@ struct Inner {
     made: bool,
 }
 
+/// Which keys a file of keys holds, the current one first.
+///
+/// # Errors
+/// [`Error::Seal`] when a line is no key, [`Error::Directory`] when the file cannot be read.
+pub fn keys_in(file: &Path) -> Result<Vec<KeyId>> {
+    Ok(Ring::of(source::keys_in(file)?).ids())
+}
+
 impl Sealer {
     /// The keys of the settings: `seal.key`, else the file `seal.key_file`, else `master.key` in the data directory,
     /// which is made (mode 0600) when it is missing; and `seal.old_keys`, which open only. A file holds a key a line,

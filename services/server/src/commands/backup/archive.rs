@@ -9,6 +9,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
+use grok2api_kit::lifecycle::Shutdown;
 use grok2api_storage::sqlite::snapshot;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,10 +59,12 @@ pub(super) struct Writer {
     sums: String,
     /// When the archive was begun: seconds after 1970.
     begun: u64,
+    stop: Shutdown,
 }
 
-/// Reads, and hashes what is read.
-struct Hashing<R> {
+/// Reads until the process is to stop, and hashes what is read.
+struct Hashing<'s, R> {
+    stop: &'s Shutdown,
     from: R,
     digest: Sha256,
     bytes: u64,
@@ -75,9 +78,10 @@ impl Manifest {
 }
 
 impl Writer {
-    pub(super) fn new(file: File, manifest: &Manifest) -> io::Result<Self> {
+    pub(super) fn new(file: File, manifest: &Manifest, stop: &Shutdown) -> io::Result<Self> {
         let begun = u64::try_from(manifest.created_at.as_second()).unwrap_or_default();
-        let mut writer = Self { tar: Builder::new(BufWriter::new(file)), sums: String::new(), begun };
+        let (tar, stop) = (Builder::new(BufWriter::new(file)), stop.clone());
+        let mut writer = Self { tar, sums: String::new(), begun, stop };
         let text = serde_json::to_string_pretty(manifest)?;
         writer.append(MANIFEST, text.len() as u64, begun, text.as_bytes())?;
         Ok(writer)
@@ -96,7 +100,7 @@ impl Writer {
         header.set_size(size);
         header.set_mode(0o600);
         header.set_mtime(seconds);
-        let mut from = Hashing::new(from.take(size));
+        let mut from = Hashing::new(from.take(size), &self.stop);
         self.tar.append_data(&mut header, name, &mut from)?;
         if from.bytes != size {
             return Err(io::Error::other(format!("{name}: was cut while it was read")));
@@ -119,6 +123,21 @@ impl Writer {
 /// Reads a whole archive; `each` gets every file, which counts only when this returns without an error.
 pub(crate) fn read(
     path: &Path,
+    stop: &Shutdown,
+    each: impl FnMut(&str, &mut dyn Read) -> io::Result<()>,
+) -> Result<Manifest, Unusable> {
+    let read = read_all(path, stop, each);
+    if stop.is_draining() { Err(Unusable::Failed(stopped())) } else { read }
+}
+
+/// What a signal ends everything with that has not changed anything yet.
+pub(crate) fn stopped() -> io::Error {
+    io::Error::other("stopped by a signal; nothing was changed")
+}
+
+fn read_all(
+    path: &Path,
+    stop: &Shutdown,
     mut each: impl FnMut(&str, &mut dyn Read) -> io::Result<()>,
 ) -> Result<Manifest, Unusable> {
     let file = File::open(path).map_err(Unusable::Failed)?;
@@ -131,7 +150,7 @@ pub(crate) fn read(
             entry.map_err(|error| if manifest.is_none() { Unusable::Foreign } else { damaged(error) })?;
         let name = entry.path().map(|path| path.display().to_string()).map_err(damaged)?;
         if manifest.is_none() {
-            let (found, sum) = first(&name, &mut entry)?;
+            let (found, sum) = first(&name, &mut entry, stop)?;
             manifest = Some(found);
             sums.push_str(&sum);
             continue;
@@ -146,7 +165,7 @@ pub(crate) fn read(
         if !is_name(&name) || entry.header().entry_type() != EntryType::Regular {
             return Err(Unusable::Damaged(format!("it holds {name:?}, which no backup holds")));
         }
-        let mut content = Hashing::new(&mut entry);
+        let mut content = Hashing::new(&mut entry, stop);
         each(&name, &mut content).map_err(Unusable::Failed)?;
         io::copy(&mut content, &mut io::sink()).map_err(damaged)?;
         sums.push_str(&format!("{}  {name}\n", content.hex()));
@@ -159,11 +178,11 @@ pub(crate) fn read(
 }
 
 /// The manifest and its line of the sums.
-fn first(name: &str, entry: &mut impl Read) -> Result<(Manifest, String), Unusable> {
+fn first(name: &str, entry: &mut impl Read, stop: &Shutdown) -> Result<(Manifest, String), Unusable> {
     if name != MANIFEST {
         return Err(Unusable::Foreign);
     }
-    let mut content = Hashing::new(entry);
+    let mut content = Hashing::new(entry, stop);
     let text = text(&mut content).map_err(damaged)?;
     let fields: serde_json::Value = serde_json::from_str(&text)
         .map_err(|_| Unusable::Damaged("its manifest cannot be read".to_owned()))?;
@@ -200,9 +219,9 @@ fn damaged(error: io::Error) -> Unusable {
     Unusable::Damaged(error.to_string())
 }
 
-impl<R: Read> Hashing<R> {
-    fn new(from: R) -> Self {
-        Self { from, digest: Sha256::new(), bytes: 0 }
+impl<'s, R: Read> Hashing<'s, R> {
+    fn new(from: R, stop: &'s Shutdown) -> Self {
+        Self { stop, from, digest: Sha256::new(), bytes: 0 }
     }
 
     fn hex(self) -> String {
@@ -210,8 +229,11 @@ impl<R: Read> Hashing<R> {
     }
 }
 
-impl<R: Read> Read for Hashing<R> {
+impl<R: Read> Read for Hashing<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.is_draining() {
+            return Err(stopped());
+        }
         let read = self.from.read(buffer)?;
         self.digest.update(&buffer[..read]);
         self.bytes += read as u64;

@@ -1,6 +1,6 @@
 //! `grok2api usage show`: one request.
 
-use grok2api_kit::clock::Clock;
+use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{
     capture::{Bodies, Body, ReadRequest},
     ledger::{Entry, GetRequest},
@@ -25,9 +25,10 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(store: &Store, args: &Args) -> Result<(), Failure> {
+pub(super) async fn run(store: &Store, tasks: &Tasks, args: &Args) -> Result<(), Failure> {
     let clock = Clock::system();
-    let ledger = grok2api_config::ledger::open(store.ledger(), clock.clone());
+    let runtime = crate::commands::accounts::runtime(store, tasks).await?;
+    let ledger = grok2api_config::ledger::open(store.ledger(), runtime, clock.clone());
     let entry = ledger.get(GetRequest { id: args.id.clone() }).await?;
     let bodies = if args.bodies {
         let captures = grok2api_config::capture::open(store.captures(), store.actions(), clock);

@@ -53,6 +53,12 @@ impl Grain {
         }
     }
 
+    /// How long the sums are kept when rows are kept for so many days, milliseconds.
+    pub fn kept_beside(self, days: u32) -> i64 {
+        let rows = i64::from(days) * DAY;
+        self.kept().map_or(rows, |kept| kept.min(rows))
+    }
+
     pub(crate) fn start(self, at: i64) -> i64 {
         at - at.rem_euclid(self.width())
     }

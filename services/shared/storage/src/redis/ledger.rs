@@ -89,7 +89,7 @@ impl Ledger for RedisLedger {
         let arguments = [text(PREFIX), text(cutoff), text(keep.rows.min(MOST_ROWS)), text(limit)];
         let mut gone: u64 = self.redis.run(&PRUNE_ROWS, &[], &arguments).await?;
         for grain in Grain::ALL {
-            let before = grain.start(now - grain.kept().unwrap_or(days).min(days));
+            let before = grain.start(now - grain.kept_beside(keep.days));
             let arguments = [text(PREFIX), text(grain as i64), text(before), text(limit)];
             gone += self.redis.run::<u64>(&PRUNE_SUMS, &[], &arguments).await?;
         }

@@ -129,7 +129,7 @@ impl Generated {
 }
 
 /// The keys of a file, a line each.
-fn keys_in(path: &Path) -> Result<Vec<[u8; KEY_BYTES]>> {
+pub(super) fn keys_in(path: &Path) -> Result<Vec<[u8; KEY_BYTES]>> {
     let text = fs::read_to_string(path).map_err(|source| unusable(path, source))?;
     let place = path.display().to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

@@ -7,11 +7,11 @@ use std::{
 
 use sqlx::{
     Connection as _, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
 };
 
-use super::{BUSY_TIMEOUT, LOCKED_WAIT, MIGRATIONS, is_locked};
-use crate::{Error, Result};
+use super::{BUSY_TIMEOUT, LOCKED_WAIT, MIGRATIONS, Sqlite, is_locked};
+use crate::{Error, Migrated, Result, Sealed};
 
 /// How long a connection that is being closed may take.
 const LEAVING: Duration = Duration::from_millis(500);
@@ -60,6 +60,20 @@ pub async fn check(file: &Path) -> Result<i64> {
     }
 }
 
+/// How many values of each kind each key seals in a database file.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn sealed(file: &Path) -> Result<Vec<Sealed>> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let newest = newest_migration();
+    let store = Sqlite { pool, migrated: Migrated { from: newest, to: newest } };
+    let sealed = store.sealed().await;
+    store.close().await;
+    sealed
+}
+
 /// Whether nobody else has the database of `directory` open; its write-ahead log is part of the file then.
 ///
 /// # Errors
@@ -87,7 +101,6 @@ pub async fn release(directory: &Path) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::Sqlite;
 
     #[tokio::test]
     async fn a_copy_is_sound_while_others_write_and_an_open_database_is_not_released() {

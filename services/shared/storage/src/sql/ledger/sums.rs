@@ -6,7 +6,6 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Transaction};
 
 use super::{
     super::{Db, Pool, Row as SqlRow, by_index, upsert},
-    DAY,
     names::{Kind, Names},
 };
 use crate::{
@@ -144,7 +143,7 @@ fn totals(row: &SqlRow) -> Result<Totals> {
 pub(super) async fn prune(pool: &Pool, keep: Keep, now: i64, limit: u32) -> Result<u64> {
     let mut gone = 0;
     for grain in Grain::ALL {
-        let before = now - grain.kept().unwrap_or(i64::from(keep.days) * DAY).min(i64::from(keep.days) * DAY);
+        let before = now - grain.kept_beside(keep.days);
         for dimension in Dimension::ALL {
             gone += prune_oldest(pool, dimension, grain, grain.start(before), limit).await?;
         }

@@ -236,6 +236,8 @@ impl Product {
         for instance in self.instances.iter().rev() {
             instance.drain().await;
         }
+        // What they had for themselves, the directory among it, is free again.
+        drop(self.instances);
         Self::on(Shape::Whole, self.sim, self.sim_tasks, self.data, self.backing, &[]).await
     }
 

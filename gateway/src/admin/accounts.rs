@@ -149,11 +149,16 @@ pub(super) async fn restore(
     Extension(who): Extension<Who>,
     Body(restore): Body<Restore>,
 ) -> Result<Json<Value>, Failure> {
-    let asked = restore.ids.len();
-    let done = console.services.pool.restore_accounts(RestoreAccountsRequest { ids: restore.ids }).await?;
-    let told = json!({"restored": done.restored, "asked": asked});
-    console.log(&who, "account.restore", done.restored, Value::Null, told).await;
-    Ok(Json(json!({"restored": done.restored, "unknown": done.unknown})))
+    let (mut restored, mut unknown) = (0, Vec::new());
+    for ids in restore.ids.chunks(bulk::CHUNK) {
+        let request = RestoreAccountsRequest { ids: ids.to_vec() };
+        let mut done = console.services.pool.restore_accounts(request).await?;
+        restored += done.restored;
+        unknown.append(&mut done.unknown);
+    }
+    let told = json!({"restored": restored, "asked": restore.ids.len()});
+    console.log(&who, "account.restore", restored, Value::Null, told).await;
+    Ok(Json(json!({"restored": restored, "unknown": unknown})))
 }
 
 impl Filter {

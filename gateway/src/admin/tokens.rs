@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use super::{Console, extract::Body, session::Who};
 use crate::openai::error::Failure;
 
+/// Tokens of one call to the pool, which has to answer in time.
+const CHUNK: usize = 200;
 const UNUSED: &str = "未使用";
 const LIMITED: &str = "限流中";
 const EXPIRED: &str = "失效";
@@ -73,8 +75,12 @@ pub(super) async fn add(
 ) -> Result<Json<Value>, Failure> {
     let tier = tokens.tier()?;
     let new = |token: String| NewAccount { token, tier: tier.into(), note: String::new() };
-    let accounts = tokens.tokens.into_iter().map(new).collect();
-    let reports = console.services.pool.add_accounts(AddAccountsRequest { accounts }).await?.reports;
+    let accounts: Vec<NewAccount> = tokens.tokens.into_iter().map(new).collect();
+    let mut reports = Vec::with_capacity(accounts.len());
+    for accounts in accounts.chunks(CHUNK) {
+        let request = AddAccountsRequest { accounts: accounts.to_vec() };
+        reports.append(&mut console.services.pool.add_accounts(request).await?.reports);
+    }
     let became = |result| reports.iter().filter(|report| report.result() == result).count();
     let (added, merged) = (became(AddResult::Added), became(AddResult::Merged));
     let refused = reports.len() - added - merged;
@@ -90,8 +96,11 @@ pub(super) async fn delete(
     Body(tokens): Body<Tokens>,
 ) -> Result<Json<Value>, Failure> {
     tokens.tier()?;
-    let request = RemoveAccountsRequest { accounts: tokens.tokens };
-    let removed = console.services.pool.remove_accounts(request).await?.removed;
+    let mut removed = 0;
+    for accounts in tokens.tokens.chunks(CHUNK) {
+        let request = RemoveAccountsRequest { accounts: accounts.to_vec() };
+        removed += console.services.pool.remove_accounts(request).await?.removed;
+    }
     console.log(&who, "account.bulk", "delete", Value::Null, json!({"changed": removed})).await;
     Ok(Json(json!({"success": true, "message": format!("{removed} tokens deleted"), "count": removed})))
 }

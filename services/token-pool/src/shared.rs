@@ -284,12 +284,19 @@ impl Shared {
         Ok(removed)
     }
 
-    /// Brings a removed account back as it was. Returns whether there was one.
-    pub(crate) async fn restore(self: &Arc<Self>, id: Uuid) -> Result<bool> {
-        let gone = self.accounts.get(id).await?.filter(|row| row.deleted_at.is_some());
-        let Some(row) = gone else { return Ok(false) };
-        let back = StoredAccount { deleted_at: None, ..row };
-        Ok(matches!(self.insert(&[back]).await?[..], [Inserted::Added(_)]))
+    /// Brings removed accounts back as they were. Returns which there were.
+    pub(crate) async fn restore(self: &Arc<Self>, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+        let mut back = Vec::with_capacity(ids.len());
+        for id in ids {
+            let gone = self.accounts.get(*id).await?.filter(|row| row.deleted_at.is_some());
+            back.extend(gone.map(|row| StoredAccount { deleted_at: None, ..row }));
+        }
+        let inserted = self.insert(&back).await?;
+        let added = inserted.into_iter().filter_map(|inserted| match inserted {
+            Inserted::Added(account) => Some(account.id),
+            Inserted::Known(_) => None,
+        });
+        Ok(added.collect())
     }
 
     /// Writes what is unwritten before it returns. Others get at the store in between.

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Accounts of one call: few enough that progress is seen, and that others get their turn.
-const CHUNK: usize = 100;
+pub(super) const CHUNK: usize = 100;
 const MOST_FAILURES: usize = 1_000;
 
 #[derive(Deserialize)]

@@ -36,14 +36,11 @@ pub(super) async fn remove(shared: Arc<Shared>, names: Vec<String>) -> Result<Re
 
 /// Brings accounts back that were removed a short while ago.
 pub(super) async fn restore(shared: Arc<Shared>, ids: Vec<String>) -> Result<RestoreAccountsResponse> {
-    let mut answer = RestoreAccountsResponse::default();
-    for id in ids {
-        match Uuid::parse_str(&id) {
-            Ok(known) if shared.restore(known).await? => answer.restored += 1,
-            _ => answer.unknown.push(mask(&id)),
-        }
-    }
-    Ok(answer)
+    let known: Vec<Uuid> = ids.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect();
+    let restored = shared.restore(&known).await?;
+    let is_back = |id: &String| Uuid::parse_str(id).is_ok_and(|id| restored.contains(&id));
+    let unknown = ids.iter().filter(|id| !is_back(id)).map(|id| mask(id)).collect();
+    Ok(RestoreAccountsResponse { restored: u32::try_from(restored.len()).unwrap_or(u32::MAX), unknown })
 }
 
 /// Ends blocking states of the named accounts, or of all.

@@ -41,7 +41,8 @@ async fn a_key_is_made_used_changed_and_revoked(#[case] shape: Shape) {
     let path = format!("/api/keys/{id}");
     let change = json!({"spec": spec, "expected_version": 1});
     let changed = owner.send(Method::PUT, &path, Some(&change)).await.json();
-    assert_eq!((&changed["version"], &changed["spec"]["models"]), (&json!(2), &json!(["grok-4-fast"])));
+    assert_eq!(changed["spec"]["models"], json!(["grok-4-fast"]));
+    assert!(changed["version"].as_u64() > Some(1), "{changed}");
     let late = owner.refused(Method::PUT, &path, &change).await;
     assert_eq!(late, (409, "revision_conflict".into()));
     assert_eq!(owner.post(&format!("{path}/revoke"), &json!({})).await["status"], "revoked");

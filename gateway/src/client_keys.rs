@@ -7,12 +7,15 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{
     Error, Kind, Result,
-    keys::{AuthenticateRequest, Changes, Facts, Keys, Use},
+    keys::{AuthenticateRequest, Changes, Facts, GetRequest, Keys, StandingResponse, Use},
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::caller::ClientKey;
+use crate::{
+    admission::{Admissions, Permit},
+    caller::ClientKey,
+};
 
 /// Unknown keys asked for at the same time: whoever guesses must not keep the service busy.
 const ASKED: usize = 16;
@@ -34,6 +37,7 @@ struct Known {
     uses: Mutex<HashMap<String, i64>>,
     asking: Semaphore,
     clock: Clock,
+    admissions: Option<Admissions>,
 }
 
 impl Default for Known {
@@ -44,6 +48,7 @@ impl Default for Known {
             uses: Mutex::default(),
             asking: Semaphore::new(ASKED),
             clock: Clock::system(),
+            admissions: None,
         }
     }
 }
@@ -54,7 +59,9 @@ impl ClientKeys {
     /// # Errors
     /// When the service cannot give the keys.
     pub async fn follow(service: Arc<dyn Keys>, clock: Clock, tasks: &Tasks) -> Result<Self> {
-        let keys = Self(Arc::new(Known { service: Some(service.clone()), clock, ..Known::default() }));
+        let admissions = Some(Admissions::start(service.clone(), tasks));
+        let known = Known { service: Some(service.clone()), clock, admissions, ..Known::default() };
+        let keys = Self(Arc::new(known));
         follow::begin(keys.clone(), service, tasks).await?;
         Ok(keys)
     }
@@ -82,6 +89,26 @@ impl ClientKeys {
         let facts = service.authenticate(AuthenticateRequest { digest: digest.to_vec().into() }).await?;
         // Not kept: only what is watched is also seen to change.
         Ok(Arc::new(ClientKey::new(facts)))
+    }
+
+    /// What admits requests of keys with limits and budgets.
+    pub(crate) fn admissions(&self) -> Option<&Admissions> {
+        self.0.admissions.as_ref()
+    }
+
+    /// The permit of a request of that key which was begun elsewhere and goes on here.
+    pub(crate) fn resume(&self, key: &str, request: &str) -> Option<Permit> {
+        let limited = self.0.keys.read().values().any(|known| known.id() == key && known.is_limited());
+        self.admissions().filter(|_| limited).map(|admissions| admissions.resume(key, request))
+    }
+
+    /// How a key stands against its limits and budgets; nothing without a keys service.
+    ///
+    /// # Errors
+    /// The service's own failure.
+    pub(crate) async fn standing(&self, id: &str) -> Result<Option<StandingResponse>> {
+        let Some(service) = &self.0.service else { return Ok(None) };
+        service.standing(GetRequest { id: id.to_owned() }).await.map(Some)
     }
 
     /// Notes that a key was used now.

@@ -17,15 +17,19 @@
 //! - 2026-11: the gateway, not the chat service, works on videos that outlive their request: it is what knows clients, and
 //!   chat keeps no state. The jobs are kept by the media cache's process (`proto::video`), so that every gateway sees them;
 //!   how they change hands stands in `videos.rs`.
+//! - 2026-11: while nobody can say whether a key's limits let a request pass, keys with limits are refused (503) and all
+//!   others go on: a limit that is sometimes none is worse than a short outage for those who asked for one.
 //! - After the last frame the turn's stream is read to its end, so that a service behind the network sees a finished
 //!   call and not a cancelled one.
 //!
 //! What clients can send and what they get: `docs/api.md`.
 
 pub mod admin;
+mod admission;
 mod base_url;
 mod body;
 mod caller;
+pub mod capture;
 mod client_keys;
 mod console;
 mod handlers;
@@ -71,6 +75,8 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Keeps bodies for a share of the requests.
+    pub capture: capture::Capturer,
     /// Does requests once that clients repeat.
     pub idempotency: Idempotency,
     /// Most requests at the same time.

@@ -27,7 +27,7 @@ use connections::Connections;
 /// How long accepting waits when the process may not open another file.
 const NO_FILES: Duration = Duration::from_millis(50);
 /// What the kernel takes of an answer beyond what is on its way: a reader that is slow costs no more than this.
-const UNSENT: u32 = 128 * 1024;
+const UNSENT: u32 = 64 * 1024;
 
 /// Serves until draining; then accepts nothing new and lets what is open finish, until the hard stop.
 pub fn serve(listener: TcpListener, router: Router, settings: &Http, tasks: &Tasks) {

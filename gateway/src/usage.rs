@@ -28,6 +28,7 @@ const WAITING: usize = 20_000;
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
+    ledger: Arc<dyn Ledger>,
     /// Entries that found no room and have not been told of.
     lost: Arc<AtomicU64>,
     /// Records that are not finished.
@@ -39,8 +40,13 @@ impl Recorder {
     /// Begins to send what is recorded to `ledger`, until the hard stop; then what is left is sent once more.
     pub fn start(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Self {
         let (queue, entries) = mpsc::channel(WAITING);
-        let recorder =
-            Self { queue, lost: Arc::default(), open: TaskTracker::new(), running: Running::default() };
+        let recorder = Self {
+            queue,
+            ledger: ledger.clone(),
+            lost: Arc::default(),
+            open: TaskTracker::new(),
+            running: Running::default(),
+        };
         let sender = sender::Sender::new(ledger, entries, recorder.lost.clone(), recorder.open.clone());
         tasks.spawn_finishing(sender.run(tasks.shutdown().clone()));
         recorder
@@ -59,6 +65,11 @@ impl Recorder {
     /// What is being served now.
     pub fn running(&self) -> &Running {
         &self.running
+    }
+
+    /// The ledger, for questions.
+    pub(crate) fn ledger(&self) -> &dyn Ledger {
+        &*self.ledger
     }
 
     fn token(&self) -> TaskTrackerToken {

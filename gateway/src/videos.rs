@@ -19,6 +19,7 @@ use prost::Message as _;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
+    ClientKeys,
     running::cancelled,
     usage::{Record, Recorder},
 };
@@ -41,6 +42,7 @@ pub struct Videos {
     pub(crate) jobs: Arc<dyn VideoJobs>,
     chat: Arc<dyn Chat>,
     usage: Recorder,
+    client_keys: ClientKeys,
     tasks: Tasks,
     /// What this process works on.
     mine: Arc<Mutex<HashSet<String>>>,
@@ -58,9 +60,15 @@ enum Ended {
 
 impl Videos {
     /// Takes up what other processes left behind, from now on.
-    pub fn start(jobs: Arc<dyn VideoJobs>, chat: Arc<dyn Chat>, usage: Recorder, tasks: &Tasks) -> Self {
-        let videos =
-            Self { jobs, chat, usage, tasks: tasks.clone(), mine: Arc::default(), trouble: Arc::default() };
+    pub fn start(
+        jobs: Arc<dyn VideoJobs>,
+        chat: Arc<dyn Chat>,
+        usage: Recorder,
+        client_keys: ClientKeys,
+        tasks: &Tasks,
+    ) -> Self {
+        let (tasks_too, mine, trouble) = (tasks.clone(), Arc::default(), Arc::default());
+        let videos = Self { jobs, chat, usage, client_keys, tasks: tasks_too, mine, trouble };
         let sweeping = videos.clone();
         tasks.spawn_background("video-sweep", async move {
             let mut sweep = interval(SWEEP);
@@ -97,6 +105,9 @@ impl Videos {
     fn resume(&self, job: &Job) -> Record {
         let mut record = self.usage.resume(ENDPOINT, turn_of(&job.id));
         record.called_by(&job.client);
+        if let Some(permit) = self.client_keys.resume(&job.client, record.turn_id()) {
+            record.permitted(permit, 0);
+        }
         record.asked(job.details.as_ref().map_or("", |details| &details.model), false);
         record.accepted();
         record

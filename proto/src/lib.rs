@@ -28,6 +28,9 @@ mod pb {
     pub(crate) mod config {
         tonic::include_proto!("grok2api.config.v1");
     }
+    pub(crate) mod capture {
+        tonic::include_proto!("grok2api.capture.v1");
+    }
     pub(crate) mod idempotency {
         tonic::include_proto!("grok2api.idempotency.v1");
     }
@@ -143,6 +146,21 @@ pub mod config {
     }
 }
 
+/// Bodies of requests and answers.
+pub mod capture {
+    pub use crate::pb::capture::*;
+
+    service! {
+        /// Keeps bodies for a share of the requests. Source: `grok2api/capture/v1/capture.proto`.
+        trait Captures = capture_service_client::CaptureServiceClient,
+            capture_service_server::{CaptureService, CaptureServiceServer};
+        /// Keeps bodies; idempotent by id.
+        unary keep(KeepRequest) -> KeepResponse;
+        /// The bodies of one request; who reads them is written down.
+        unary read(ReadRequest) -> Bodies;
+    }
+}
+
 /// Requests that must not be done twice.
 pub mod idempotency {
     pub use crate::pb::idempotency::*;
@@ -206,6 +224,14 @@ pub mod keys {
         unary used(UsedRequest) -> UsedResponse;
         /// All keys at once, then every change.
         stream watch(WatchRequest) -> Changes as WatchStream;
+        /// Counts a request against its key's limits, or says what stands against it.
+        unary admit(AdmitRequest) -> AdmitResponse;
+        /// Ends requests that may have been admitted; may be said again.
+        unary settle(SettleRequest) -> SettleResponse;
+        /// Signs of life of requests that hold a slot.
+        unary renew(RenewRequest) -> RenewResponse;
+        /// How a key stands against its limits and budgets.
+        unary standing(GetRequest) -> StandingResponse;
     }
 
     impl Facts {

@@ -21,7 +21,9 @@ use grok2api_proto::{
 use uuid::Uuid;
 
 use crate::{
-    Caller, Deps, base_url, body,
+    Caller, Deps,
+    admission::admit,
+    base_url, body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -51,6 +53,7 @@ const LARGE: usize = 256 * 1024;
 pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let turn = match prepare(&deps, &parts, body, &mut record).await {
         Ok(turn) => turn,
         Err(error) => {
@@ -89,13 +92,9 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) ->
     let (presentation, stream) = (presentation(deps, &completion, parts), completion.stream);
     let choices = completion.choices;
     let request = caller.signed(completion.into_request(record.turn_id().to_owned()));
-    Ok(Turn {
-        id: request_id(&parts.headers).to_owned(),
-        presentation,
-        stream,
-        requests: choices_of(request, choices),
-        head,
-    })
+    let requests = choices_of(request, choices);
+    admit(deps.client_keys.admissions(), &caller, record, &requests).await?;
+    Ok(Turn { id: request_id(&parts.headers).to_owned(), presentation, stream, requests, head })
 }
 
 /// One request, ready to run.

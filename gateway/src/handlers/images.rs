@@ -20,7 +20,9 @@ use grok2api_proto::{
 
 use super::chat::{image_bytes, incomplete, parse, stopping};
 use crate::{
-    Caller, Deps, base_url, body,
+    Caller, Deps,
+    admission::admit,
+    base_url, body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -101,6 +103,7 @@ async fn run(deps: Deps, request: Request, edit: bool) -> Result<Response, Failu
     let (parts, body) = request.into_parts();
     let endpoint = if edit { EDITS } else { GENERATIONS };
     let mut record = deps.usage.begin(endpoint, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let turn = match prepare(&deps, &parts, body, edit, &mut record).await {
         Ok(turn) => turn,
         Err(error) => {
@@ -135,15 +138,12 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, edit: bool, record: &mu
     record.asked(&images.model, images.stream);
     caller.may_ask(&images.model)?;
     let link = || base_url::of(&deps.runtime.current().config, &parts.uri, &parts.headers);
-    Ok(Turn {
-        id: request_id(&parts.headers).to_owned(),
-        asked: Asked { created: Clock::system().now_ms() / 1000, size: images.size, edit },
-        stream: images.stream,
-        count: images.count as usize,
-        previews: images.previews,
-        base_url: (!images.base64).then(link),
-        request: caller.signed(images.into_request(record.turn_id().to_owned())),
-    })
+    let (stream, count, previews) = (images.stream, images.count as usize, images.previews);
+    let base_url = (!images.base64).then(link);
+    let asked = Asked { created: Clock::system().now_ms() / 1000, size: images.size, edit };
+    let request = caller.signed(images.into_request(record.turn_id().to_owned()));
+    admit(deps.client_keys.admissions(), &caller, record, std::slice::from_ref(&request)).await?;
+    Ok(Turn { id: request_id(&parts.headers).to_owned(), asked, stream, count, previews, base_url, request })
 }
 
 async fn unless_stopped(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {

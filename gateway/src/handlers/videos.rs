@@ -21,7 +21,9 @@ use super::{
     media::serve,
 };
 use crate::{
-    Caller, Deps, body,
+    Caller, Deps,
+    admission::admit,
+    body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -51,6 +53,7 @@ type Id = Result<Path<String>, PathRejection>;
 pub(crate) async fn create(State(deps): State<Deps>, request: Request) -> Result<Json<Video>, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let job = match prepare(&deps, parts, body, &mut record).await {
         Ok(job) => job,
         Err(error) => {
@@ -78,6 +81,7 @@ async fn prepare(deps: &Deps, parts: Parts, body: Body, record: &mut Record) -> 
     let turn_id = record.turn_id().to_owned();
     tracing::debug!(request.id = id, turn.id = turn_id, "video accepted");
     let request = caller.signed(asked.to_request(turn_id.clone()));
+    admit(deps.client_keys.admissions(), &caller, record, std::slice::from_ref(&request)).await?;
     let details = JobDetails {
         request: request.encode_to_vec().into(),
         model: asked.model,

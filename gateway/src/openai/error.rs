@@ -56,7 +56,8 @@ struct Details<'e> {
 impl<'e> From<&'e Error> for Body<'e> {
     fn from(error: &'e Error) -> Self {
         let Error { kind, code, message, param, .. } = error;
-        Self { error: Details { message, r#type: type_of(*kind), param: param.as_deref(), code } }
+        let r#type = if code == NOTHING_LEFT { NOTHING_LEFT } else { type_of(*kind) };
+        Self { error: Details { message, r#type, param: param.as_deref(), code } }
     }
 }
 
@@ -125,10 +126,16 @@ pub fn type_of(kind: Kind) -> &'static str {
 const NEEDS_THE_OPERATOR: [&str; 5] =
     ["no_accounts", "no_account_for_tier", "no_account_for_tags", "invalid_proxy", "cancelled_by_operator"];
 
+/// A budget of the key is used up: code and type, as with OpenAI.
+const NOTHING_LEFT: &str = "insufficient_quota";
+
+/// Limits of the key that pass by themselves, and soon.
+const ASK_AGAIN: [&str; 2] = ["rate_limit_exceeded", "concurrency_limit_exceeded"];
+
 /// Whether the same request may succeed within the wait a client is told.
 fn retry_helps(error: &Error) -> bool {
     match error.kind {
-        _ if NEEDS_THE_OPERATOR.contains(&error.code.as_ref()) => false,
+        _ if NEEDS_THE_OPERATOR.contains(&error.code.as_ref()) || error.code == NOTHING_LEFT => false,
         Kind::RateLimited | Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled => {
             error.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
         }
@@ -152,6 +159,8 @@ fn advise(error: &Error, headers: &mut HeaderMap) {
     }
     if !retry_helps(error) {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    } else if ASK_AGAIN.contains(&error.code.as_ref()) {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("true"));
     }
     if error.kind == Kind::Unauthenticated {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -59,7 +59,7 @@ sets! {
 }
 
 /// Adds failures that an operation does not know of itself.
-pub(super) fn add(operation: &mut Operation, statuses: &[u16]) {
+pub(crate) fn add(operation: &mut Operation, statuses: &[u16]) {
     for (status, response) in statuses.iter().copied().filter_map(entry) {
         operation.responses.responses.entry(status).or_insert(response);
     }
@@ -90,13 +90,14 @@ pub(super) fn schemas() -> Vec<(String, RefOr<Schema>)> {
 }
 
 fn headers(status: u16) -> Vec<(&'static str, Header)> {
-    let mut headers = vec![(
-        "x-should-retry",
-        header(
-            words::one_of(&["false"]),
-            "The same request would fail again, or the wait is longer than a minute.",
-        ),
-    )];
+    let retry = if status == 429 {
+        let text = "False: the same request would fail again, or the wait is longer than a minute. True: a limit of the key passes.";
+        header(words::one_of(&["true", "false"]), text)
+    } else {
+        let text = "The same request would fail again, or the wait is longer than a minute.";
+        header(words::one_of(&["false"]), text)
+    };
+    let mut headers = vec![("x-should-retry", retry)];
     if matches!(status, 429 | 502 | 503 | 504) {
         headers.push(("retry-after", header(integer(1, 60), "Seconds to wait.")));
         headers.push(("retry-after-ms", header(integer(0, 60_000), "The same in milliseconds.")));

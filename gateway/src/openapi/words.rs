@@ -12,7 +12,8 @@ words! {
     assistant: "assistant";
     chat_completion: "chat.completion";
     chat_completion_chunk: "chat.completion.chunk";
-    error_type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error" | "server_error";
+    error_type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error"
+        | "insufficient_quota" | "server_error";
     finish_reason: "stop" | "length" | "content_filter";
     health: "healthy" | "unavailable";
     list: "list";
@@ -26,6 +27,7 @@ words! {
     image_size_or_auto: "auto" | "1024x1024" | "1536x1024" | "1024x1536";
     service: "Grok2API";
     order: "asc" | "desc";
+    usage: "usage";
     video: "video";
     video_deleted: "video.deleted";
     video_status: "queued" | "in_progress" | "completed" | "failed";

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use grok2api_proto::{
     Error, Kind,
     chat::{ChatEvent, chat_event::Kind as Event},
+    keys::Used,
     ledger::{Entry, Outcome},
 };
 use tokio::time::Instant;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::Recorder;
 use crate::{
+    admission::Permit,
     openai::error::{served, status_of},
     running::Place,
 };
@@ -36,6 +38,8 @@ pub struct Record {
     otherwise: Option<Error>,
     /// There is nothing to hand over.
     void: bool,
+    /// The leave of a key with limits, and the tokens it counted beforehand.
+    permit: Option<(Permit, u64)>,
     /// The headers are with the client: a failure changes its status no more.
     accepted: bool,
     place: Place,
@@ -69,6 +73,7 @@ impl Record {
             turns: vec![Turn::default()],
             otherwise: None,
             void: false,
+            permit: None,
             accepted: false,
         }
     }
@@ -96,6 +101,11 @@ impl Record {
         self.place.cancellation()
     }
 
+    /// It was admitted by the limits of its key, which are settled with it.
+    pub(crate) fn permitted(&mut self, permit: Permit, tokens: u64) {
+        self.permit = Some((permit, tokens));
+    }
+
     /// How many turns serve the request; one until this is told.
     pub fn served_by(&mut self, turns: usize) {
         self.turns.resize_with(turns, Turn::default);
@@ -115,6 +125,9 @@ impl Record {
         }
         self.place.event(kind);
         let Some(turn) = self.turns.get_mut(turn) else { return };
+        if self.permit.is_some() {
+            turn.brought(kind);
+        }
         match kind {
             Event::Started(started) => turn.started(&started.tried),
             Event::Charge(charge) => turn.charged(charge.units),
@@ -185,6 +198,9 @@ impl Record {
     /// Somebody else serves the request, and tells of it.
     pub fn leave(mut self) {
         self.void = true;
+        if let Some((permit, _)) = &self.permit {
+            permit.leave();
+        }
     }
 
     /// The status 200 is sent, whatever happens now.
@@ -220,12 +236,29 @@ impl Drop for Record {
             self.abandoned();
         }
         let outcome = self.entry.outcome();
+        let reserved =
+            self.permit.as_ref().map_or(0, |(_, tokens)| tokens.div_ceil(self.turns.len().max(1) as u64));
+        let tokens = self.turns.iter().map(|turn| turn.tokens(reserved)).sum();
         for mut turn in self.turns.drain(..) {
             turn.close(outcome, &self.entry.error_message);
             turn.add_to(&mut self.entry);
         }
         self.place.end(&self.entry);
+        if let Some((permit, _)) = self.permit.take().filter(|_| counts(&self.entry)) {
+            permit.used(Used { tokens, units: self.entry.units.into() });
+        }
         self.recorder.push(std::mem::take(&mut self.entry));
+    }
+}
+
+/// Whether a request counts against its key: not if it failed through no fault of the client, who got nothing of it.
+fn counts(entry: &Entry) -> bool {
+    let delivered = entry.stream && entry.first_output_ms.is_some();
+    match entry.outcome() {
+        Outcome::Success | Outcome::ClientCancelled => true,
+        // What was refused before anybody was asked has cost nothing.
+        Outcome::InvalidRequest | Outcome::Refused => delivered || !entry.attempts.is_empty(),
+        _ => delivered,
     }
 }
 

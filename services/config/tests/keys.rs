@@ -14,7 +14,7 @@ use grok2api_proto::{
         Keys, Limits, ListRequest, RevokeRequest, Spec, UpdateRequest, Use, UsedRequest, WatchRequest,
     },
 };
-use grok2api_storage::{Store, actions::Actions, client_keys::digest};
+use grok2api_storage::{Store, actions::Actions, client_keys::digest, limiter};
 use grok2api_testkit::{Ground, Standing, reach};
 use rstest::rstest;
 
@@ -69,12 +69,23 @@ async fn open(standing: &Standing, clock: &Clock, tasks: &Tasks) -> (Arc<dyn Key
     let store = Store::open(&standing.settings).await.unwrap();
     let actions = store.actions();
     let (clock, tasks) = (clock.clone(), tasks.clone());
-    let deps = KeysDeps { keys: store.client_keys(), actions: actions.clone(), clock, tasks };
+    let deps = KeysDeps {
+        keys: store.client_keys(),
+        actions: actions.clone(),
+        budgets: store.budgets(),
+        limiter: limiter::memory(clock.clone()),
+        clock,
+        tasks,
+    };
     (start_keys(deps).await.unwrap(), actions)
 }
 
 fn named(name: &str) -> Spec {
     Spec { name: name.into(), ..Spec::default() }
+}
+
+fn budget(amount: u64, unit: &str, period: &str) -> Budget {
+    Budget { unit: unit.into(), period: period.into(), amount }
 }
 
 async fn next(changes: &mut Stream<Changes>) -> Vec<Facts> {
@@ -155,14 +166,22 @@ async fn a_key_that_may_not_be_used_is_refused(
 #[case::long_note(Spec { note: "x".repeat(2049), ..named("a") }, "invalid_value", "note")]
 #[case::no_network(Spec { addresses: vec!["10.0.0.0/33".into()], ..named("a") }, "invalid_value", "addresses")]
 #[case::empty_model(Spec { models: vec![" ".into()], ..named("a") }, "invalid_value", "models")]
-#[case::rate(
-    Spec { limits: Some(Limits { requests_per_minute: Some(5), ..Limits::default() }), ..named("a") },
-    "not_enforced",
+#[case::no_rate(
+    Spec { limits: Some(Limits { requests_per_minute: Some(0), ..Limits::default() }), ..named("a") },
+    "invalid_value",
     "limits.requests_per_minute"
 )]
-#[case::budget(
-    Spec { budgets: vec![Budget { unit: "tokens".into(), period: "day".into(), amount: 1 }], ..named("a") },
-    "not_enforced",
+#[case::vast(
+    Spec { limits: Some(Limits { concurrency: Some(u64::MAX), ..Limits::default() }), ..named("a") },
+    "invalid_value",
+    "limits.concurrency"
+)]
+#[case::no_budget(Spec { budgets: vec![budget(0, "tokens", "day")], ..named("a") }, "invalid_value", "budgets")]
+#[case::no_unit(Spec { budgets: vec![budget(1, "euro", "day")], ..named("a") }, "invalid_value", "budgets")]
+#[case::no_period(Spec { budgets: vec![budget(1, "units", "year")], ..named("a") }, "invalid_value", "budgets")]
+#[case::twice(
+    Spec { budgets: vec![budget(1, "units", "week"), budget(2, "units", "week")], ..named("a") },
+    "invalid_value",
     "budgets"
 )]
 #[tokio::test]

@@ -22,6 +22,7 @@ use crate::{
     Deps,
     hot::Hot,
     roster::{Limits, Roster},
+    unreadable::UnreadableRows,
 };
 
 /// How long a removed account can come back with its history.
@@ -38,6 +39,8 @@ const EVENTS: usize = 4096;
 pub(crate) struct Shared {
     /// Who is leased, and to whom.
     pub(crate) hot: Arc<dyn Hot>,
+    /// Who is in the store, and cannot be read.
+    pub(crate) unreadable: UnreadableRows,
     /// Held over every use of the store that the pool must agree with; what was seen of it last.
     store: tokio::sync::Mutex<Seen>,
     accounts: Arc<dyn Accounts>,
@@ -68,6 +71,7 @@ impl Shared {
     pub(crate) async fn load(deps: Deps, hot: Arc<dyn Hot>) -> Result<Arc<Self>> {
         let shared = Arc::new(Self {
             hot,
+            unreadable: UnreadableRows::default(),
             store: tokio::sync::Mutex::default(),
             accounts: deps.accounts,
             runtime: deps.runtime,
@@ -163,8 +167,14 @@ impl Shared {
             return Ok(());
         }
         let changes = self.accounts.changed_since(if whole { 0 } else { seen.version }).await?;
+        self.unreadable.learn(&changes, whole);
         if whole {
             self.forget(&changes.accounts).await?;
+        }
+        for id in changes.unreadable.iter().filter_map(|row| Uuid::parse_str(&row.id).ok()) {
+            if self.look(|roster, _| roster.stored(id).is_some()) {
+                self.update(self.hot.remove(id)).await?;
+            }
         }
         self.update(self.hot.merge(changes.accounts, whole)).await?;
         *seen = Seen { version: changes.version, interruptions };
@@ -190,7 +200,8 @@ impl Shared {
     pub(crate) async fn insert(self: &Arc<Self>, rows: &[StoredAccount]) -> Result<Vec<Inserted>> {
         let _store = self.store.lock().await;
         let inserted = self.accounts.insert(rows).await?;
-        let rows = inserted.iter().map(|inserted| inserted.account().clone()).collect();
+        let rows: Vec<_> = inserted.iter().map(|inserted| inserted.account().clone()).collect();
+        rows.iter().for_each(|row| self.unreadable.forget(&row.id.to_string()));
         self.update(self.hot.merge(rows, false)).await?;
         self.hot.stored().await?;
         Ok(inserted)
@@ -264,10 +275,11 @@ impl Shared {
         let _store = self.store.lock().await;
         let removed = self.accounts.remove(id, self.now()).await?;
         // The row tells which of the accounts that ever had this id is gone.
-        match self.accounts.get(id).await? {
+        match readable(self.accounts.get(id).await)? {
             Some(row) => self.update(self.hot.merge(vec![row], false)).await?,
             None => self.update(self.hot.remove(id)).await?,
         }
+        self.unreadable.forget(&id.to_string());
         self.hot.stored().await?;
         Ok(removed)
     }
@@ -354,8 +366,7 @@ impl Shared {
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            let theirs = self.accounts.get(id).await?;
-            match theirs {
+            match readable(self.accounts.get(id).await)? {
                 Some(theirs) => self.hot.merge(vec![theirs], false).await?,
                 None => self.hot.remove(id).await?,
             }
@@ -364,5 +375,13 @@ impl Shared {
                 None => return Ok(()),
             }
         }
+    }
+}
+
+/// A row that is damaged is as good as none.
+fn readable(row: Result<Option<StoredAccount>, StoreError>) -> Result<Option<StoredAccount>, StoreError> {
+    match row {
+        Err(StoreError::ImpossibleRow { .. }) => Ok(None),
+        row => row,
     }
 }

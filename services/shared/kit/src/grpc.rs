@@ -23,6 +23,10 @@ use secret::{AddSecret, CheckSecret};
 use trace::{Join, Tell};
 
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// What a caller keeps of a streamed reply that it does not read yet.
+const STREAM_WINDOW: u32 = 128 * 1024;
+/// What it keeps of all of them: so much that replies which nobody reads never hold up the others, which share the connection.
+const CONNECTION_WINDOW: u32 = 1 << 30;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A set of gRPC services with their health service.
@@ -89,6 +93,8 @@ pub fn connect(address: &str, internal_secret: &str, deadline: Duration) -> Resu
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .connect_lazy();
     let stack = ServiceBuilder::new()
         // Says who we are.

@@ -18,7 +18,9 @@ use crate::{
     accounts::{Accounts, Changes, Inserted, StoredAccount},
     actions::{Action, Actions},
     admins::{Admin, Admins},
-    client_keys::{self, ClientKey, ClientKeys},
+    budgets::{Budgets, Reservation, Reserved, Settlement, Spent},
+    captures::{self, Capture, Captures},
+    client_keys::{self, Budget, ClientKey, ClientKeys},
     idempotency::{self, Claimed, Idempotency},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
@@ -36,6 +38,9 @@ const ROW: Duration = Duration::from_millis(10);
 /// How long a call may take that concerns all rows.
 pub(crate) const WHOLE: Duration = Duration::from_secs(60);
 
+/// How long the migrations may take altogether, and others wait for them: minutes, where many rows get a new index. A
+/// server that hangs in the middle must not hold up the start for ever.
+pub(crate) const MIGRATION: Duration = Duration::from_secs(3600);
 /// Puts the limits around what is behind, and counts when that was away.
 #[derive(Clone, Default)]
 pub(crate) struct Bounds(Arc<AtomicU64>);
@@ -67,6 +72,10 @@ impl Bounds {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
+    pub(crate) fn budgets(&self, behind: Arc<dyn Budgets>) -> Arc<dyn Budgets> {
+        Arc::new(Bounded { behind, bounds: self.clone() })
+    }
+
     pub(crate) fn admins(&self, behind: Arc<dyn Admins>) -> Arc<dyn Admins> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
@@ -76,6 +85,10 @@ impl Bounds {
     }
 
     pub(crate) fn actions(&self, behind: Arc<dyn Actions>) -> Arc<dyn Actions> {
+        Arc::new(Bounded { behind, bounds: self.clone() })
+    }
+
+    pub(crate) fn captures(&self, behind: Arc<dyn Captures>) -> Arc<dyn Captures> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
@@ -372,6 +385,25 @@ impl VideoJobs for Bounded<dyn VideoJobs> {
 }
 
 #[async_trait]
+impl Budgets for Bounded<dyn Budgets> {
+    async fn reserve(&self, reservation: &Reservation, budgets: &[Budget]) -> Result<Reserved> {
+        self.within(ANSWER, self.behind.reserve(reservation, budgets)).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<()> {
+        self.within(ANSWER, self.behind.settle(settlements)).await
+    }
+
+    async fn spent(&self, key: Uuid, at: i64) -> Result<Spent> {
+        self.within(ANSWER, self.behind.spent(key, at)).await
+    }
+
+    async fn sweep(&self, now: i64) -> Result<()> {
+        self.within(WHOLE, self.behind.sweep(now)).await
+    }
+}
+
+#[async_trait]
 impl Idempotency for Bounded<dyn Idempotency> {
     async fn claim(
         &self,
@@ -399,5 +431,21 @@ impl Idempotency for Bounded<dyn Idempotency> {
 
     async fn release(&self, id: &idempotency::Id, owner: &str) -> Result<()> {
         self.within(ANSWER, self.behind.release(id, owner)).await
+    }
+}
+
+#[async_trait]
+impl Captures for Bounded<dyn Captures> {
+    async fn put(&self, captures: &[Capture]) -> Result<()> {
+        let rows = u32::try_from(captures.len()).unwrap_or(u32::MAX);
+        self.within(ANSWER + ROW * rows, self.behind.put(captures)).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Capture>> {
+        self.within(ANSWER, self.behind.get(id)).await
+    }
+
+    async fn prune(&self, keep: captures::Keep, now: i64, limit: u32) -> Result<u64> {
+        self.within(ANSWER + ROW * limit, self.behind.prune(keep, now, limit)).await
     }
 }

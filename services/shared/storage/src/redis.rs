@@ -8,6 +8,8 @@ mod accounts;
 mod actions;
 mod admins;
 mod board;
+mod budgets;
+mod captures;
 mod client_keys;
 mod documents;
 mod idempotency;

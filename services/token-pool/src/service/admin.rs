@@ -23,6 +23,9 @@ pub(super) async fn remove(shared: Arc<Shared>, names: Vec<String>) -> Result<Re
     let mut answer = RemoveAccountsResponse::default();
     for name in names {
         let id = shared.look(|roster, _| find(roster, &name).map(|account| account.stored.id));
+        let id = id.or_else(|| {
+            Uuid::parse_str(name.trim()).ok().filter(|id| shared.unreadable.has(&id.to_string()))
+        });
         match id {
             Some(id) if shared.remove(id).await? => answer.removed += 1,
             _ => answer.unknown.push(mask(&name)),

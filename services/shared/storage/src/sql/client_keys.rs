@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Pool, Row, Store, accounts::is_taken, columns, stamp::stamped};
+use super::{BEGIN, Db, Pool, Row, Store, accounts::is_taken, columns, deadlock::unlocked, stamp::stamped};
 use crate::{
     Error, Result,
     client_keys::{Changes, ClientKey, ClientKeys, Digest, impossible},
@@ -101,11 +101,10 @@ impl ClientKeys for SqlClientKeys {
     }
 
     async fn used(&self, uses: &[(Uuid, i64)]) -> Result<()> {
-        let mut write = self.pool.begin_with(BEGIN).await?;
-        for (id, at) in uses {
-            sqlx::query(USED).bind(at).bind(&id.as_bytes()[..]).bind(at).execute(&mut *write).await?;
-        }
-        Ok(write.commit().await?)
+        // In one order for all processes, so that they do not wait for each other in a circle.
+        let mut uses = uses.to_vec();
+        uses.sort_unstable();
+        unlocked(|| self.try_used(&uses)).await
     }
 }
 
@@ -113,6 +112,14 @@ impl SqlClientKeys {
     /// A transaction that holds the write lock, and what it stamps its row with.
     async fn write(&self) -> Result<(Transaction<'static, Db>, i64)> {
         stamped(&self.pool, "client_keys_version").await
+    }
+
+    async fn try_used(&self, uses: &[(Uuid, i64)]) -> Result<(), sqlx::Error> {
+        let mut write = self.pool.begin_with(BEGIN).await?;
+        for (id, at) in uses {
+            sqlx::query(USED).bind(at).bind(&id.as_bytes()[..]).bind(at).execute(&mut *write).await?;
+        }
+        write.commit().await
     }
 }
 

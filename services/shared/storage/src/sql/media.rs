@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::Row as _;
 
-use super::{BEGIN, Pool, Row, Store};
+use super::{BEGIN, Pool, Row, Store, deadlock::unlocked};
 use crate::{
     Error, Result,
     media::{Item, Kind, MediaIndex, Usage, Use},
@@ -26,8 +26,6 @@ const NEWEST: &str = "SELECT * FROM media
     ORDER BY created_at DESC, name DESC LIMIT ?";
 const REMOVE: &str = "DELETE FROM media WHERE kind = ? AND name = ?";
 const CLEAR: &str = "DELETE FROM media WHERE kind = ?";
-
-const ATTEMPTS: u32 = 5;
 
 struct SqlMedia {
     pool: Pool,
@@ -113,25 +111,6 @@ impl SqlMedia {
         }
         transaction.commit().await
     }
-}
-
-/// MySQL ends one of two transactions that wait for each other, and nothing of it is written; it is done again.
-async fn unlocked<F>(write: impl Fn() -> F) -> Result<()>
-where
-    F: Future<Output = Result<(), sqlx::Error>>,
-{
-    for _ in 1..ATTEMPTS {
-        match write().await {
-            Err(error) if is_deadlock(&error) => {}
-            done => return Ok(done?),
-        }
-    }
-    Ok(write().await?)
-}
-
-fn is_deadlock(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == "40001")
 }
 
 fn number(kind: Kind) -> i64 {

@@ -107,10 +107,11 @@ async function drawer(page) {
   await dialog.getByRole("button", { name: "Enable", exact: true }).click();
   await dialog.getByRole("button", { name: "Disable", exact: true }).waitFor();
   await dialog.getByRole("button", { name: "Read quotas" }).click();
+  // Readings have a budget a minute, and the pool has just grown by ten thousand.
   await dialog
     .getByText(/140 \/ 140|\d+ \/ \d+/)
     .first()
-    .waitFor({ timeout: 30_000 });
+    .waitFor({ timeout: 120_000 });
   await dialog.getByLabel("Tags", { exact: true }).fill("vip, edited");
   await dialog.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.", { exact: true }).waitFor();

@@ -9,8 +9,13 @@ export interface Budget {
   unit: (typeof budgetUnits)[number];
   period: (typeof budgetPeriods)[number];
   amount: number;
-  /** Spent in the present period, where the server tells. */
-  used?: number | null;
+}
+
+/** How a budget stands in its present period. */
+export interface BudgetState {
+  spent: number;
+  /** When the period ends; `null` for a lifetime. */
+  resets_at: number | null;
 }
 
 export interface KeyLimits {
@@ -40,6 +45,8 @@ export interface Key {
   last_used_at: number | null;
   revoked_at: number | null;
   version: number;
+  /** Of the spec's budgets, in their order. */
+  budgets: BudgetState[];
 }
 
 export const keys = {

@@ -49,6 +49,14 @@ pub(super) struct Key {
     last_used_at: Option<i64>,
     revoked_at: Option<i64>,
     version: u64,
+    /// How each budget of the spec stands, in their order.
+    budgets: Vec<BudgetState>,
+}
+
+#[derive(Serialize)]
+struct BudgetState {
+    spent: u64,
+    resets_at: Option<i64>,
 }
 
 /// What is said of a key. The service behind decides what of it may be said.
@@ -182,6 +190,13 @@ fn shown(console: &Console, key: wire::Key) -> Key {
         last_used_at: key.last_used_at,
         revoked_at: key.revoked_at,
         version: key.version,
+        budgets: key.budgets.into_iter().map(BudgetState::from).collect(),
+    }
+}
+
+impl From<wire::BudgetState> for BudgetState {
+    fn from(state: wire::BudgetState) -> Self {
+        Self { spent: state.spent, resets_at: state.resets_at }
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) async fn text(instance: &Instance, settings: &Settings, roles: &Roles
     let mut lines = vec![format!("grok2api {}", env!("CARGO_PKG_VERSION"))];
     if let Some(http) = instance.addresses.http {
         lines.push(format!("  API       http://{}/v1   (OpenAI-compatible)", reachable(http)));
+        lines.push(format!("  console   http://{}/manage", reachable(http)));
     }
     if roles.has(Role::Chat) {
         lines.push(format!("  upstream  {}", settings.upstream.url));
@@ -29,11 +30,6 @@ pub(crate) async fn text(instance: &Instance, settings: &Settings, roles: &Roles
         if roles.has(Role::TokenPool) {
             lines.push(format!("  leases    {}", leases(settings)));
         }
-    }
-    if instance.addresses.http.is_some() {
-        lines.push(
-            "  console   not in this version; accounts and parameters are managed by the command line".into(),
-        );
     }
     if roles.has(Role::TokenPool) {
         lines.extend(no_accounts(instance.services.pool.as_ref(), settings).await);

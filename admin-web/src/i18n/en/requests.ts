@@ -1,5 +1,5 @@
 export const requests = {
-  text: "Every request that got past its key. Nothing of what was said is kept.",
+  text: "Every request that got past its key.",
   one: "Request",
   time: "Time",
   model: "Model",

@@ -58,6 +58,7 @@ export const system = {
   whats: {
     "session.login": "signed in",
     "session.login_failed": "failed to sign in",
+    "session.end": "ended an admin's sessions",
     "admin.create": "added an admin",
     "admin.update": "changed an admin",
     "admin.password": "set a password",

@@ -1,7 +1,7 @@
 import type { Dictionary } from "..";
 
 export const requests: Dictionary["requests"] = {
-  text: "通过密钥验证的每个请求。不保存任何对话内容。",
+  text: "通过密钥验证的每个请求。",
   one: "请求",
   time: "时间",
   model: "模型",

@@ -85,5 +85,10 @@ export const parameters: Dictionary["parameters"] = {
   capacity_wait_ms: "所有账号都忙时，请求在被拒绝前等待空闲账号的时间（毫秒）。",
   quota_readings_per_minute: "整个部署每分钟读取账号真实额度的次数。",
   resting_share_percent: "因同一种失败而同时休息的账号最多占号池的比例：超过则视为上游故障，而非账号问题。",
+  capture_share_percent:
+    "每一百个请求中随机保留多少个的内容（加密）；0 表示不保留。用 `grok2api usage show ID --bodies` 查看。",
+  capture_max_body_kb: "每个内容最多保留的大小（KiB）。更长时，会先缩短图片等 base64 内容再截断。",
+  capture_retention_hours: "内容保留的小时数；不会长于用量账本中的记录。",
+  capture_max_size_mb: "保留的内容最多占用的空间（MiB）；最旧的先移除。redis 模式下存于内存。",
   disable_memory: "是否让回答不受账号记忆影响；账号是共用的，否则会混淆不同使用者。",
 };

@@ -59,6 +59,7 @@ export const system: Dictionary["system"] = {
   whats: {
     "session.login": "登录",
     "session.login_failed": "登录失败",
+    "session.end": "结束管理员的会话",
     "admin.create": "添加管理员",
     "admin.update": "修改管理员",
     "admin.password": "设置密码",

@@ -58,7 +58,7 @@ export function useColumns(onOpen: (key: Key) => void): Columns<Key> {
         id: "budgets",
         header: t.keys.budgets,
         meta: { className: "min-w-36 max-lg:hidden" },
-        cell: ({ row }) => <BudgetBars budgets={row.original.spec.budgets} />,
+        cell: ({ row }) => <BudgetBars record={row.original} />,
       }),
       column.display({
         id: "expires",

@@ -15,7 +15,8 @@ async fn a_key_is_made_used_changed_and_revoked(#[case] shape: Shape) {
     let (product, owner) = start(shape, &["sim-basic-1"]).await;
     let made = owner.post("/api/keys", &json!({"spec": {"name": "Anna"}})).await;
     let (secret, id) = (made["secret"].as_str().unwrap(), made["key"]["id"].as_str().unwrap());
-    let fields = ["created_at", "id", "last_used_at", "masked", "revoked_at", "spec", "status", "version"];
+    let fields =
+        ["budgets", "created_at", "id", "last_used_at", "masked", "revoked_at", "spec", "status", "version"];
     assert_eq!((keys(&made), keys(&made["key"])), (vec!["key", "secret"], fields.to_vec()));
     let fields = [
         "account_tags",

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{Result, config::Config, keys::Keys};
-use grok2api_storage::{actions::Actions, client_keys::ClientKeys, settings::Settings};
+use grok2api_storage::{client_keys::ClientKeys, settings::Settings};
 use tokio::time::Duration;
 
 /// How often the store is asked for a newer revision.
@@ -60,8 +60,6 @@ pub async fn start(deps: Deps) -> Result<Arc<dyn Config>> {
 pub struct KeysDeps {
     /// The stored keys.
     pub keys: Arc<dyn ClientKeys>,
-    /// Where changes are logged.
-    pub actions: Arc<dyn Actions>,
     /// Dates the changes.
     pub clock: Clock,
     /// Owns the task that follows the store.
@@ -74,7 +72,7 @@ pub struct KeysDeps {
 /// `storage_unavailable` when they cannot be read.
 pub async fn start_keys(deps: KeysDeps) -> Result<Arc<dyn Keys>> {
     let shutdown = deps.tasks.shutdown().clone();
-    let service = Arc::new(keys::Service::open(deps.keys, deps.actions, deps.clock, shutdown.clone()).await?);
+    let service = Arc::new(keys::Service::open(deps.keys, deps.clock, shutdown.clone()).await?);
     let followed = service.clone();
     let following = follow::run("client keys", KEYS, shutdown, move || {
         let followed = followed.clone();

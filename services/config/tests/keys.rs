@@ -69,7 +69,7 @@ async fn open(standing: &Standing, clock: &Clock, tasks: &Tasks) -> (Arc<dyn Key
     let store = Store::open(&standing.settings).await.unwrap();
     let actions = store.actions();
     let (clock, tasks) = (clock.clone(), tasks.clone());
-    let deps = KeysDeps { keys: store.client_keys(), actions: actions.clone(), clock, tasks };
+    let deps = KeysDeps { keys: store.client_keys(), clock, tasks };
     (start_keys(deps).await.unwrap(), actions)
 }
 

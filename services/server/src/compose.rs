@@ -214,7 +214,6 @@ impl Build<'_> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, keys::client) };
         let service = config_service::start_keys(config_service::KeysDeps {
             keys: store.client_keys(),
-            actions: store.actions(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });

@@ -64,7 +64,6 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
     let tasks = Tasks::new();
     let service = grok2api_config::start_keys(grok2api_config::KeysDeps {
         keys: store.client_keys(),
-        actions: store.actions(),
         clock: Clock::system(),
         tasks: tasks.clone(),
     });

@@ -208,12 +208,12 @@ impl ClientKeys for Bounded<dyn ClientKeys> {
         within(ANSWER, self.0.find(digest)).await
     }
 
-    async fn insert(&self, key: &ClientKey) -> Result<()> {
-        within(ANSWER, self.0.insert(key)).await
+    async fn insert(&self, key: &ClientKey, log: &Action) -> Result<()> {
+        within(ANSWER, self.0.insert(key, log)).await
     }
 
-    async fn update(&self, key: &ClientKey) -> Result<u64> {
-        within(ANSWER, self.0.update(key)).await
+    async fn update(&self, key: &ClientKey, log: &Action) -> Result<u64> {
+        within(ANSWER, self.0.update(key, log)).await
     }
 
     async fn used(&self, uses: &[(Uuid, i64)]) -> Result<()> {

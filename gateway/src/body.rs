@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// meet a reset connection instead of the answer. One that waits for `100 Continue` is answered without.
 ///
 /// # Errors
-/// `TooLarge`; `InvalidRequest` when the client stops in the middle.
+/// `TooLarge`; `TooSlow`; `InvalidRequest` when the client stops in the middle. A body that fails with an [`Error`] of ours
+/// fails with that.
 pub(crate) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes> {
     if body.size_hint().lower() > limit as u64 {
         if !headers.contains_key(header::EXPECT) {
@@ -32,7 +33,7 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
     let promised = usize::try_from(body.size_hint().lower()).unwrap_or(RESERVED);
     let mut whole = BytesMut::with_capacity(promised.min(RESERVED));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| cut())?;
+        let frame = frame.map_err(|error| known(&error).cloned().unwrap_or_else(cut))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > limit {
             drop(whole);
@@ -58,6 +59,12 @@ async fn discard(mut body: Body, limit: usize) {
     if tokio::time::timeout(PATIENCE, rest).await.is_err() {
         tracing::debug!("a client keeps writing a body that is too large");
     }
+}
+
+/// The error of ours among the causes, if there is one.
+fn known<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Error> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.find_map(|cause| cause.downcast_ref())
 }
 
 fn too_large(limit: usize) -> Error {

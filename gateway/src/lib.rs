@@ -3,6 +3,7 @@
 //! - `routes.rs` is the whole route table, `middleware.rs` the order of the layers with their reasons.
 //! - `openai/` is the protocol without any IO: requests to the product's own terms, events to chunks. What becomes of each
 //!   field of a request is a table there, of which `docs/request-fields.md` is made.
+//! - `admin/` is the API of those who run the product; it has sessions in the place of keys.
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
 //! Decisions:
@@ -16,32 +17,41 @@
 //! - 2026-11: the gateway, not the chat service, works on videos that outlive their request: it is what knows clients, and
 //!   chat keeps no state. The jobs are kept by the media cache's process (`proto::video`), so that every gateway sees them;
 //!   how they change hands stands in `videos.rs`.
+//! - 2026-11: while nobody can say whether a key's limits let a request pass, keys with limits are refused (503) and all
+//!   others go on: a limit that is sometimes none is worse than a short outage for those who asked for one.
 //! - After the last frame the turn's stream is read to its end, so that a service behind the network sees a finished
 //!   call and not a cancelled one.
 //!
 //! What clients can send and what they get: `docs/api.md`.
 
+pub mod admin;
+mod admission;
 mod base_url;
 mod body;
 mod caller;
 mod client_keys;
 mod handlers;
+mod idempotency;
 mod middleware;
 pub mod openai;
+mod openapi;
 mod routes;
+mod running;
+mod server;
 pub mod usage;
 mod videos;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use axum::{Router, serve::ListenerExt as _};
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime, settings::Networks};
 use grok2api_proto::{chat::Chat, media::MediaCache};
-use tokio::net::TcpListener;
 
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
+pub use idempotency::Idempotency;
 pub use routes::router;
+pub use running::Running;
+pub use server::serve;
 pub use videos::Videos;
 
 /// What the gateway needs.
@@ -63,25 +73,16 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Does requests once that clients repeat.
+    pub idempotency: Idempotency,
+    /// Most requests at the same time.
+    pub max_in_flight: usize,
     /// Takes down every request for the usage ledger.
     pub usage: usage::Recorder,
     /// Its hard stop ends open streams.
     pub tasks: Tasks,
-}
-
-/// Serves until draining; then accepts nothing new and lets what is open finish, until the hard stop.
-pub fn serve(listener: TcpListener, router: Router, tasks: &Tasks) {
-    let shutdown = tasks.shutdown().clone();
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "connection stays with delayed writes");
-        }
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        shutdown.draining().await;
-    });
-    tasks.spawn_critical("http", async move { server.await });
+    /// What the admin API needs; without it there is none.
+    pub admin: Option<admin::Services>,
 }
 
 #[cfg(test)]

@@ -1,32 +1,59 @@
 //! What every request passes through, outermost first.
 
-mod address;
+pub(crate) mod address;
 mod auth;
+mod in_flight;
+mod measure;
 mod request_id;
+mod traced;
 
 use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
-    extract::Request,
     http::{HeaderName, Method, header},
-    middleware::{Next, from_fn},
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
 };
+use grok2api_kit::trace::TRACEPARENT;
 use grok2api_proto::Error;
-use tokio::time::Instant;
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowHeaders, Any as AnyOrigin, CorsLayer},
 };
 
-use crate::openai::error::{Failure, RETRY_AFTER_MS, SHOULD_RETRY};
+use crate::{
+    idempotency::REPLAYED,
+    openai::error::{ATTEMPTS, Failure, RETRY_AFTER_MS, SHOULD_RETRY, UPSTREAM_MS},
+};
+use measure::{OVERHEAD_MS, PROCESSING_MS};
 
 pub(crate) use auth::key;
 pub(crate) use request_id::{REQUEST_ID, request_id};
 
-const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+/// What a browser's script may read of an answer: all that is not there for the connection alone.
+const EXPOSED: [HeaderName; 19] = [
+    REQUEST_ID,
+    TRACEPARENT,
+    PROCESSING_MS,
+    ATTEMPTS,
+    UPSTREAM_MS,
+    OVERHEAD_MS,
+    REPLAYED,
+    SHOULD_RETRY,
+    RETRY_AFTER_MS,
+    header::RETRY_AFTER,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::ETAG,
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
 const PREFLIGHT_HOLDS: Duration = Duration::from_secs(600);
 
 /// Puts the layers around the routes.
@@ -35,11 +62,24 @@ pub(crate) fn around(routes: Router) -> Router {
         ServiceBuilder::new()
             // Everything below, and every log line, knows the request by its id.
             .layer(from_fn(request_id::give))
+            // The same for the systems around us.
+            .layer(from_fn(traced::hold))
             // Time and outcome, seen by client and operator; outside of what may fail.
-            .layer(from_fn(measure))
+            .layer(from_fn(measure::measure))
+            // A defect in one request is that request's 500.
+            .layer(CatchPanicLayer::custom(panicked)),
+    )
+}
+
+/// Puts the layers around the routes that clients ask, pages of any origin among them; those of the admin API are not.
+pub(crate) fn public(routes: Router, max_in_flight: usize) -> Router {
+    routes.layer(
+        ServiceBuilder::new()
             // Browser clients: preflights need no key, and errors must be readable too.
             .layer(cors())
-            // A defect in one request is that request's 500.
+            // Too much at once is refused at the door. The operator still gets in.
+            .layer(from_fn_with_state(in_flight::Places::new(max_in_flight), in_flight::limit))
+            // Within the others, so that browsers may read that answer as well.
             .layer(CatchPanicLayer::custom(panicked)),
     )
 }
@@ -50,28 +90,8 @@ fn cors() -> CorsLayer {
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS])
         // The wildcard would leave `authorization` out.
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([REQUEST_ID, PROCESSING_MS, header::RETRY_AFTER, RETRY_AFTER_MS, SHOULD_RETRY])
+        .expose_headers(EXPOSED)
         .max_age(PREFLIGHT_HOLDS)
-}
-
-/// `openai-processing-ms`, up to the headers; and one log line.
-async fn measure(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(request.headers()).to_owned();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
-    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    response.headers_mut().insert(PROCESSING_MS, millis.into());
-    let status = response.status().as_u16();
-    tracing::info!(
-        request.id = id,
-        http.method = %method,
-        http.path = path,
-        http.status = status,
-        duration_ms = millis,
-        "{method} {path} answered {status} after {millis} ms"
-    );
-    response
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the panic handler's")]

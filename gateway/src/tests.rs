@@ -1,12 +1,15 @@
 //! Over a socket: what only a connection can show.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
+use grok2api_kit::settings::Settings;
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
-use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config};
+use grok2api_testkit::{
+    FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     sync::Notify,
     time::timeout,
 };
@@ -17,33 +20,53 @@ const LIMIT: usize = 1024 * 1024;
 const LONG: Duration = Duration::from_secs(10);
 
 async fn start(turns: impl IntoIterator<Item = Turn>) -> (TcpStream, Arc<FakeChat>, Tasks) {
+    let (address, chat, tasks) = listen(turns, &[]).await;
+    (TcpStream::connect(address).await.unwrap(), chat, tasks)
+}
+
+/// A gateway over fakes, with settings such as `MAX_IN_FLIGHT`.
+pub(crate) async fn listen(
+    turns: impl IntoIterator<Item = Turn>,
+    settings: &[(&str, u32)],
+) -> (SocketAddr, Arc<FakeChat>, Tasks) {
     let (chat, tasks) = (Arc::new(FakeChat::playing(turns)), Tasks::new());
+    let given = settings.iter().map(|(name, value)| (format!("G2A_HTTP__{name}"), value.to_string()));
+    let http = Settings::load(None, given).unwrap().http;
     let usage = usage::Recorder::start(Arc::<FakeLedger>::default(), &tasks);
     let deps = Deps {
         chat: chat.clone(),
         media: Arc::<FakeMediaCache>::default(),
-        videos: Videos::start(Arc::<FakeVideoJobs>::default(), chat.clone(), usage.clone(), &tasks),
+        videos: Videos::start(
+            Arc::<FakeVideoJobs>::default(),
+            chat.clone(),
+            usage.clone(),
+            ClientKeys::default(),
+            &tasks,
+        ),
         runtime: Runtime::fixed(runtime_config()),
         client_keys: ClientKeys::default(),
         trusted_proxies: Networks::default(),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,
+        idempotency: Idempotency::start(Arc::<FakeIdempotency>::default(), &http, &tasks),
+        max_in_flight: http.max_in_flight,
         usage,
         tasks: tasks.clone(),
+        admin: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    serve(listener, router(deps), &tasks);
-    (client, chat, tasks)
+    let address = listener.local_addr().unwrap();
+    serve(listener, router(deps), &http, &tasks);
+    (address, chat, tasks)
 }
 
-async fn send(client: &mut TcpStream, body: &str) {
+pub(crate) async fn send(client: &mut TcpStream, body: &str) {
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: g.example\r\ncontent-length:";
     client.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
 }
 
 /// Reads until the text is there.
-async fn expect(client: &mut TcpStream, text: &str) -> String {
+pub(crate) async fn expect(client: &mut TcpStream, text: &str) -> String {
     let mut seen = Vec::new();
     while !String::from_utf8_lossy(&seen).contains(text) {
         let read = timeout(LONG, client.read_buf(&mut seen)).await.unwrap().unwrap();
@@ -52,10 +75,11 @@ async fn expect(client: &mut TcpStream, text: &str) -> String {
     String::from_utf8(seen).unwrap()
 }
 
-const STREAMED: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-const WHOLE: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+pub(crate) const STREAMED: &str =
+    r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+pub(crate) const WHOLE: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 
-fn text(text: &str) -> Step {
+pub(crate) fn text(text: &str) -> Step {
     Step::Batch(vec![Kind::Text(Text { text: text.into() })])
 }
 

@@ -70,6 +70,8 @@ kinds! {
     TooLarge = "too_large", OutOfRange;
     /// A media type that is not taken.
     UnsupportedMedia = "unsupported_media", InvalidArgument;
+    /// The client sends its request too slowly.
+    TooSlow = "too_slow", DeadlineExceeded;
     /// A limit of the client, or every account's quota, is used up for now.
     RateLimited = "rate_limited", ResourceExhausted;
     /// A part of the product, or a usable account, is missing for now.

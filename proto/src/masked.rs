@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::{config, keys, media, pool};
+use crate::{admin, config, idempotency, keys, media, pool};
 
 /// A secret as people may see it: first and last four characters, or nothing of a short one.
 pub fn mask(secret: &str) -> String {
@@ -13,6 +13,16 @@ pub fn mask(secret: &str) -> String {
     let head: String = secret.chars().take(4).collect();
     let tail: String = secret.chars().skip(count - 4).collect();
     format!("{head}…{tail}")
+}
+
+/// What people were told is nobody else's business.
+impl Debug for idempotency::Recorded {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Recorded")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Debug for pool::LeaseGrant {
@@ -72,6 +82,40 @@ naming_accounts!(
     ExportAccountsRequest,
     RefreshAccountsRequest
 );
+
+/// People paste whole tokens into a search.
+impl Debug for pool::AccountFilter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("AccountFilter")
+            .field("search", &mask(&self.search))
+            .field("tiers", &self.tiers)
+            .field("states", &self.states)
+            .field("tags", &self.tags)
+            .field("ids", &self.ids.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Messages about admins: everything but passwords and secrets of sessions.
+macro_rules! admins {
+    ($($Message:ident: $($field:ident),*;)*) => { $(
+        impl Debug for admin::$Message {
+            fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+                f.debug_struct(stringify!($Message))
+                    $(.field(stringify!($field), &self.$field))*
+                    .finish_non_exhaustive()
+            }
+        }
+    )* };
+}
+
+admins! {
+    LoginRequest: name, address;
+    LoginResponse: session;
+    ChangePasswordRequest: ;
+    CreateRequest: name, role, author;
+    UpdateRequest: id, role, disabled, expected_version, author;
+}
 
 impl Debug for media::FetchRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

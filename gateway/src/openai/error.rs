@@ -9,6 +9,9 @@ use axum::{
 };
 use grok2api_proto::{Error, Kind};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::openapi::words;
 
 /// Longest wait a client is told: some SDKs sleep it out.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -16,6 +19,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const USUAL_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// How many accounts were asked.
+pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-g2a-attempts");
+/// How long they took.
+pub(crate) const UPSTREAM_MS: HeaderName = HeaderName::from_static("x-g2a-upstream-ms");
 
 /// A failure on its way to an HTTP client.
 #[derive(Debug)]
@@ -25,23 +33,31 @@ pub struct Failure {
 }
 
 /// The body: `{"error":{"message","type","param","code"}}`, all four keys always.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorResponse)]
 pub struct Body<'e> {
     error: Details<'e>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorDetails)]
 struct Details<'e> {
+    /// For people: what is wrong, and where.
     message: &'e str,
+    #[schema(schema_with = words::error_type)]
     r#type: &'static str,
+    /// The place in the request: `messages[2].content`.
+    #[schema(required)]
     param: Option<&'e str>,
+    /// For programs.
     code: &'e str,
 }
 
 impl<'e> From<&'e Error> for Body<'e> {
     fn from(error: &'e Error) -> Self {
         let Error { kind, code, message, param, .. } = error;
-        Self { error: Details { message, r#type: type_of(*kind), param: param.as_deref(), code } }
+        let r#type = if code == NOTHING_LEFT { NOTHING_LEFT } else { type_of(*kind) };
+        Self { error: Details { message, r#type, param: param.as_deref(), code } }
     }
 }
 
@@ -82,6 +98,7 @@ pub fn status_of(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Kind::Unavailable | Kind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
@@ -94,9 +111,8 @@ pub fn status_of(kind: Kind) -> StatusCode {
 /// OpenAI's `error.type` of a kind.
 pub fn type_of(kind: Kind) -> &'static str {
     match kind {
-        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict | Kind::TooLarge | Kind::UnsupportedMedia => {
-            "invalid_request_error"
-        }
+        Kind::InvalidRequest | Kind::NotFound | Kind::Conflict => "invalid_request_error",
+        Kind::TooLarge | Kind::TooSlow | Kind::UnsupportedMedia => "invalid_request_error",
         Kind::Unauthenticated => "authentication_error",
         Kind::PermissionDenied => "permission_error",
         Kind::RateLimited => "rate_limit_error",
@@ -106,17 +122,24 @@ pub fn type_of(kind: Kind) -> &'static str {
     }
 }
 
-/// Only the operator can mend these: asking again does not.
-const NEEDS_THE_OPERATOR: [&str; 4] =
-    ["no_accounts", "no_account_for_tier", "no_account_for_tags", "invalid_proxy"];
+/// Only the operator can mend these, or wants them so: asking again does not help.
+const NEEDS_THE_OPERATOR: [&str; 5] =
+    ["no_accounts", "no_account_for_tier", "no_account_for_tags", "invalid_proxy", "cancelled_by_operator"];
+
+/// A budget of the key is used up: code and type, as with OpenAI.
+const NOTHING_LEFT: &str = "insufficient_quota";
+
+/// Limits of the key that pass by themselves, and soon.
+const ASK_AGAIN: [&str; 2] = ["rate_limit_exceeded", "concurrency_limit_exceeded"];
 
 /// Whether the same request may succeed within the wait a client is told.
 fn retry_helps(error: &Error) -> bool {
     match error.kind {
-        _ if NEEDS_THE_OPERATOR.contains(&error.code.as_ref()) => false,
+        _ if NEEDS_THE_OPERATOR.contains(&error.code.as_ref()) || error.code == NOTHING_LEFT => false,
         Kind::RateLimited | Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled => {
             error.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
         }
+        Kind::Conflict => error.retry_after.is_some_and(|wait| wait <= LONGEST_WAIT),
         _ => false,
     }
 }
@@ -130,12 +153,24 @@ fn advise(error: &Error, headers: &mut HeaderMap) {
         headers.insert(header::RETRY_AFTER, whole_number(millis.div_ceil(1000).max(1)));
         headers.insert(RETRY_AFTER_MS, whole_number(millis));
     }
+    if !error.attempts().is_empty() {
+        let upstream = error.attempts().iter().map(|attempt| attempt.duration_ms).sum();
+        served(error.attempts().len(), upstream, headers);
+    }
     if !retry_helps(error) {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    } else if ASK_AGAIN.contains(&error.code.as_ref()) {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("true"));
     }
     if error.kind == Kind::Unauthenticated {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+}
+
+/// Says what an answer took of the pool.
+pub(crate) fn served(attempts: usize, upstream_ms: u64, headers: &mut HeaderMap) {
+    headers.insert(ATTEMPTS, attempts.into());
+    headers.insert(UPSTREAM_MS, upstream_ms.into());
 }
 
 fn whole_number(value: u128) -> HeaderValue {

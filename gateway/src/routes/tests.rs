@@ -3,8 +3,12 @@
 mod chat;
 mod choices;
 mod common;
+mod docs;
+mod headers;
+mod idempotency;
 mod images;
 mod keys;
+mod limits;
 mod media;
 mod stream;
 mod usage;
@@ -17,14 +21,16 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
-use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
+use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime, settings::Settings};
 use grok2api_proto::config::RuntimeConfig;
-use grok2api_testkit::{FakeChat, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config};
+use grok2api_testkit::{
+    FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config,
+};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::{ClientKeys, Deps, Videos, router, usage::Recorder};
+use crate::{ClientKeys, Deps, Idempotency, Videos, router, usage::Recorder};
 
 /// A gateway over fakes.
 struct Gateway {
@@ -33,6 +39,7 @@ struct Gateway {
     media: Arc<FakeMediaCache>,
     ledger: Arc<FakeLedger>,
     videos: Arc<FakeVideoJobs>,
+    once: Arc<FakeIdempotency>,
     tasks: Tasks,
 }
 
@@ -60,19 +67,23 @@ impl Gateway {
         let (chat, media) = (Arc::new(FakeChat::playing(turns).filming()), Arc::<FakeMediaCache>::default());
         let (ledger, videos) = (Arc::<FakeLedger>::default(), Arc::<FakeVideoJobs>::default());
         let usage = Recorder::start(ledger.clone(), &tasks);
+        let (http, once) = (Settings::load(None, []).unwrap().http, Arc::<FakeIdempotency>::default());
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
-            videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), &tasks),
+            videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), client_keys.clone(), &tasks),
             runtime: Runtime::fixed(config),
             client_keys,
             trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),
             readiness: Readiness::new(tasks.shutdown().clone()),
             max_body_bytes: 4096,
+            idempotency: Idempotency::start(once.clone(), &http, &tasks),
+            max_in_flight: 100,
             usage,
             tasks: tasks.clone(),
+            admin: None,
         });
-        Self { router, chat, media, ledger, videos, tasks }
+        Self { router, chat, media, ledger, videos, once, tasks }
     }
 
     /// Asks, and returns when the headers are there.

@@ -11,9 +11,12 @@ use parking_lot::Mutex;
 pub(crate) struct UnreadableRows(Mutex<BTreeMap<String, String>>);
 
 impl UnreadableRows {
-    /// Takes over what was written; says what is new.
-    pub(crate) fn learn(&self, changes: &Changes) {
+    /// Takes over what was written, or the whole store; says what is new.
+    pub(crate) fn learn(&self, changes: &Changes, whole: bool) {
         let mut rows = self.0.lock();
+        if whole {
+            rows.retain(|id, _| changes.unreadable.iter().any(|row| row.id == *id));
+        }
         for account in &changes.accounts {
             rows.remove(&account.id.to_string());
         }

@@ -4,6 +4,7 @@ mod account;
 mod assets;
 mod clock;
 mod config;
+mod edge;
 mod fault;
 mod ids;
 mod journal;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware::map_response,
     routing::{get, post},
 };
 
 use crate::{
+    edge,
     routes::{assets, chat, control, media, quota, session, unknown, upload},
     world::World,
 };
@@ -36,6 +38,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/__sim/clock", post(control::clock))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
+        .layer(map_response(edge::mark))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(world)
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
@@ -14,6 +14,7 @@ use grok2api_proto::{
     chat::{ChatBatch, Media, Usage, chat_event::Kind as Event},
 };
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
 
 use super::{Turn, base64, incomplete, stopping};
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
         images::{Asked, failure},
         stream::PING,
     },
+    running::cancelled,
     usage::Record,
 };
 
@@ -35,18 +37,27 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
     let (chat, request) = (deps.chat.clone(), turn.request);
     let mut opening =
         Opening::new(std::iter::once(Box::pin(async move { chat.complete(request).await }) as _));
+    let cancel = record.cancellation();
     let out = tokio::select! {
         biased;
+        () = cancel.cancelled() => {
+            record.failed(&cancelled());
+            return Err(cancelled());
+        }
         answered = opening.answered() => {
             answered.map_err(|(_, error)| error).inspect_err(|error| record.turn_failed(0, error))?;
             BytesMut::new()
         }
         _ = ping.tick() => BytesMut::from(PING),
     };
+    let mut headers = HeaderMap::new();
+    opening.heard().for_each(|(at, batch)| record.begins(at, &batch.events));
+    record.tell(&mut headers);
     record.accepted();
     let live = Live {
         deps,
         id: turn.id,
+        cancel,
         record,
         asked: turn.asked,
         count: turn.count,
@@ -61,18 +72,19 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
         done: false,
     };
     let frames = stream::unfold(live, async |mut live| Some((Ok::<_, Infallible>(live.next().await?), live)));
-    let headers = [
+    let kind = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::from_stream(frames)).into_response())
+    Ok((kind, headers, Body::from_stream(frames)).into_response())
 }
 
 /// The body of one stream.
 struct Live {
     deps: Deps,
     id: String,
+    cancel: CancellationToken,
     record: Record,
     asked: Asked,
     count: usize,
@@ -113,6 +125,7 @@ impl Live {
         tokio::select! {
             biased;
             () = self.deps.tasks.shutdown().stopped() => self.fail(&stopping()),
+            () = self.cancel.cancelled() => self.fail(&cancelled()),
             batch = self.batches.next() => match batch {
                 Some(Ok(batch)) => {
                     self.record.events(0, &batch.events);

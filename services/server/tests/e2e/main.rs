@@ -9,20 +9,28 @@
 #![expect(unreachable_pub, reason = "the support module is shared by all modules of this binary")]
 
 mod accounts;
+mod admin;
 mod backup;
 mod bucket;
 mod chat;
 mod cli;
 mod client_keys;
+mod crowds;
 mod egress;
 mod faults;
+mod http;
 mod import_seed;
 mod keys;
+mod limits;
 mod load;
+mod malformed;
 mod media;
+mod openapi;
+mod processes;
 mod replicas;
 mod sdk;
 mod state;
 mod stores;
 mod support;
 mod usage;
+mod went_back;

@@ -1,6 +1,7 @@
 //! The gRPC stacks: how a role is served and how it is reached.
 
 mod secret;
+mod trace;
 
 use std::{convert::Infallible, time::Duration};
 
@@ -19,8 +20,13 @@ use tower::{Service, ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService}
 
 use crate::lifecycle::Tasks;
 use secret::{AddSecret, CheckSecret};
+use trace::{Join, Tell};
 
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// What a caller keeps of a streamed reply that it does not read yet.
+const STREAM_WINDOW: u32 = 128 * 1024;
+/// What it keeps of all of them: so much that replies which nobody reads never hold up the others, which share the connection.
+const CONNECTION_WINDOW: u32 = 1 << 30;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A set of gRPC services with their health service.
@@ -58,6 +64,8 @@ impl Services {
             .tcp_nodelay(true)
             // Only roles of this deployment may call.
             .layer(CheckSecret::layer(internal_secret))
+            // Log lines tell which request they are about.
+            .layer(Join::layer())
             .add_routes(routes.add_service(health).prepare());
         tasks.spawn_critical("grpc", async move {
             server
@@ -85,10 +93,14 @@ pub fn connect(address: &str, internal_secret: &str, deadline: Duration) -> Resu
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .connect_lazy();
     let stack = ServiceBuilder::new()
         // Says who we are.
         .layer(AddSecret::layer(internal_secret).map_err(|error| invalid(&error))?)
+        // Says which request it is for.
+        .layer(Tell::layer())
         .service(channel)
         .map_err(|error: tonic::transport::Error| Status::from_error(Box::new(error)))
         .map_response(|response: Response<Body>| response);

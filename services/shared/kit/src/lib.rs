@@ -14,3 +14,4 @@ pub mod redact;
 pub mod runtime;
 pub mod settings;
 pub mod telemetry;
+pub mod trace;

@@ -8,6 +8,8 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::trace;
+
 /// How long housekeeping may write after the hard stop.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -75,7 +77,7 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        start(&self.work, self.until_stopped(name, future));
+        start(&self.work, trace::carried(self.until_stopped(name, future)));
     }
 
     /// Runs a loop of housekeeping: nobody waits for it, and the hard stop drops it.

@@ -3,6 +3,7 @@
 //! Every mistake is found in one go: each override is checked against the default it replaces, so an unknown name
 //! or a wrong type is reported with the place it came from.
 
+mod http;
 mod media;
 mod model;
 mod networks;
@@ -201,6 +202,26 @@ mod tests {
             mistakes[0].0.contains("http.trusted_proxies") && mistakes[0].0.contains("\"proxy\""),
             "{mistakes:?}"
         );
+    }
+
+    #[test]
+    fn limits_that_would_refuse_everybody_are_mistakes() {
+        let names = ["MAX_BODY_BYTES", "MAX_IN_FLIGHT", "MAX_CONNECTIONS", "HEAD_TIMEOUT_SECONDS"];
+        let more = ["BODY_TIMEOUT_SECONDS", "WRITE_TIMEOUT_SECONDS", "IDLE_TIMEOUT_SECONDS"];
+        let names = names.into_iter().chain(more);
+        let given = names.clone().map(|name| (format!("G2A_HTTP__{name}"), "0".to_owned()));
+        let mistakes = Settings::load(None, given).unwrap_err();
+        let told: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 7, "{told:?}");
+        for name in names {
+            let setting = format!("http.{}", name.to_lowercase());
+            assert!(told.iter().any(|mistake| mistake.starts_with(&setting)), "{setting}: {told:?}");
+        }
+        let given = env(&[("G2A_HTTP__IDEMPOTENCY_SECONDS", "0"), ("G2A_HTTP__MAX_CONNECTIONS", "1")]);
+        let settings = Settings::load(None, given).unwrap();
+        assert_eq!((settings.http.idempotency_seconds, settings.http.max_connections), (0, 1));
+        let given = env(&[("G2A_HTTP__IDEMPOTENCY_SECONDS", "90000")]);
+        assert!(Settings::load(None, given).unwrap_err()[0].0.contains("http.idempotency_seconds"));
     }
 
     #[test]

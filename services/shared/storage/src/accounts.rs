@@ -16,6 +16,12 @@ use crate::Result;
 /// Keeps accounts. Several processes may hold the same store; each sees the others' writes.
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
+    /// How often the store was away from this handle so far. Each time it may have lost what was seen before, so
+    /// whoever follows it reads everything anew.
+    fn interruptions(&self) -> u64 {
+        0
+    }
+
     /// Counts the writes of all processes; cheap enough to ask once a second.
     async fn version(&self) -> Result<u64>;
 

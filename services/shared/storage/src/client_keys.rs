@@ -14,6 +14,12 @@ use crate::{Result, actions::Action};
 /// actions in the same step: there is never one without the other.
 #[async_trait]
 pub trait ClientKeys: Send + Sync + 'static {
+    /// How often the store was away from this handle so far. Each time it may have lost what was seen before, so
+    /// whoever follows it reads everything anew.
+    fn interruptions(&self) -> u64 {
+        0
+    }
+
     /// Counts the writes of all processes, uses aside; cheap enough to ask a few times a second.
     async fn version(&self) -> Result<u64>;
 

@@ -13,10 +13,14 @@
 pub mod accounts;
 pub mod actions;
 pub mod admins;
+pub mod board;
 mod bounded;
+pub mod budgets;
 pub mod client_keys;
 mod error;
+pub mod idempotency;
 pub mod ledger;
+pub mod limiter;
 pub mod media;
 pub mod mysql;
 pub mod redis;

@@ -6,6 +6,8 @@ mod accounts;
 mod actions;
 #[path = "sql/admins.rs"]
 mod admins;
+#[path = "sql/budgets.rs"]
+mod budgets;
 #[path = "sql/client_keys.rs"]
 mod client_keys;
 #[path = "sql/columns.rs"]
@@ -24,6 +26,8 @@ mod resealing;
 mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
+#[path = "sql/stamp.rs"]
+mod stamp;
 #[path = "sql/videos.rs"]
 mod videos;
 
@@ -53,8 +57,11 @@ const BEGIN: &str = "BEGIN";
 /// An insertion that leaves rows alone whose key is there.
 const IGNORING: &str = "INSERT IGNORE";
 
+/// Behind a reading in a transaction that writes: keeps the rows to itself.
+const LOCKING: &str = " FOR UPDATE";
+
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 14] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
@@ -65,6 +72,9 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (8, "sessions", include_str!("../migrations/mysql/0008_sessions.sql")),
     (9, "actions", include_str!("../migrations/mysql/0009_actions.sql")),
     (10, "video_jobs", include_str!("../migrations/mysql/0010_video_jobs.sql")),
+    (11, "budgets", include_str!("../migrations/mysql/0011_budgets.sql")),
+    (13, "admins_must_change", include_str!("../migrations/mysql/0013_admins_must_change.sql")),
+    (14, "media_newest", include_str!("../migrations/mysql/0014_media_newest.sql")),
     (16, "ledger_by_outcome", include_str!("../migrations/mysql/0016_ledger_by_outcome.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;

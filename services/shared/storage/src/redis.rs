@@ -7,8 +7,11 @@
 mod accounts;
 mod actions;
 mod admins;
+mod board;
+mod budgets;
 mod client_keys;
 mod documents;
+mod idempotency;
 mod ledger;
 mod media;
 mod resealing;
@@ -50,17 +53,8 @@ impl Redis {
     /// # Errors
     /// [`Error::Redis`], [`Error::Timeout`], [`Error::Newer`].
     pub async fn open(url: &str) -> Result<Self> {
-        // A peer that is gone without a word is noticed by what it leaves unacknowledged.
-        let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(2 * ANSWER);
-        let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
-        let config = ConnectionManagerConfig::new()
-            // Whoever asks next tries again.
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(ANSWER))
-            // The callers' limits are shorter, save for what adds or reads everything.
-            .set_response_timeout(Some(WHOLE));
         let opening = async {
-            let mut connection = ConnectionManager::new_with_config(client, config).await?;
+            let mut connection = connect(url).await?;
             let found: i64 =
                 Script::new(OPEN).key(FORMAT_KEY).arg(FORMAT).invoke_async(&mut connection).await?;
             if found > FORMAT {
@@ -70,6 +64,15 @@ impl Redis {
             Ok(Self { connection, migrated: Migrated { from: found, to: FORMAT } })
         };
         timeout(CONNECT, opening).await.map_err(|_| Error::Timeout(CONNECT))?
+    }
+
+    /// Connects to a Redis that is no store, but what replicas share while they run.
+    ///
+    /// # Errors
+    /// [`Error::Redis`], [`Error::Timeout`].
+    pub(crate) async fn shared(url: &str) -> Result<Self> {
+        let connection = timeout(CONNECT, connect(url)).await.map_err(|_| Error::Timeout(CONNECT))??;
+        Ok(Self { connection, migrated: Migrated { from: FORMAT, to: FORMAT } })
     }
 
     /// What opening the store had to do.
@@ -115,6 +118,19 @@ impl Redis {
     }
 }
 
+async fn connect(url: &str) -> Result<ConnectionManager> {
+    // A peer that is gone without a word is noticed by what it leaves unacknowledged.
+    let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(2 * ANSWER);
+    let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
+    let config = ConnectionManagerConfig::new()
+        // Whoever asks next tries again.
+        .set_number_of_retries(0)
+        .set_connection_timeout(Some(ANSWER))
+        // The callers' limits are shorter, save for what adds or reads everything.
+        .set_response_timeout(Some(WHOLE));
+    Ok(ConnectionManager::new_with_config(client, config).await?)
+}
+
 /// Tells the operator of a Redis that forgets. A managed one may not say.
 async fn warn_of_loss(connection: &mut ConnectionManager) {
     let info = warn_of_eviction(connection, "accounts").await;
@@ -133,6 +149,11 @@ pub async fn warn_of_eviction(connection: &mut ConnectionManager, what: &str) ->
         );
     }
     info
+}
+
+/// A script that stamps what it writes.
+fn stamping(script: &str) -> Script {
+    Script::new(&format!("{}{script}", include_str!("redis/scripts/stamp.lua")))
 }
 
 fn text(value: impl ToString) -> Vec<u8> {

@@ -6,6 +6,8 @@ mod accounts;
 mod actions;
 #[path = "sql/admins.rs"]
 mod admins;
+#[path = "sql/budgets.rs"]
+mod budgets;
 #[path = "sql/client_keys.rs"]
 mod client_keys;
 #[path = "sql/columns.rs"]
@@ -25,6 +27,8 @@ mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
 pub mod snapshot;
+#[path = "sql/stamp.rs"]
+mod stamp;
 #[path = "sql/videos.rs"]
 mod videos;
 
@@ -51,8 +55,11 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// An insertion that leaves rows alone whose key is there.
 const IGNORING: &str = "INSERT OR IGNORE";
 
+/// Behind a reading in a transaction that writes: nothing, since there is no other writer.
+const LOCKING: &str = "";
+
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 14] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -63,6 +70,9 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (8, "sessions", include_str!("../migrations/sqlite/0008_sessions.sql")),
     (9, "actions", include_str!("../migrations/sqlite/0009_actions.sql")),
     (10, "video_jobs", include_str!("../migrations/sqlite/0010_video_jobs.sql")),
+    (11, "budgets", include_str!("../migrations/sqlite/0011_budgets.sql")),
+    (13, "admins_must_change", include_str!("../migrations/sqlite/0013_admins_must_change.sql")),
+    (14, "media_newest", include_str!("../migrations/sqlite/0014_media_newest.sql")),
     (16, "ledger_by_outcome", include_str!("../migrations/sqlite/0016_ledger_by_outcome.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grok2api_kit::settings::{Mode, Settings as ProcessSettings};
+use grok2api_kit::settings::{Mode, Settings as ProcessSettings, Storage};
 use url::Url;
 
 use crate::{
@@ -10,8 +10,10 @@ use crate::{
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
-    bounded::{self, ANSWER, WHOLE, within},
+    bounded::{ANSWER, Bounds, WHOLE, within},
+    budgets::Budgets,
     client_keys::ClientKeys,
+    idempotency::{self, Idempotency},
     ledger::Ledger,
     media::MediaIndex,
     mysql::MySql,
@@ -32,6 +34,7 @@ pub struct Store {
     media: Arc<dyn MediaIndex>,
     ledger: Arc<dyn Ledger>,
     client_keys: Arc<dyn ClientKeys>,
+    budgets: Arc<dyn Budgets>,
     admins: Arc<dyn Admins>,
     sessions: Arc<dyn Sessions>,
     actions: Arc<dyn Actions>,
@@ -90,6 +93,7 @@ impl Store {
             media: sqlite.media(),
             ledger: sqlite.ledger(),
             client_keys: sqlite.client_keys(),
+            budgets: sqlite.budgets(),
             admins: sqlite.admins(),
             sessions: sqlite.sessions(),
             actions: sqlite.actions(),
@@ -100,32 +104,36 @@ impl Store {
     }
 
     async fn mysql(mysql: MySql, sealer: Sealer) -> Result<Self> {
+        let bounds = Bounds::default();
         Ok(Self {
-            accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
-            settings: bounded::settings(mysql.settings(sealer.clone())),
-            media: bounded::media(mysql.media()),
-            ledger: bounded::ledger(mysql.ledger()),
-            client_keys: bounded::client_keys(mysql.client_keys()),
-            admins: bounded::admins(mysql.admins()),
-            sessions: bounded::sessions(mysql.sessions()),
-            actions: bounded::actions(mysql.actions()),
-            videos: bounded::videos(mysql.videos()),
+            accounts: bounds.accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
+            settings: bounds.settings(mysql.settings(sealer.clone())),
+            media: bounds.media(mysql.media()),
+            ledger: bounds.ledger(mysql.ledger()),
+            client_keys: bounds.client_keys(mysql.client_keys()),
+            budgets: bounds.budgets(mysql.budgets()),
+            admins: bounds.admins(mysql.admins()),
+            sessions: bounds.sessions(mysql.sessions()),
+            actions: bounds.actions(mysql.actions()),
+            videos: bounds.videos(mysql.videos()),
             sealer,
             behind: Behind::MySql(mysql),
         })
     }
 
     async fn redis(redis: Redis, sealer: Sealer) -> Result<Self> {
+        let bounds = Bounds::default();
         Ok(Self {
-            accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
-            settings: bounded::settings(redis.settings(sealer.clone())),
-            media: bounded::media(redis.media()),
-            ledger: bounded::ledger(redis.ledger()),
-            client_keys: bounded::client_keys(redis.client_keys()),
-            admins: bounded::admins(redis.admins()),
-            sessions: bounded::sessions(redis.sessions()),
-            actions: bounded::actions(redis.actions()),
-            videos: bounded::videos(redis.videos()),
+            accounts: bounds.accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
+            settings: bounds.settings(redis.settings(sealer.clone())),
+            media: bounds.media(redis.media()),
+            ledger: bounds.ledger(redis.ledger()),
+            client_keys: bounds.client_keys(redis.client_keys()),
+            budgets: bounds.budgets(redis.budgets()),
+            admins: bounds.admins(redis.admins()),
+            sessions: bounds.sessions(redis.sessions()),
+            actions: bounds.actions(redis.actions()),
+            videos: bounds.videos(redis.videos()),
             sealer,
             behind: Behind::Redis(redis),
         })
@@ -156,6 +164,11 @@ impl Store {
         self.client_keys.clone()
     }
 
+    /// What the API's clients have used up.
+    pub fn budgets(&self) -> Arc<dyn Budgets> {
+        self.budgets.clone()
+    }
+
     /// Those who may use the console.
     pub fn admins(&self) -> Arc<dyn Admins> {
         self.admins.clone()
@@ -174,6 +187,20 @@ impl Store {
     /// The videos that clients asked for.
     pub fn videos(&self) -> Arc<dyn VideoJobs> {
         self.videos.clone()
+    }
+
+    /// Requests that must not be done twice: in what replicas share while they run, else in the memory of this process.
+    ///
+    /// # Errors
+    /// When there is a Redis for it that cannot be reached.
+    pub async fn idempotency(&self, settings: &Storage) -> Result<Arc<dyn Idempotency>> {
+        let redis = match (settings.hot_url(), &self.behind) {
+            (None, _) => return Ok(Arc::new(idempotency::Memory::default())),
+            (Some(url), Behind::Redis(redis)) if url == settings.url => redis.clone(),
+            (Some(url), _) => Redis::shared(url).await?,
+        };
+        // Nothing that is followed comes from there.
+        Ok(Bounds::default().idempotency(redis.idempotency(self.sealer.clone())))
     }
 
     /// What opening the store had to do.
@@ -239,7 +266,7 @@ impl Store {
     /// # Errors
     /// [`Error::Seal`](crate::Error::Seal) when it is not: values that others seal do not open here.
     pub async fn follow_key(&self) -> Result<()> {
-        let newest = bounded::within(ANSWER, async {
+        let newest = within(ANSWER, async {
             match &self.behind {
                 Behind::File(sqlite) => sqlite.newest_key().await,
                 Behind::MySql(mysql) => mysql.newest_key().await,

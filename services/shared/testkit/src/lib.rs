@@ -5,6 +5,7 @@
 mod backing;
 mod chat;
 mod config;
+mod idempotency;
 mod keys;
 mod ledger;
 mod media;
@@ -17,6 +18,7 @@ mod videos;
 pub use backing::Backing;
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
+pub use idempotency::FakeIdempotency;
 pub use keys::FakeKeys;
 pub use ledger::FakeLedger;
 pub use media::FakeMediaCache;

@@ -17,6 +17,12 @@ const KEPT: &[&str] = &[
     "if-none-match",
     "sec-fetch-site",
     "authorization",
+    // What a client of the product sends and the upstream must never see.
+    "x-api-key",
+    "x-request-id",
+    "x-forwarded-for",
+    "traceparent",
+    "idempotency-key",
 ];
 
 /// The headers worth keeping, tokens masked.

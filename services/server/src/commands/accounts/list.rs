@@ -37,7 +37,7 @@ enum StatusArg {
 
 impl Args {
     pub(super) async fn run(self, pool: &Arc<dyn TokenPool>) -> Result<(), Failure> {
-        let mut accounts = pool.list_accounts(ListAccountsRequest {}).await?.accounts;
+        let mut accounts = pool.list_accounts(ListAccountsRequest::default()).await?.accounts;
         let none = accounts.is_empty();
         accounts.retain(|account| self.wants(account));
         if self.json {

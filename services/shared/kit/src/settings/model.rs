@@ -38,7 +38,18 @@ macro_rules! section {
 }
 
 section! {
-    Http { listen: SocketAddr, max_body_bytes: usize, trusted_proxies: Networks }
+    Http {
+        listen: SocketAddr,
+        max_body_bytes: usize,
+        trusted_proxies: Networks,
+        max_in_flight: usize,
+        max_connections: usize,
+        head_timeout_seconds: u64,
+        body_timeout_seconds: u64,
+        write_timeout_seconds: u64,
+        idle_timeout_seconds: u64,
+        idempotency_seconds: u64,
+    }
     Ops { listen: SocketAddr }
     Data { dir: PathBuf }
     Storage { mode: Mode, url: String, redis_url: String }
@@ -94,13 +105,7 @@ impl Settings {
                 mistakes.push(Mistake(format!("{name}: {address:?} is not of the form http://host:port")));
             }
         }
-        if self.http.max_body_bytes > grok2api_proto::MAX_MESSAGE_BYTES {
-            let most = grok2api_proto::MAX_MESSAGE_BYTES;
-            mistakes.push(Mistake(format!("http.max_body_bytes: at most {most}, what the services pass on")));
-        }
-        if self.http.max_body_bytes == 0 {
-            mistakes.push(Mistake("http.max_body_bytes: 0 would refuse every request".to_owned()));
-        }
+        mistakes.extend(self.http.check());
         mistakes.extend(self.media.check());
         mistakes
     }

@@ -13,7 +13,7 @@ use redis::Script;
 use uuid::Uuid;
 
 use self::row::{FIELDS, Fields, Rest};
-use super::{BATCH, Redis, text};
+use super::{BATCH, Redis, stamping, text};
 use crate::{
     Error, Result,
     accounts::{Accounts, Changes, Inserted, StoredAccount, Unreadable},
@@ -27,9 +27,9 @@ const REMOVED: &str = "{g2a}:accounts:removed";
 /// Before the id: an account's own key.
 pub(super) const ACCOUNT: &str = "{g2a}:account:";
 
-static INSERT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_insert.lua")));
-static UPDATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_update.lua")));
-static REMOVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_remove.lua")));
+static INSERT: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/accounts_insert.lua")));
+static UPDATE: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/accounts_update.lua")));
+static REMOVE: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/accounts_remove.lua")));
 static PURGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_purge.lua")));
 
 struct RedisAccounts {

@@ -1,5 +1,5 @@
 //! Accounts in SQL. Every write runs in a transaction that counts first: the counter's row keeps other writers out
-//! until the end, so rows become visible in the order of the numbers they are stamped with.
+//! until the end, so rows become visible in the order of their stamps, which are their versions too.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Connection, Db, Pool, Row, Store, columns};
+use super::{Connection, Db, Pool, Row, Store, columns, stamp::stamped};
 use crate::{
     Error, Result,
     accounts::{Accounts, Changes, Inserted, Status, StoredAccount, Tier, Token, Unreadable},
@@ -106,10 +106,10 @@ impl Accounts for SqlAccounts {
     async fn remove(&self, id: Uuid, now_ms: i64) -> Result<bool> {
         let (mut write, changed) = self.write().await?;
         let done = sqlx::query(
-            "UPDATE accounts SET deleted_at = ?, version = version + 1, changed = ?
-             WHERE id = ? AND deleted_at IS NULL",
+            "UPDATE accounts SET deleted_at = ?, version = ?, changed = ? WHERE id = ? AND deleted_at IS NULL",
         )
         .bind(now_ms)
+        .bind(changed)
         .bind(changed)
         .bind(&id.as_bytes()[..])
         .execute(&mut *write)
@@ -128,13 +128,9 @@ impl Accounts for SqlAccounts {
 }
 
 impl SqlAccounts {
-    /// A transaction that holds the write lock, and the counter it stamps its rows with.
+    /// A transaction that holds the write lock, and what it stamps its rows with.
     async fn write(&self) -> Result<(Transaction<'static, Db>, i64)> {
-        let mut write = self.pool.begin_with(BEGIN).await?;
-        sqlx::query("UPDATE accounts_version SET value = value + 1").execute(&mut *write).await?;
-        let (changed,): (i64,) =
-            sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&mut *write).await?;
-        Ok((write, changed))
+        stamped(&self.pool, "accounts_version").await
     }
 
     async fn insert_one(
@@ -178,7 +174,7 @@ impl SqlAccounts {
         sqlx::query(
             "INSERT INTO accounts (id, token_hash, sealed_token, tier, status, status_at, status_cause, enabled,
              note, tags, priority, user_id, windows, failures, created_at, last_used_at, deleted_at, version, changed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&account.id.as_bytes()[..])
         .bind(&account.token.digest()[..])
@@ -198,9 +194,10 @@ impl SqlAccounts {
         .bind(account.last_used_at)
         .bind(account.deleted_at)
         .bind(changed)
+        .bind(changed)
         .execute(write)
         .await?;
-        Ok(1)
+        Ok(changed.cast_unsigned())
     }
 
     /// The account in a row; whatever this program cannot have written is an [`Error::ImpossibleRow`].
@@ -248,7 +245,7 @@ async fn overwrite(
     let done = sqlx::query(
         "UPDATE accounts SET tier = ?, status = ?, status_at = ?, status_cause = ?, enabled = ?, note = ?, tags = ?,
          priority = ?, user_id = ?, windows = ?, failures = ?, last_used_at = ?, deleted_at = ?,
-         version = version + 1, changed = ?
+         version = ?, changed = ?
          WHERE id = ? AND version = ?",
     )
     .bind(account.tier.name())
@@ -265,12 +262,13 @@ async fn overwrite(
     .bind(account.last_used_at)
     .bind(account.deleted_at)
     .bind(changed)
+    .bind(changed)
     .bind(&account.id.as_bytes()[..])
     .bind(expected.cast_signed())
     .execute(&mut *write)
     .await?;
     if done.rows_affected() == 1 {
-        return Ok(expected + 1);
+        return Ok(changed.cast_unsigned());
     }
     let found: Option<(i64,)> = sqlx::query_as("SELECT version FROM accounts WHERE id = ?")
         .bind(&account.id.as_bytes()[..])

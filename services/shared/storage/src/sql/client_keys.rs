@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Pool, Row, Store, accounts::is_taken, actions, columns, deadlock::unlocked};
+use super::{
+    BEGIN, Db, Pool, Row, Store, accounts::is_taken, actions, columns, deadlock::unlocked, stamp::stamped,
+};
 use crate::{
     Error, Result,
     actions::Action,
@@ -20,7 +22,7 @@ const INSERT: &str = "INSERT INTO client_keys
     (id, digest, masked, created_at, last_used_at, revoked_at, spec, version, changed)
     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)";
 const UPDATE: &str = "UPDATE client_keys
-    SET masked = ?, revoked_at = ?, spec = ?, version = version + 1, changed = ? WHERE id = ? AND version = ?";
+    SET masked = ?, revoked_at = ?, spec = ?, version = ?, changed = ? WHERE id = ? AND version = ?";
 const USED: &str = "UPDATE client_keys SET last_used_at = ?
     WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)";
 
@@ -88,6 +90,7 @@ impl ClientKeys for SqlClientKeys {
             .bind(key.revoked_at)
             .bind(spec(key)?)
             .bind(changed)
+            .bind(changed)
             .bind(&key.id.as_bytes()[..])
             .bind(key.version.cast_signed())
             .execute(&mut *write)
@@ -99,7 +102,7 @@ impl ClientKeys for SqlClientKeys {
         }
         actions::append(&mut write, log).await?;
         write.commit().await?;
-        Ok(key.version + 1)
+        Ok(changed.cast_unsigned())
     }
 
     async fn used(&self, uses: &[(Uuid, i64)]) -> Result<()> {
@@ -111,13 +114,9 @@ impl ClientKeys for SqlClientKeys {
 }
 
 impl SqlClientKeys {
-    /// A transaction that holds the write lock, and the counter it stamps its row with.
+    /// A transaction that holds the write lock, and what it stamps its row with.
     async fn write(&self) -> Result<(Transaction<'static, Db>, i64)> {
-        let mut write = self.pool.begin_with(BEGIN).await?;
-        sqlx::query("UPDATE client_keys_version SET value = value + 1").execute(&mut *write).await?;
-        let (changed,): (i64,) =
-            sqlx::query_as("SELECT value FROM client_keys_version").fetch_one(&mut *write).await?;
-        Ok((write, changed))
+        stamped(&self.pool, "client_keys_version").await
     }
 
     async fn try_used(&self, uses: &[(Uuid, i64)]) -> Result<(), sqlx::Error> {

@@ -21,6 +21,9 @@ const USAGE: &str =
     "SELECT COUNT(*) AS items, CAST(COALESCE(SUM(size), 0) AS SIGNED) AS bytes FROM media WHERE kind = ?";
 const OLDEST: &str = "SELECT * FROM media WHERE kind = ? ORDER BY last_used_at, name LIMIT ?";
 const PAGE: &str = "SELECT * FROM media WHERE kind = ? AND name > ? ORDER BY name LIMIT ?";
+const NEWEST: &str = "SELECT * FROM media
+    WHERE kind = ? AND (created_at < ? OR (created_at = ? AND name < ?))
+    ORDER BY created_at DESC, name DESC LIMIT ?";
 const REMOVE: &str = "DELETE FROM media WHERE kind = ? AND name = ?";
 const CLEAR: &str = "DELETE FROM media WHERE kind = ?";
 
@@ -68,6 +71,12 @@ impl MediaIndex for SqlMedia {
     async fn page(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Item>> {
         let rows = sqlx::query(PAGE).bind(number(kind)).bind(after).bind(limit).fetch_all(&self.pool).await?;
         rows.iter().map(item).collect()
+    }
+
+    async fn newest(&self, kind: Kind, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<Item>> {
+        let (at, name) = before.unwrap_or((i64::MAX, ""));
+        let page = sqlx::query(NEWEST).bind(number(kind)).bind(at).bind(at).bind(name).bind(limit);
+        page.fetch_all(&self.pool).await?.iter().map(item).collect()
     }
 
     async fn remove(&self, kind: Kind, name: &str) -> Result<bool> {

@@ -86,8 +86,9 @@ async fn everything_of_a_key_is_kept(one: &dyn ClientKeys, other: &dyn ClientKey
     assert_eq!(other.find(&full.digest).await.unwrap().unwrap(), full);
     full.spec = Spec::default();
     full.revoked_at = Some(9);
-    full.version = one.update(&full, &action(full.id)).await.unwrap();
-    assert_eq!(full.version, 2);
+    let version = one.update(&full, &action(full.id)).await.unwrap();
+    assert!(version > full.version);
+    full.version = version;
     assert_eq!(other.get(full.id).await.unwrap().unwrap(), full);
     assert_eq!(one.get(Uuid::now_v7()).await.unwrap(), None);
     assert_eq!(one.find(&digest(b"nobody")).await.unwrap(), None);
@@ -106,7 +107,7 @@ async fn an_update_of_an_old_version_is_refused(one: &dyn ClientKeys, other: &dy
     let first = add(one, 1).await;
     one.update(&first, &action(first.id)).await.unwrap();
     let refused = other.update(&first, &action(first.id)).await;
-    assert!(matches!(refused, Err(Error::Conflict { expected: 1, found: 2 })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Conflict { expected: 1, found: 2.. })), "{refused:?}");
     let refused = other.update(&key(2), &action(Uuid::nil())).await;
     assert!(matches!(refused, Err(Error::Conflict { found: 0, .. })), "{refused:?}");
 }
@@ -150,8 +151,8 @@ async fn writers_side_by_side_lose_nothing(one: &dyn ClientKeys, other: &dyn Cli
     };
     tokio::join!(write(one, 0..30), write(other, 30..60));
     let all = one.changed_since(0).await.unwrap();
-    assert_eq!((all.keys.len(), all.version), (60, 120));
-    assert!(all.keys.iter().all(|key| key.spec.note == "written" && key.version == 2));
+    assert_eq!(all.keys.len(), 60);
+    assert!(all.keys.iter().all(|key| key.spec.note == "written"));
 }
 
 /// Two processes that have served the same keys, and name them in opposite orders.
@@ -182,16 +183,16 @@ async fn a_key_and_what_is_logged_of_it_are_written_together(
     let (made, changed, late) = (action(first.id), action(first.id), action(first.id));
     keys.insert(&first, &made).await.unwrap();
     assert!(matches!(keys.insert(&first, &late).await, Err(Error::Taken { .. })));
-    keys.update(&first, &changed).await.unwrap();
+    let version = keys.update(&first, &changed).await.unwrap();
     assert!(matches!(keys.update(&first, &late).await, Err(Error::Conflict { .. })));
     let log = store.actions().page(None, 9).await.unwrap();
     assert_eq!(log, [changed.clone(), made.clone()]);
     // The log cannot be written, so neither is the key.
-    let again = ClientKey { version: 2, revoked_at: Some(5), ..first.clone() };
+    let again = ClientKey { version, revoked_at: Some(5), ..first.clone() };
     if mode != Mode::Redis {
         assert!(matches!(keys.update(&again, &made).await, Err(Error::Store(_))));
         assert!(keys.insert(&key(2), &made).await.is_err());
-        assert_eq!(keys.changed_since(0).await.unwrap().keys, [ClientKey { version: 2, ..first }]);
+        assert_eq!(keys.changed_since(0).await.unwrap().keys, [ClientKey { version, ..first }]);
     }
     assert_eq!(store.actions().page(None, 9).await.unwrap(), [changed, made]);
 }

@@ -5,10 +5,14 @@
 
 mod accounts;
 mod admins;
+mod board;
+mod budgets;
 mod client_keys;
 mod damage;
 mod durable;
+mod idempotency;
 mod ledger;
+mod limiter;
 mod media;
 mod resealing;
 mod settings;

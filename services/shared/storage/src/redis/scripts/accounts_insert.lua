@@ -8,17 +8,16 @@ for at = 2, #ARGV, 7 do
         return redis.error_reply('ERR the account ' .. ARGV[at] .. ' has another token')
     end
 end
-local changed = redis.call('INCR', KEYS[1])
+local changed = stamp(KEYS[1])
 local answers = {}
 for at = 2, #ARGV, 7 do
     local id, digest, sealed, place, created, removed, rest = unpack(ARGV, at, at + 6)
     local known = redis.call('HGET', KEYS[3], digest)
-    local version = 1
     local added = true
     if not known then
         redis.call('HSET', KEYS[3], digest, id)
         redis.call('HSET', ARGV[1] .. id, 'digest', digest, 'sealed', sealed, 'created', created,
-            'version', 1, 'removed', removed, 'rest', rest)
+            'version', changed, 'removed', removed, 'rest', rest)
         if removed ~= '' then redis.call('ZADD', KEYS[4], removed, id) end
     else
         id = known
@@ -26,10 +25,9 @@ for at = 2, #ARGV, 7 do
         added = redis.call('HGET', key, 'removed') ~= ''
         if added then
             -- Whatever was in it, which may be damaged.
-            version = (tonumber(redis.call('HGET', key, 'version') or nil) or 0) + 1
             created = tonumber(redis.call('HGET', key, 'created') or nil) or created
             removed = ''
-            redis.call('HSET', key, 'digest', digest, 'created', created, 'version', version, 'removed', removed,
+            redis.call('HSET', key, 'digest', digest, 'created', created, 'version', changed, 'removed', removed,
                 'rest', rest)
             if place == id then redis.call('HSET', key, 'sealed', sealed) end
             redis.call('ZREM', KEYS[4], id)
@@ -37,7 +35,7 @@ for at = 2, #ARGV, 7 do
     end
     if added then
         redis.call('ZADD', KEYS[2], changed, id)
-        table.insert(answers, {1, id, version, tonumber(created)})
+        table.insert(answers, {1, id, changed, tonumber(created)})
     else
         table.insert(answers, {0, id, 0, 0})
     end

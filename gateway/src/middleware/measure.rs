@@ -1,0 +1,95 @@
+//! How long a request took, told to client and operator.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::Request,
+    http::{HeaderMap, HeaderName, header},
+    middleware::Next,
+    response::Response,
+};
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::request_id;
+use crate::openai::error::UPSTREAM_MS;
+
+pub(super) const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+pub(super) const OVERHEAD_MS: HeaderName = HeaderName::from_static("x-g2a-overhead-ms");
+
+/// A request's body, with the time of its end.
+struct Clocked {
+    body: Body,
+    ended: Arc<OnceLock<Instant>>,
+}
+
+/// `openai-processing-ms`, from the whole request to the answer's head; `x-g2a-overhead-ms`, what of it was not spent
+/// with the upstream; and one log line.
+pub(super) async fn measure(request: Request, next: Next) -> Response {
+    let (begun, ended) = (Instant::now(), Arc::<OnceLock<_>>::default());
+    let id = request_id(request.headers()).to_owned();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let request = request.map(|body| Body::new(Clocked { body, ended: ended.clone() }));
+    let mut response = next.run(request).await;
+    let whole = ended.get().copied().unwrap_or(begun);
+    let millis = u64::try_from(whole.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let overhead = overhead(millis, response.headers());
+    response.headers_mut().insert(PROCESSING_MS, millis.into());
+    if let Some(overhead) = overhead {
+        response.headers_mut().insert(OVERHEAD_MS, overhead.into());
+    }
+    let status = response.status().as_u16();
+    tracing::info!(
+        request.id = id,
+        http.method = %method,
+        http.path = path,
+        http.status = status,
+        duration_ms = millis,
+        overhead_ms = overhead,
+        "{method} {path} answered {status} after {millis} ms"
+    );
+    response
+}
+
+/// Nothing for a stream that began before its turns said how long they took.
+fn overhead(millis: u64, headers: &HeaderMap) -> Option<u64> {
+    let streamed = || {
+        let kind = headers.get(header::CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
+        kind.starts_with(b"text/event-stream")
+    };
+    match headers.get(UPSTREAM_MS) {
+        Some(upstream) => Some(millis.saturating_sub(upstream.to_str().ok()?.parse().ok()?)),
+        None if streamed() => None,
+        None => Some(millis),
+    }
+}
+
+impl HttpBody for Clocked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if polled.is_ready() && (self.body.is_end_stream() || matches!(polled, Poll::Ready(None))) {
+            self.ended.get_or_init(Instant::now);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -2,11 +2,10 @@
 # The console's files are the same on every machine, so they are built once, on the one that builds.
 FROM --platform=$BUILDPLATFORM node:24-trixie-slim AS console
 WORKDIR /src/admin-web
+COPY admin-web/package.json admin-web/package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
 COPY admin-web ./
-# While the console is not in the repository there is nothing to build.
-RUN --mount=type=cache,target=/root/.npm \
-    mkdir -p dist \
-    && if [ -f package.json ]; then npm ci --no-audit --no-fund && npm run build; fi
+RUN npm run build
 
 FROM rust:1.95-slim-trixie AS chef
 WORKDIR /src

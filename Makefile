@@ -1,12 +1,15 @@
 # Two commands for a newcomer: `make demo` shows the product working, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint lint-deploy fmt bench
+.PHONY: help setup console demo run test lint lint-deploy fmt bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 setup: ## install what the other targets need and is missing
 	@scripts/setup
+
+console: ## the browser console into admin-web/dist, which the next cargo build takes in
+	@scripts/console
 
 demo: ## the product with a simulated upstream: a chat, an image, a video
 	@scripts/demo
@@ -24,12 +27,14 @@ lint: ## formatting and lints, as CI runs them
 	@scripts/setup build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	npm --prefix admin-web run check
 
 lint-deploy: ## chart, compose file, image, workflows: linted, and their settings put to the binary
 	@scripts/lint-deploy
 
 fmt: ## format the source
 	cargo fmt --all
+	npm --prefix admin-web run fmt
 
 bench: ## the hot paths (criterion), and the ledger at a size: LEDGER_ROWS=10000000
 	@scripts/setup build

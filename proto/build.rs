@@ -2,8 +2,9 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "grok2api/admin/v1/admin.proto",
+    "grok2api/capture/v1/capture.proto",
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
     "grok2api/idempotency/v1/idempotency.proto",
@@ -30,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         )
         .type_attribute(".grok2api.chat.v1.Attempts", "#[derive(Eq)]")
         .skip_debug([
+            ".grok2api.capture.v1.Body",
             ".grok2api.pool.v1.AccountFilter",
             ".grok2api.pool.v1.LeaseGrant",
             ".grok2api.pool.v1.NewAccount",

@@ -10,6 +10,7 @@ mod admins;
 mod cache;
 mod csrf;
 mod dashboard;
+mod document;
 mod extract;
 mod keys;
 mod live;
@@ -42,6 +43,7 @@ use crate::Deps;
 use names::Names;
 use session::Who;
 
+pub(crate) use document::add as describe;
 pub(crate) use routes::routes;
 
 /// What the admin API is built on, beside what the gateway has anyway.
@@ -70,6 +72,8 @@ struct Inner {
     deps: Deps,
     services: Services,
     names: Names,
+    /// Looked at now and then, for everybody who watches.
+    dry: live::Looked,
 }
 
 impl Inner {

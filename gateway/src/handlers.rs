@@ -7,6 +7,5 @@ pub(crate) mod images;
 pub(crate) mod media;
 pub(crate) mod missing;
 pub(crate) mod models;
-pub(crate) mod pages;
 pub(crate) mod usage;
 pub(crate) mod videos;

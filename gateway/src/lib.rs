@@ -29,7 +29,9 @@ mod admission;
 mod base_url;
 mod body;
 mod caller;
+pub mod capture;
 mod client_keys;
+mod console;
 mod handlers;
 mod idempotency;
 mod middleware;
@@ -73,6 +75,8 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Keeps bodies for a share of the requests.
+    pub capture: capture::Capturer,
     /// Does requests once that clients repeat.
     pub idempotency: Idempotency,
     /// Most requests at the same time.

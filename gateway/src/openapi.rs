@@ -4,7 +4,7 @@
 //! to the routes below it (a key, headers, failures) is added to their description in one place, here. So a new route
 //! needs its attribute and a line in the route table.
 
-mod failures;
+pub(crate) mod failures;
 mod media;
 pub(crate) mod page;
 mod streams;

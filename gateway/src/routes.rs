@@ -6,11 +6,11 @@ use axum::{Extension, Router, middleware::from_fn_with_state, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Deps, admin,
+    Deps, admin, capture, console,
     handlers::{
         chat,
         docs::{self, Docs},
-        health, images, media, missing, models, pages, usage, videos,
+        health, images, media, missing, models, usage, videos,
     },
     idempotency, middleware, openapi,
 };
@@ -23,6 +23,9 @@ pub fn router(deps: Deps) -> Router {
         .nest("/v1", versioned.clone())
         .merge(open())
         .split_for_parts();
+    if deps.admin.is_some() {
+        admin::describe(&mut document);
+    }
     openapi::finish(&mut document);
     let routes = routes
         // Base URLs that were given with one `/v1` too many, or with none.
@@ -83,9 +86,7 @@ fn pages(docs: Docs) -> Router<Deps> {
         .route("/openapi.json", get(docs::document))
         .route("/docs", get(docs::page))
         .layer(Extension(docs))
-        .route("/", get(pages::landing))
-        .route("/login", get(pages::landing))
-        .route("/manage", get(pages::landing))
+        .merge(console::routes())
 }
 
 /// Asks for a key, and says so in the document.
@@ -93,7 +94,9 @@ fn keyed(mut routes: OpenApiRouter<Deps>, deps: &Deps) -> OpenApiRouter<Deps> {
     openapi::keyed(routes.get_openapi_mut());
     // Behind the key: repeated requests are those of one caller.
     let once = from_fn_with_state(deps.clone(), idempotency::once);
-    routes.route_layer(once).route_layer(middleware::key(deps))
+    // Nearest to the handlers: an answer that is told again belongs to no request of the ledger.
+    let captured = routes.route_layer(from_fn_with_state(deps.clone(), capture::layer));
+    captured.route_layer(once).route_layer(middleware::key(deps))
 }
 
 #[cfg(test)]

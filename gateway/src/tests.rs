@@ -5,7 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use grok2api_kit::settings::Settings;
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
 use grok2api_testkit::{
-    FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config,
+    FakeCaptures, FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn,
+    runtime_config,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -48,6 +49,11 @@ pub(crate) async fn listen(
         trusted_proxies: Networks::default(),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,
+        capture: capture::Capturer::start(
+            Arc::<FakeCaptures>::default(),
+            Runtime::fixed(runtime_config()),
+            &tasks,
+        ),
         idempotency: Idempotency::start(Arc::<FakeIdempotency>::default(), &http, &tasks),
         max_in_flight: http.max_in_flight,
         usage,

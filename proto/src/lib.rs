@@ -28,6 +28,9 @@ mod pb {
     pub(crate) mod config {
         tonic::include_proto!("grok2api.config.v1");
     }
+    pub(crate) mod capture {
+        tonic::include_proto!("grok2api.capture.v1");
+    }
     pub(crate) mod idempotency {
         tonic::include_proto!("grok2api.idempotency.v1");
     }
@@ -140,6 +143,21 @@ pub mod config {
         unary list_revisions(ListRevisionsRequest) -> ListRevisionsResponse;
         /// Says anew what an earlier revision said.
         unary rollback(RollbackRequest) -> Revision;
+    }
+}
+
+/// Bodies of requests and answers.
+pub mod capture {
+    pub use crate::pb::capture::*;
+
+    service! {
+        /// Keeps bodies for a share of the requests. Source: `grok2api/capture/v1/capture.proto`.
+        trait Captures = capture_service_client::CaptureServiceClient,
+            capture_service_server::{CaptureService, CaptureServiceServer};
+        /// Keeps bodies; idempotent by id.
+        unary keep(KeepRequest) -> KeepResponse;
+        /// The bodies of one request; who reads them is written down.
+        unary read(ReadRequest) -> Bodies;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::{admin, config, idempotency, keys, media, pool};
+use crate::{admin, capture, config, idempotency, keys, media, pool};
 
 /// A secret as people may see it: first and last four characters, or nothing of a short one.
 pub fn mask(secret: &str) -> String {
@@ -13,6 +13,15 @@ pub fn mask(secret: &str) -> String {
     let head: String = secret.chars().take(4).collect();
     let tail: String = secret.chars().skip(count - 4).collect();
     format!("{head}…{tail}")
+}
+
+impl Debug for capture::Body {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Body")
+            .field("media_type", &self.media_type)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What people were told is nobody else's business.

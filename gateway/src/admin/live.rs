@@ -2,7 +2,7 @@
 
 mod snapshot;
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
@@ -19,6 +19,7 @@ use grok2api_proto::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
+pub(super) use self::snapshot::Looked;
 use self::snapshot::{Dry, snapshot as take};
 use super::{
     Console,
@@ -29,8 +30,8 @@ use crate::openai::error::Failure;
 
 const EVERY: Duration = Duration::from_secs(1);
 const PING: Duration = Duration::from_secs(10);
-/// How often windows that run dry are looked for, and whether the session still holds.
-const SELDOM: Duration = Duration::from_secs(5);
+/// How often it is looked whether the session still holds, and for windows that run dry.
+pub(super) const SELDOM: Duration = Duration::from_secs(5);
 const RECONNECT: Duration = Duration::from_secs(1);
 
 pub(super) async fn snapshot(State(console): State<Console>) -> Result<Json<Value>, Failure> {
@@ -69,7 +70,7 @@ pub(super) async fn stream(
 struct Pushed {
     console: Console,
     who: Who,
-    dry: Dry,
+    dry: Arc<Dry>,
     looked: Instant,
     pool: Stream<PoolEvent>,
     ticks: Interval,

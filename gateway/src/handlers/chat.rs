@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::{
     Caller, Deps,
     admission::admit,
-    base_url, body,
+    base_url, body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -53,6 +53,7 @@ const LARGE: usize = 256 * 1024;
 pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let turn = match prepare(&deps, &parts, body, &mut record).await {
         Ok(turn) => turn,
         Err(error) => {

@@ -22,7 +22,7 @@ use super::chat::{image_bytes, incomplete, parse, stopping};
 use crate::{
     Caller, Deps,
     admission::admit,
-    base_url, body,
+    base_url, body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -103,6 +103,7 @@ async fn run(deps: Deps, request: Request, edit: bool) -> Result<Response, Failu
     let (parts, body) = request.into_parts();
     let endpoint = if edit { EDITS } else { GENERATIONS };
     let mut record = deps.usage.begin(endpoint, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let turn = match prepare(&deps, &parts, body, edit, &mut record).await {
         Ok(turn) => turn,
         Err(error) => {

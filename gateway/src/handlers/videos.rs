@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Caller, Deps,
     admission::admit,
-    body,
+    body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -53,6 +53,7 @@ type Id = Result<Path<String>, PathRejection>;
 pub(crate) async fn create(State(deps): State<Deps>, request: Request) -> Result<Json<Video>, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let job = match prepare(&deps, parts, body, &mut record).await {
         Ok(job) => job,
         Err(error) => {

@@ -59,7 +59,7 @@ sets! {
 }
 
 /// Adds failures that an operation does not know of itself.
-pub(super) fn add(operation: &mut Operation, statuses: &[u16]) {
+pub(crate) fn add(operation: &mut Operation, statuses: &[u16]) {
     for (status, response) in statuses.iter().copied().filter_map(entry) {
         operation.responses.responses.entry(status).or_insert(response);
     }

@@ -16,6 +16,7 @@
 //! for each request of the console, so one that was ended is refused everywhere at once.
 
 pub mod admins;
+pub mod capture;
 mod follow;
 mod history;
 pub mod idempotency;

@@ -2,15 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use grok2api_config::admins::{Deps, start};
-use grok2api_kit::{
-    clock::Clock,
-    lifecycle::Tasks,
-    runtime::Runtime,
-    settings::{Mode, Settings},
-};
+use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime, settings::Settings};
 use grok2api_proto::{
     Error, Kind,
     admin::{
@@ -21,10 +16,9 @@ use grok2api_proto::{
     config::{Config, GetRequest, UpdateRequest as Change},
 };
 use grok2api_storage::{Store, board, sessions::Digest};
-use grok2api_testkit::{Backing, Reach, reach};
+use grok2api_testkit::{Ground, Reach, Standing, reach};
 use rstest::rstest;
 use sha2::{Digest as _, Sha256};
-use tempfile::TempDir;
 
 const NOW: i64 = 1_760_000_000_000;
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -35,29 +29,25 @@ struct Fixture {
     clock: Clock,
     tasks: Tasks,
     store: Store,
-    dir: Option<TempDir>,
+    /// It ends with the fixture.
+    standing: Option<Standing>,
 }
 
 impl Fixture {
-    async fn new(how: Reach) -> Self {
-        Self::on(how, &Backing::File, "the first password").await
+    async fn new(ground: Ground) -> Self {
+        Self::on(ground, "the first password").await
     }
 
-    async fn on(how: Reach, backing: &Backing, first_password: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut started = Self::at(how, backing, first_password, dir.path()).await;
-        started.dir = Some(dir);
+    async fn on(ground: Ground, first_password: &str) -> Self {
+        let standing = ground.store();
+        let mut started = Self::at(ground.reach(), &standing.settings, first_password).await;
+        started.standing = Some(standing);
         started
     }
 
-    async fn at(how: Reach, backing: &Backing, first_password: &str, directory: &Path) -> Self {
+    async fn at(how: Reach, settings: &Settings, first_password: &str) -> Self {
         let (tasks, clock) = (Tasks::new(), Clock::manual(NOW));
-        let mut variables = HashMap::from([("G2A_DATA_DIR".to_owned(), directory.display().to_string())]);
-        for (name, value) in backing.environment() {
-            variables.insert(name.to_owned(), value);
-        }
-        let settings = Settings::load(None, variables).unwrap();
-        let store = Store::open(&settings).await.unwrap();
+        let store = Store::open(settings).await.unwrap();
         let config =
             grok2api_config::Deps { settings: store.settings(), clock: clock.clone(), tasks: tasks.clone() };
         let config = grok2api_config::start(config).await.unwrap();
@@ -73,7 +63,7 @@ impl Fixture {
             tasks: tasks.clone(),
         });
         let admins = reach(how, service.await.unwrap(), admin::server, admin::client, &tasks).await;
-        Self { admins, config, clock, tasks, store, dir: None }
+        Self { admins, config, clock, tasks, store, standing: None }
     }
 
     async fn login(&self, name: &str, password: &str) -> Result<LoginResponse, Error> {
@@ -141,9 +131,10 @@ fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
 #[rstest]
 #[tokio::test]
 async fn a_session_opens_until_it_expires_or_is_ended(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let begun = fixture.owner().await;
     assert_eq!(begun.token.len(), 43);
     let session = fixture.authenticate(&begun.token).await.unwrap();
@@ -172,9 +163,10 @@ async fn a_session_opens_until_it_expires_or_is_ended(
 #[rstest]
 #[tokio::test]
 async fn a_wrong_password_an_unknown_name_and_a_disabled_admin_look_alike(
-    #[values(Reach::Direct, Reach::Wired)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let bob = fixture.create("bob", Role::Viewer).await.unwrap();
     fixture.admins.update(UpdateRequest { disabled: Some(true), ..change(&bob) }).await.unwrap();
     let mut told = Vec::new();
@@ -190,9 +182,10 @@ async fn a_wrong_password_an_unknown_name_and_a_disabled_admin_look_alike(
 #[rstest]
 #[tokio::test]
 async fn many_failures_close_a_name_and_an_open_session_stays(
-    #[values(Reach::Direct, Reach::Wired)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let begun = fixture.owner().await;
     for _ in 0..10 {
         assert_eq!(code(fixture.login("admin", "wrong").await), "wrong_login");
@@ -206,9 +199,10 @@ async fn many_failures_close_a_name_and_an_open_session_stays(
 #[rstest]
 #[tokio::test]
 async fn a_new_password_of_ones_own_ends_all_sessions_and_begins_one(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let (begun, other) = (fixture.owner().await, fixture.owner().await);
     let change = |current: &str, new: &str| {
         let digest = digest(&begun.token).to_vec().into();
@@ -230,9 +224,10 @@ async fn a_new_password_of_ones_own_ends_all_sessions_and_begins_one(
 #[rstest]
 #[tokio::test]
 async fn admins_are_made_and_changed_and_an_owner_always_stays(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     let owner = fixture.owner().await.session.unwrap().admin.unwrap();
     let anna = fixture.create("anna", Role::Operator).await.unwrap();
     assert!(anna.must_change_password && anna.role() == Role::Operator);
@@ -270,9 +265,10 @@ async fn admins_are_made_and_changed_and_an_owner_always_stays(
 #[rstest]
 #[tokio::test]
 async fn the_log_of_actions_is_paged_from_the_newest(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how).await;
+    let fixture = Fixture::new(ground).await;
     for number in 0..5 {
         let action = Action {
             actor: "anna".into(),
@@ -302,7 +298,7 @@ async fn the_log_of_actions_is_paged_from_the_newest(
 
 #[tokio::test]
 async fn without_a_password_of_its_own_the_first_owner_has_to_set_one() {
-    let fixture = Fixture::on(Reach::Direct, &Backing::File, "").await;
+    let fixture = Fixture::on(Ground::Direct, "").await;
     let begun = fixture.login("admin", "admin").await.unwrap();
     assert!(begun.session.unwrap().admin.unwrap().must_change_password);
 }
@@ -310,10 +306,9 @@ async fn without_a_password_of_its_own_the_first_owner_has_to_set_one() {
 #[rstest]
 #[tokio::test]
 async fn what_the_parameters_say_of_the_owner_is_taken_over(
-    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
+    #[values(Ground::Direct, Ground::TcpMariaDb, Ground::TcpRedis)] ground: Ground,
 ) {
-    let backing = Backing::start(mode);
-    let fixture = Fixture::on(Reach::Direct, &backing, "the first password").await;
+    let fixture = Fixture::new(ground).await;
     let begun = fixture.owner().await;
     let pairs = [("admin_username", "\"root\""), ("admin_password", "\"from the parameters\"")];
     let changes = pairs.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
@@ -337,10 +332,10 @@ async fn what_the_parameters_say_of_the_owner_is_taken_over(
 #[rstest]
 #[tokio::test]
 async fn replicas_that_start_first_at_once_make_one_owner(
-    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
+    #[values(Ground::Direct, Ground::TcpMariaDb, Ground::TcpRedis)] ground: Ground,
 ) {
-    let (dir, backing) = (tempfile::tempdir().unwrap(), Backing::start(mode));
-    let start = || Fixture::at(Reach::Direct, &backing, "the first password", dir.path());
+    let standing = ground.store();
+    let start = || Fixture::at(ground.reach(), &standing.settings, "the first password");
     let (one, two, three) = tokio::join!(start(), start(), start());
     for replica in [&one, &two, &three] {
         assert_eq!(replica.admins.list(ListRequest {}).await.unwrap().admins.len(), 1);

@@ -20,6 +20,7 @@ use grok2api_media_cache as media_service;
 use grok2api_proto::{
     Kind, Transport,
     admin::{self, Admins},
+    capture::{self, Captures},
     chat::{self, Chat},
     config::{self, Config},
     idempotency::{self, Idempotency},
@@ -49,6 +50,8 @@ pub struct Services {
     pub config: Arc<dyn Config>,
     /// The usage ledger.
     pub ledger: Arc<dyn Ledger>,
+    /// Bodies of requests and answers.
+    pub captures: Arc<dyn Captures>,
     /// The keys of the API's clients.
     pub keys: Arc<dyn Keys>,
     /// Requests that must not be done twice.
@@ -129,6 +132,7 @@ pub(crate) async fn run(
         follow_level(level, runtime.clone(), tasks);
     }
     let ledger = build.ledger(&runtime)?;
+    let captures = build.captures(&runtime)?;
     let idempotency = build.idempotency().await?;
     let (admins, live) = build.admins(&config, &runtime).await?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
@@ -136,13 +140,26 @@ pub(crate) async fn run(
     let media = build.media(&runtime, &egress).await?;
     let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services =
-        Services { config, keys, idempotency, admins, live, ledger, pool, media, videos, chat, runtime };
+    let services = Services {
+        config,
+        keys,
+        idempotency,
+        admins,
+        live,
+        ledger,
+        captures,
+        pool,
+        media,
+        videos,
+        chat,
+        runtime,
+    };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
             .with(ledger::server(services.ledger.clone()))
+            .with(capture::server(services.captures.clone()))
             .with(keys::server(services.keys.clone()))
             .with(idempotency::server(services.idempotency.clone()))
             .with(admin::server(services.admins.clone()))
@@ -212,6 +229,19 @@ impl Build<'_> {
         }))
     }
 
+    fn captures(&self, runtime: &Runtime) -> Result<Arc<dyn Captures>, StartError> {
+        let Some(store) = self.local(Role::Config) else {
+            return self.remote(Role::Config, capture::client);
+        };
+        Ok(config_service::capture::start(config_service::capture::Deps {
+            captures: store.captures(),
+            actions: store.actions(),
+            runtime: runtime.clone(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        }))
+    }
+
     async fn idempotency(&self) -> Result<Arc<dyn Idempotency>, StartError> {
         let Some(store) = self.local(Role::Config) else {
             return self.remote(Role::Config, idempotency::client);
@@ -263,6 +293,11 @@ impl Build<'_> {
                 self.tasks,
             ),
             max_in_flight: self.settings.http.max_in_flight,
+            capture: gateway::capture::Capturer::start(
+                services.captures.clone(),
+                services.runtime.clone(),
+                self.tasks,
+            ),
             usage,
             tasks: self.tasks.clone(),
             admin: Some(gateway::admin::Services {

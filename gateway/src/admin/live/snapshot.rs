@@ -1,6 +1,6 @@
 //! Everything that runs, at one moment.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use grok2api_kit::clock::Clock;
 use grok2api_proto::{
@@ -9,7 +9,9 @@ use grok2api_proto::{
     pool::{Account, AccountFilter, AccountSort, ListAccountsRequest},
 };
 use serde_json::{Map, Value, json};
+use tokio::{sync::Mutex, time::Instant};
 
+use super::SELDOM;
 use crate::admin::{
     Console,
     words::{self, at, some},
@@ -21,14 +23,32 @@ const FAILURES: usize = 100;
 const WINDOWS: u32 = 50;
 
 /// Windows that run dry, and how many accounts are in which state.
-pub(super) struct Dry {
+pub(crate) struct Dry {
     windows: Vec<Value>,
     total: u32,
     states: Map<String, Value>,
 }
 
+/// The last look, shared by all who watch: every account is looked at for it.
+#[derive(Default)]
+pub(crate) struct Looked(Mutex<Option<(Instant, Arc<Dry>)>>);
+
 impl Dry {
-    pub(super) async fn look(console: &Console) -> Result<Self> {
+    /// What is known, unless that is too old.
+    pub(super) async fn look(console: &Console) -> Result<Arc<Self>> {
+        // Held meanwhile: whoever comes second waits for the same look.
+        let mut known = console.dry.0.lock().await;
+        if let Some((at, dry)) = &*known
+            && at.elapsed() < SELDOM
+        {
+            return Ok(dry.clone());
+        }
+        let dry = Arc::new(Self::look_anew(console).await?);
+        *known = Some((Instant::now(), dry.clone()));
+        Ok(dry)
+    }
+
+    async fn look_anew(console: &Console) -> Result<Self> {
         let dry = ListAccountsRequest {
             filter: Some(AccountFilter { dry: true, ..AccountFilter::default() }),
             sort: AccountSort::Remaining.into(),

@@ -162,10 +162,27 @@ async fn models_have_openais_fields_and_the_seeds() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_page_admits_that_there_is_no_console() {
-    let answer = Gateway::new().get("/manage").await;
+async fn every_page_is_the_consoles(
+    #[values("/", "/login", "/manage", "/manage/accounts", "/manage/no/such/page")] path: &str,
+) {
+    let answer = Gateway::new().get(path).await;
+    assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
-    assert!(answer.text().contains("grok2api accounts add"));
+    assert_eq!(answer.header("cache-control"), Some("no-cache"));
+    // Clickjacking: no page of any origin may frame it.
+    assert_eq!(answer.header("x-frame-options"), Some("DENY"));
+    let policy = answer.header("content-security-policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
+    assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+}
+
+#[tokio::test]
+async fn a_file_of_the_console_that_is_not_there_is_no_page() {
+    let answer = Gateway::new().get("/manage/assets/gone-AbCd1234.js").await;
+    answer.is_error(404, "invalid_request_error", "unknown_url");
 }

@@ -12,6 +12,7 @@ mod accounts;
 mod admin;
 mod backup;
 mod bucket;
+mod capture;
 mod chat;
 mod cli;
 mod client_keys;

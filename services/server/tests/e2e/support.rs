@@ -236,6 +236,8 @@ impl Product {
         for instance in self.instances.iter().rev() {
             instance.drain().await;
         }
+        // They have the data directory for themselves.
+        drop(self.instances);
         Self::on(Shape::Whole, self.sim, self.sim_tasks, self.data, self.backing, &[]).await
     }
 

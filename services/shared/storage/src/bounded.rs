@@ -19,6 +19,7 @@ use crate::{
     actions::{Action, Actions},
     admins::{Admin, Admins},
     budgets::{Budgets, Reservation, Reserved, Settlement, Spent},
+    captures::{self, Capture, Captures},
     client_keys::{self, Budget, ClientKey, ClientKeys},
     idempotency::{self, Claimed, Idempotency},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
@@ -84,6 +85,10 @@ impl Bounds {
     }
 
     pub(crate) fn actions(&self, behind: Arc<dyn Actions>) -> Arc<dyn Actions> {
+        Arc::new(Bounded { behind, bounds: self.clone() })
+    }
+
+    pub(crate) fn captures(&self, behind: Arc<dyn Captures>) -> Arc<dyn Captures> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
@@ -426,5 +431,21 @@ impl Idempotency for Bounded<dyn Idempotency> {
 
     async fn release(&self, id: &idempotency::Id, owner: &str) -> Result<()> {
         self.within(ANSWER, self.behind.release(id, owner)).await
+    }
+}
+
+#[async_trait]
+impl Captures for Bounded<dyn Captures> {
+    async fn put(&self, captures: &[Capture]) -> Result<()> {
+        let rows = u32::try_from(captures.len()).unwrap_or(u32::MAX);
+        self.within(ANSWER + ROW * rows, self.behind.put(captures)).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Capture>> {
+        self.within(ANSWER, self.behind.get(id)).await
+    }
+
+    async fn prune(&self, keep: captures::Keep, now: i64, limit: u32) -> Result<u64> {
+        self.within(ANSWER + ROW * limit, self.behind.prune(keep, now, limit)).await
     }
 }

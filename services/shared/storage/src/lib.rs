@@ -16,6 +16,7 @@ pub mod admins;
 pub mod board;
 mod bounded;
 pub mod budgets;
+pub mod captures;
 pub mod client_keys;
 mod error;
 pub mod idempotency;

@@ -8,6 +8,8 @@ mod actions;
 mod admins;
 #[path = "sql/budgets.rs"]
 mod budgets;
+#[path = "sql/captures.rs"]
+mod captures;
 #[path = "sql/client_keys.rs"]
 mod client_keys;
 #[path = "sql/columns.rs"]
@@ -61,7 +63,7 @@ const IGNORING: &str = "INSERT IGNORE";
 const LOCKING: &str = " FOR UPDATE";
 
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 14] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
@@ -75,6 +77,7 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (11, "budgets", include_str!("../migrations/mysql/0011_budgets.sql")),
     (13, "admins_must_change", include_str!("../migrations/mysql/0013_admins_must_change.sql")),
     (14, "media_newest", include_str!("../migrations/mysql/0014_media_newest.sql")),
+    (15, "captures", include_str!("../migrations/mysql/0015_captures.sql")),
     (16, "ledger_by_outcome", include_str!("../migrations/mysql/0016_ledger_by_outcome.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;

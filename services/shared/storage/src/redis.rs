@@ -9,6 +9,7 @@ mod actions;
 mod admins;
 mod board;
 mod budgets;
+mod captures;
 mod client_keys;
 mod documents;
 mod idempotency;

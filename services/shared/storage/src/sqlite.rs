@@ -8,6 +8,8 @@ mod actions;
 mod admins;
 #[path = "sql/budgets.rs"]
 mod budgets;
+#[path = "sql/captures.rs"]
+mod captures;
 #[path = "sql/client_keys.rs"]
 mod client_keys;
 #[path = "sql/columns.rs"]
@@ -59,7 +61,7 @@ const IGNORING: &str = "INSERT OR IGNORE";
 const LOCKING: &str = "";
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 14] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -73,6 +75,7 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (11, "budgets", include_str!("../migrations/sqlite/0011_budgets.sql")),
     (13, "admins_must_change", include_str!("../migrations/sqlite/0013_admins_must_change.sql")),
     (14, "media_newest", include_str!("../migrations/sqlite/0014_media_newest.sql")),
+    (15, "captures", include_str!("../migrations/sqlite/0015_captures.sql")),
     (16, "ledger_by_outcome", include_str!("../migrations/sqlite/0016_ledger_by_outcome.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;

@@ -12,6 +12,7 @@ use crate::{
     admins::Admins,
     bounded::{ANSWER, Bounds, WHOLE, within},
     budgets::Budgets,
+    captures::Captures,
     client_keys::ClientKeys,
     idempotency::{self, Idempotency},
     ledger::Ledger,
@@ -33,6 +34,7 @@ pub struct Store {
     settings: Arc<dyn Settings>,
     media: Arc<dyn MediaIndex>,
     ledger: Arc<dyn Ledger>,
+    captures: Arc<dyn Captures>,
     client_keys: Arc<dyn ClientKeys>,
     budgets: Arc<dyn Budgets>,
     admins: Arc<dyn Admins>,
@@ -92,6 +94,7 @@ impl Store {
             settings: sqlite.settings(sealer.clone()),
             media: sqlite.media(),
             ledger: sqlite.ledger(),
+            captures: sqlite.captures(sealer.clone()),
             client_keys: sqlite.client_keys(),
             budgets: sqlite.budgets(),
             admins: sqlite.admins(),
@@ -110,6 +113,7 @@ impl Store {
             settings: bounds.settings(mysql.settings(sealer.clone())),
             media: bounds.media(mysql.media()),
             ledger: bounds.ledger(mysql.ledger()),
+            captures: bounds.captures(mysql.captures(sealer.clone())),
             client_keys: bounds.client_keys(mysql.client_keys()),
             budgets: bounds.budgets(mysql.budgets()),
             admins: bounds.admins(mysql.admins()),
@@ -128,6 +132,7 @@ impl Store {
             settings: bounds.settings(redis.settings(sealer.clone())),
             media: bounds.media(redis.media()),
             ledger: bounds.ledger(redis.ledger()),
+            captures: bounds.captures(redis.captures(sealer.clone())),
             client_keys: bounds.client_keys(redis.client_keys()),
             budgets: bounds.budgets(redis.budgets()),
             admins: bounds.admins(redis.admins()),
@@ -157,6 +162,11 @@ impl Store {
     /// The usage ledger.
     pub fn ledger(&self) -> Arc<dyn Ledger> {
         self.ledger.clone()
+    }
+
+    /// Bodies of requests and answers.
+    pub fn captures(&self) -> Arc<dyn Captures> {
+        self.captures.clone()
     }
 
     /// The keys of the API's clients.

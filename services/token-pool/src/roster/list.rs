@@ -75,7 +75,7 @@ impl Roster {
     ) -> Page {
         let named = filter.id.or_else(|| self.by_token.get(&filter.digest?).copied());
         let (mut page, mut found) = (Page::default(), Vec::new());
-        for account in self.accounts() {
+        for account in self.looked_at(filter, counted) {
             let state = state(account, &self.classes, now);
             if counted {
                 count_tags(&mut page.counts.tags, account);
@@ -109,6 +109,21 @@ impl Roster {
         }
         page.ids = found.into_iter().map(|(_, id)| id).collect();
         page
+    }
+}
+
+impl Roster {
+    /// Those that can match: where ids are named, nobody else is looked at.
+    fn looked_at<'a>(
+        &'a self,
+        filter: &'a Filter,
+        counted: bool,
+    ) -> Box<dyn Iterator<Item = &'a Account> + 'a> {
+        if filter.ids.is_empty() || counted {
+            Box::new(self.accounts())
+        } else {
+            Box::new(filter.ids.iter().filter_map(|id| self.get(*id)))
+        }
     }
 }
 

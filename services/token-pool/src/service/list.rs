@@ -88,6 +88,7 @@ fn filter(asked: AccountFilter) -> Result<Filter> {
         return Err(Error::invalid("ids", "an id is not one of an account"));
     }
     ids.sort_unstable();
+    ids.dedup();
     let search = asked.search.trim();
     Ok(Filter {
         id: Uuid::parse_str(search).ok(),

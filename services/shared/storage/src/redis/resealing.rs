@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use redis::Script;
 
-use super::{Redis, SEAL_KEY, accounts, settings, text};
+use super::{Redis, SEAL_KEY, accounts, captures, settings, text};
 use crate::{
     Result,
     resealing::{BATCH, Resealed, Sealed},
@@ -48,6 +48,9 @@ impl Redis {
         for numbers in self.revisions().await?.chunks(super::BATCH) {
             count(self.revision_values(numbers).await?);
         }
+        for ids in self.capture_ids().await?.chunks(BATCH) {
+            count(self.capture_values(ids).await?);
+        }
         Ok(counts.into_iter().map(|((kind, key), values)| Sealed { key, kind, values }).collect())
     }
 
@@ -74,6 +77,9 @@ impl Redis {
         }
         for numbers in self.revisions().await?.chunks(BATCH) {
             self.rewrap(sealer, self.revision_values(numbers).await?, limit, &mut all).await?;
+        }
+        for ids in self.capture_ids().await?.chunks(BATCH) {
+            self.rewrap(sealer, self.capture_values(ids).await?, limit, &mut all).await?;
         }
         Ok(all)
     }
@@ -111,6 +117,11 @@ impl Redis {
         Ok(ids)
     }
 
+    async fn capture_ids(&self) -> Result<Vec<String>> {
+        let (ids,): (Vec<String>,) = self.ask(redis::pipe().zrange(captures::IDS, 0, -1)).await?;
+        Ok(ids)
+    }
+
     async fn revisions(&self) -> Result<Vec<u64>> {
         let (newest,): (Option<u64>,) = self.ask(redis::pipe().get(settings::NEWEST)).await?;
         Ok((1..=newest.unwrap_or_default()).collect())
@@ -130,6 +141,20 @@ impl Redis {
             .iter()
             .map(|number| (number.to_string(), settings::key(*number), crate::settings::place(*number)));
         self.values("settings_revisions", "overrides", places.collect()).await
+    }
+
+    async fn capture_values(&self, ids: &[String]) -> Result<Vec<Value>> {
+        let mut read = redis::pipe();
+        for id in ids {
+            read.get(format!("{}{id}", captures::CAPTURE));
+        }
+        let found: Vec<Option<Vec<u8>>> = self.ask(&read).await?;
+        let values = ids.iter().zip(found).filter_map(|(id, sealed)| {
+            let place = uuid::Uuid::parse_str(id).unwrap_or_default().as_bytes().to_vec();
+            let key = format!("{}{id}", captures::CAPTURE);
+            Some(Value { kind: "captures", row: id.clone(), key, field: "", place, sealed: sealed? })
+        });
+        Ok(values.collect())
     }
 
     async fn values(

@@ -45,6 +45,14 @@ const ACCOUNTS: Column<Vec<u8>> = Column {
     place: Vec::clone,
     name: |id| Uuid::from_slice(id).map_or_else(|_| hex(id), |id| id.to_string()),
 };
+const CAPTURES: Column<Vec<u8>> = Column {
+    kind: "captures",
+    count: "SELECT SUBSTR(sealed, 2, 4), COUNT(*) FROM captures GROUP BY SUBSTR(sealed, 2, 4)",
+    read: "SELECT id, sealed FROM captures WHERE id > ? AND SUBSTR(sealed, 2, 4) <> ? ORDER BY id LIMIT ?",
+    write: "UPDATE captures SET sealed = ? WHERE id = ? AND sealed = ?",
+    place: Vec::clone,
+    name: ACCOUNTS.name,
+};
 const SETTINGS: Column<i64> = Column {
     kind: "settings_revisions",
     count: "SELECT SUBSTR(overrides, 2, 4), COUNT(*) FROM settings_revisions GROUP BY SUBSTR(overrides, 2, 4)",
@@ -65,7 +73,11 @@ impl Store {
         let check = check.and_then(|sealed| KeyId::of(&sealed));
         let mut all: Vec<Sealed> =
             check.into_iter().map(|key| Sealed { key, kind: "seal_check", values: 1 }).collect();
-        for (kind, count) in [(ACCOUNTS.kind, ACCOUNTS.count), (SETTINGS.kind, SETTINGS.count)] {
+        for (kind, count) in [
+            (ACCOUNTS.kind, ACCOUNTS.count),
+            (CAPTURES.kind, CAPTURES.count),
+            (SETTINGS.kind, SETTINGS.count),
+        ] {
             let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(count).fetch_all(&self.pool).await?;
             // What no key can have sealed is damaged, and named when it is read.
             let known = rows.into_iter().filter_map(|(key, values)| {
@@ -98,6 +110,7 @@ impl Store {
         }
         reseal(&self.pool, sealer, &ACCOUNTS, Vec::new(), limit, &mut all).await?;
         reseal(&self.pool, sealer, &SETTINGS, i64::MIN, limit, &mut all).await?;
+        reseal(&self.pool, sealer, &CAPTURES, Vec::new(), limit, &mut all).await?;
         Ok(all)
     }
 }

@@ -7,6 +7,7 @@ mod accounts;
 mod admins;
 mod board;
 mod budgets;
+mod captures;
 mod client_keys;
 mod damage;
 mod durable;

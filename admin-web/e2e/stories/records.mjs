@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { axe, shot } from "../browser.mjs";
+
+/** The request log with its filters, a request's attempts, the CSV; and the sums of the dashboard. */
+export async function requests({ page, origin, state }) {
+  // Refused by the first account, served by the second: two attempts.
+  await fetch(`${origin}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${state.secret}`, "content-type": "application/json" },
+    body: JSON.stringify({
+      model: "grok-4-expert",
+      messages: [{ role: "user", content: "[[sim:fault=429:1]] hi" }],
+    }),
+  }).then((answer) => answer.text());
+  await page.waitForTimeout(1500);
+  await page.goto("/manage/requests?model=grok-4-expert");
+  await page.locator("tbody").getByText("grok-4-expert").first().waitFor();
+  await page.locator("tbody tr").first().getByRole("button").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Rate limited").waitFor();
+  await dialog.getByText("Success").first().waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, "request-desktop-light-en");
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Outcome").selectOption("success");
+  await page.waitForURL(/outcome=success/);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "CSV" }).click(),
+  ]);
+  assert.match(download.suggestedFilename(), /\.csv$/);
+}
+
+export async function dashboard({ page }) {
+  await page.goto("/manage/dashboard?range=1h");
+  await page.getByText("Requests").first().waitFor();
+  await page.locator(".recharts-bar-rectangle, .recharts-rectangle").first().waitFor();
+  await page.locator("tbody").getByText("grok-3-fast").first().waitFor();
+  for (const metric of ["Tokens", "Units", "First output", "Speed"])
+    await page.getByRole("button", { name: metric, exact: true }).click();
+  for (const by of ["Key", "Account"]) {
+    await page.getByRole("button", { name: by, exact: true }).click();
+    await page.locator("tbody tr").first().waitFor();
+  }
+}
+
+/** Another admin, whose role is held; the action log that tells of it. */
+export async function system({ page, browser }) {
+  await page.goto("/manage/system?tab=admins");
+  await page.getByRole("button", { name: "Add an admin" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("mei");
+  await dialog.getByLabel("Role").selectOption("viewer");
+  await dialog.getByLabel("First password").fill("first password");
+  assert.deepEqual(await axe(page), []);
+  await dialog.getByRole("button", { name: "Add an admin" }).click();
+  await page.getByText("mei may sign in now.").waitFor();
+  await page.getByRole("tab", { name: "Action log" }).click();
+  await page.getByText("added an admin").first().waitFor();
+  await page.getByRole("tab", { name: "You" }).click();
+  await page.getByText("this one").waitFor();
+  await page.getByRole("tab", { name: "Overview" }).click();
+  await page.getByText("Simulated upstream").waitFor();
+
+  const context = await browser.context();
+  const other = await context.newPage();
+  await other.goto("/login");
+  await other.getByLabel("Name").fill("mei");
+  await other.getByLabel("Password").fill("first password");
+  await other.getByRole("button", { name: "Sign in" }).click();
+  await other.getByLabel("New password", { exact: true }).fill("a password of mei");
+  await other.getByLabel("New password again").fill("a password of mei");
+  await other.getByRole("button", { name: "Set the password" }).click();
+  await other.getByRole("heading", { level: 1, name: "Live" }).waitFor();
+  await other.goto("/manage/accounts");
+  await other.locator("tbody tr").first().waitFor();
+  assert.equal(await other.getByRole("button", { name: "Add accounts" }).count(), 0);
+  assert.equal(await other.evaluate(async () => (await fetch("/api/admins")).status), 403);
+  await context.close();
+}

@@ -1,0 +1,62 @@
+export const login = {
+  title: "Sign in",
+  text: "The console of this gateway.",
+  again: "Your session has ended. Sign in to go on where you were.",
+  name: "Name",
+  password: "Password",
+  wrong: "Name or password is wrong.",
+  submit: "Sign in",
+  hint: "First start: admin / admin. You choose a password of your own right after. Locked out: grok2api admins set-password",
+};
+
+export const setup = {
+  title: "Set up",
+  steps: { password: "Password", base_url: "Address", client_key: "Key", accounts: "Accounts", end: "Ready" },
+  step: (n: string, of: string) => `Step ${n} of ${of}`,
+  skip: "Skip",
+  later: "Leave the set-up",
+  next: "Continue",
+  password: {
+    title: "Choose a password",
+    text: "The default password opens nothing but this page. Choose your own, with at least 8 characters.",
+    current: "Current password",
+    fresh: "New password",
+    repeat: "New password again",
+    differ: "The two are not the same.",
+    short: "At least 8 characters.",
+    submit: "Set the password",
+    isDone: "You have a password of your own.",
+  },
+  baseUrl: {
+    title: "Public address",
+    text: "Links to generated images and videos begin with it. Left empty, they begin with the address each request was sent to.",
+    label: "Address of this service, as clients reach it",
+    submit: "Save the address",
+    invalid: "An address like https://grok.example.com",
+  },
+  key: {
+    title: "First key",
+    text: "Clients show a key. While there is none, whoever reaches the port uses your accounts.",
+    label: "Whose key it is",
+    example: "Anna, laptop",
+    submit: "Create the key",
+    once: "Copy it now: it is shown this once and kept nowhere.",
+    isDone: "There is a key already. More are made on the Keys page.",
+  },
+  accounts: {
+    title: "First accounts",
+    text: "Sign in to grok.com in a browser and copy the value of the cookie sso. One account a line; thousands are fine.",
+    label: "Tokens",
+    tier: "Tier",
+    submit: "Add the accounts",
+    result: (added: string, merged: string, refused: string) =>
+      `${added} added, ${merged} known already, ${refused} refused`,
+    isDone: "There are accounts already. More are added on the Accounts page.",
+  },
+  end: {
+    title: "Ready to serve",
+    text: "Point any OpenAI SDK at this address, with your key.",
+    playground: "Ask something in the playground",
+    live: "To the live view",
+  },
+};

@@ -1,0 +1,65 @@
+import { type AccountPage, type Status, statuses } from "@/api/accounts";
+import { useFormats, useText } from "@/i18n";
+import { cn } from "@/lib/cn";
+import { Skeleton } from "@/ui/skeleton";
+import { statusTones } from "@/ui/status";
+
+interface Props {
+  page: AccountPage | undefined;
+  chosen: Status[] | undefined;
+  onChoose: (status: Status[] | undefined) => void;
+}
+
+const dots = { good: "bg-good", warn: "bg-warn", bad: "bg-bad", accent: "bg-accent", neutral: "bg-strong" };
+
+/** How many accounts are in which state; a click shows those. */
+export function StatusStrip({ page, chosen, onChoose }: Props) {
+  const t = useText();
+  const f = useFormats();
+  return (
+    <fieldset className="grid grid-cols-3 gap-2 sm:grid-cols-4 lg:grid-cols-7">
+      <legend className="sr-only">{t.accounts.status}</legend>
+      <Tile
+        label={t.common.all}
+        value={page && f.number(page.total)}
+        pressed={!chosen}
+        onClick={() => onChoose(undefined)}
+      />
+      {statuses.map((status) => (
+        <Tile
+          key={status}
+          label={t.status[status]}
+          dot={dots[statusTones[status]]}
+          value={page && f.number(page.statuses[status] ?? 0)}
+          pressed={chosen?.length === 1 && chosen[0] === status}
+          onClick={() => onChoose([status])}
+        />
+      ))}
+    </fieldset>
+  );
+}
+
+interface TileProps {
+  label: string;
+  value: string | undefined;
+  dot?: string;
+  pressed: boolean;
+  onClick: () => void;
+}
+
+function Tile({ label, value, dot, pressed, onClick }: TileProps) {
+  return (
+    <button
+      type="button"
+      aria-pressed={pressed}
+      onClick={onClick}
+      className="flex flex-col items-start rounded-lg border bg-surface px-3 py-2 text-left hover:border-strong aria-pressed:border-accent aria-pressed:bg-accent-wash"
+    >
+      <span className="flex items-center gap-1.5 text-xs text-soft">
+        {dot && <span aria-hidden className={cn("size-1.5 rounded-full", dot)} />}
+        {label}
+      </span>
+      <span className="num text-base font-semibold">{value ?? <Skeleton className="my-1 w-10" />}</span>
+    </button>
+  );
+}

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import type { Running } from "@/api/live";
+import { group } from "./group";
+
+const one = (change: Partial<Running>): Running => ({
+  id: "turn_1",
+  request_id: "r",
+  replica: "a",
+  endpoint: "/v1/chat/completions",
+  model: "grok-4-fast",
+  client_key: null,
+  key_name: null,
+  account: null,
+  account_token: null,
+  stream: true,
+  phase: "running",
+  started_at: 10,
+  first_output_at: null,
+  tokens: 0,
+  tokens_per_second: 5,
+  attempts: 1,
+  cancellable: true,
+  ...change,
+});
+
+test("sums by what was asked for, most streams first", () => {
+  const groups = group(
+    [one({}), one({ model: "grok-3-fast" }), one({ started_at: 4, phase: "waiting", tokens_per_second: 0 })],
+    "model",
+  );
+  expect(groups.map(({ id }) => id)).toEqual(["grok-4-fast", "grok-3-fast"]);
+  expect(groups[0]).toMatchObject({ running: 1, waiting: 1, tokensPerSecond: 5, oldest: 4 });
+});
+
+test("streams without a key are a group of their own", () => {
+  const groups = group([one({}), one({ client_key: "k", key_name: "Anna" })], "key");
+  expect(groups.map(({ label }) => label).sort()).toEqual(["", "Anna"]);
+});

@@ -1,0 +1,57 @@
+import { Activity } from "lucide-react";
+import type { Running } from "@/api/live";
+import { useFormats, useText } from "@/i18n";
+import { Empty } from "@/ui/empty";
+import { type By, group } from "./group";
+
+interface Props {
+  running: readonly Running[] | undefined;
+  by: By;
+  /** Names of replicas by id. */
+  hosts: Record<string, string>;
+  now: number;
+}
+
+export function Groups({ running, by, hosts, now }: Props) {
+  const t = useText();
+  const f = useFormats();
+  const groups = group(running ?? [], by, hosts);
+  if (groups.length === 0)
+    return (
+      <Empty icon={<Activity aria-hidden />} title={t.live.nothing}>
+        {t.live.nothingText}
+      </Empty>
+    );
+  return (
+    <table className="w-full text-sm" aria-label={t.live.inFlight}>
+      <thead>
+        <tr className="border-b text-left text-xs text-soft [&>th]:px-4 [&>th]:py-2 [&>th]:font-medium">
+          <th scope="col">{t.live.by[by]}</th>
+          <th scope="col" className="text-right">
+            {t.live.running}
+          </th>
+          <th scope="col" className="text-right">
+            {t.live.waiting}
+          </th>
+          <th scope="col" className="text-right">
+            {t.requests.speed}
+          </th>
+          <th scope="col" className="text-right max-sm:hidden">
+            {t.live.oldest}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {groups.map((one) => (
+          <tr key={one.id} className="border-b last:border-b-0 [&>td]:px-4 [&>td]:py-2">
+            <td className="font-medium">{one.label || t.common.none}</td>
+            <td className="text-right">{f.number(one.running)}</td>
+            <td className="text-right">{f.number(one.waiting)}</td>
+            <td className="text-right">{f.number(one.tokensPerSecond)}</td>
+            <td className="text-right max-sm:hidden">{f.duration(Math.max(0, now - one.oldest))}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

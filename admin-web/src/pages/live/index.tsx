@@ -1,0 +1,121 @@
+import { lazy, Suspense, useState } from "react";
+import type { Running } from "@/api/live";
+import { useFormats, useText } from "@/i18n";
+import { useNow } from "@/lib/use-now";
+import { Badge } from "@/ui/badge";
+import { Page, Panel, Stat, Stats } from "@/ui/page";
+import { Segmented } from "@/ui/segmented";
+import { Skeleton } from "@/ui/skeleton";
+import { Sparkline } from "@/ui/sparkline";
+import { DryWindows } from "./dry";
+import { RecentErrors } from "./errors";
+import type { By } from "./group";
+import { Groups } from "./groups";
+import { PoolEvents } from "./pool";
+import { Replicas } from "./replicas";
+import { Streams } from "./streams";
+import { useLive } from "./use-live";
+
+// Only once one is looked at.
+const StreamDialog = lazy(() => import("./stream"));
+
+export function LivePage() {
+  const t = useText();
+  const f = useFormats();
+  const now = useNow();
+  const { snapshot, speed, pool, connection } = useLive();
+  const [by, setBy] = useState<By | "stream">("stream");
+  const [open, setOpen] = useState<Running | null>(null);
+  const totals = snapshot?.totals;
+  const hosts = Object.fromEntries(snapshot?.replicas.map(({ id, host }) => [id, host]) ?? []);
+  const number = (value: number | undefined) =>
+    value === undefined ? <Skeleton className="my-1 h-5 w-12" /> : f.number(value);
+  const active = snapshot?.accounts.statuses.active ?? 0;
+  const views = (["stream", "replica", "key", "model", "account"] as const).map((value) => ({
+    value,
+    label: t.live.by[value],
+  }));
+  return (
+    <Page
+      title={t.nav.live}
+      description={t.live.text}
+      actions={
+        <Badge tone={connection === "open" ? "good" : connection === "lost" ? "bad" : "neutral"} dot>
+          <span role="status">{t.live.connection[connection]}</span>
+        </Badge>
+      }
+    >
+      <Stats>
+        <Stat label={t.live.running} value={number(totals?.running)} detail={t.live.runningDetail} />
+        <Stat
+          label={t.live.waiting}
+          value={number(totals?.waiting)}
+          tone={totals?.waiting ? "warn" : undefined}
+          detail={t.live.waitingDetail}
+        />
+        <Stat label={t.live.speed} value={number(totals?.tokens_per_second)} detail={t.live.estimated} />
+        <Stat
+          label={t.live.finished}
+          value={number(totals?.finished_last_minute)}
+          detail={t.live.lastMinute}
+        />
+        <Stat
+          label={t.live.errors}
+          value={number(totals?.errors_last_minute)}
+          tone={totals?.errors_last_minute ? "bad" : undefined}
+          detail={t.live.lastMinute}
+        />
+        <Stat
+          label={t.live.usable}
+          value={number(snapshot ? active : undefined)}
+          tone={snapshot && snapshot.accounts.total > 0 && active === 0 ? "bad" : undefined}
+          detail={snapshot && t.live.ofAccounts(f.number(snapshot.accounts.total))}
+        />
+      </Stats>
+      <div className="grid gap-4 xl:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
+        <div className="flex min-w-0 flex-col gap-4">
+          <Panel
+            flush
+            title={t.live.inFlight}
+            actions={<Segmented label={t.live.groupBy} value={by} onChange={setBy} items={views} />}
+            className="min-h-96"
+          >
+            {by === "stream" ? (
+              <Streams running={snapshot?.running} now={now} onOpen={setOpen} />
+            ) : (
+              <Groups running={snapshot?.running} by={by} hosts={hosts} now={now} />
+            )}
+          </Panel>
+          <Panel flush title={t.live.recentErrors} className="min-h-40">
+            <RecentErrors errors={snapshot?.errors} />
+          </Panel>
+        </div>
+        <div className="flex min-w-0 flex-col gap-4">
+          <Panel title={t.live.speedChart}>
+            <Sparkline values={speed} slots={120} label={t.live.speedChart} />
+          </Panel>
+          <Panel flush title={t.live.replicas}>
+            <Replicas replicas={snapshot?.replicas} />
+          </Panel>
+          <Panel flush title={t.live.dry} className="min-h-40">
+            <DryWindows dry={snapshot?.dry} now={now} />
+          </Panel>
+          <Panel flush title={t.live.pool} className="min-h-40">
+            <PoolEvents events={pool} now={now} />
+          </Panel>
+        </div>
+      </div>
+      {open && (
+        <Suspense>
+          <StreamDialog
+            running={snapshot?.running.find(({ id }) => id === open.id) ?? open}
+            gone={!snapshot?.running.some(({ id }) => id === open.id)}
+            host={hosts[open.replica] ?? open.replica}
+            now={now}
+            onClose={() => setOpen(null)}
+          />
+        </Suspense>
+      )}
+    </Page>
+  );
+}

@@ -20,7 +20,7 @@ use grok2api_proto::{
 };
 use grok2api_storage::{
     self as storage,
-    actions::{Action, Actions},
+    actions::Action,
     client_keys::{ClientKey, ClientKeys},
 };
 use serde_json::{Value, json};
@@ -38,7 +38,6 @@ const ATTEMPTS: usize = 8;
 
 pub(crate) struct Service {
     keys: Arc<dyn ClientKeys>,
-    actions: Arc<dyn Actions>,
     clock: Clock,
     following: Following,
     known: Known,
@@ -50,11 +49,11 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn open(deps: KeysDeps) -> Result<Self> {
-        let KeysDeps { keys, actions, budgets, limiter, clock, tasks } = deps;
+        let KeysDeps { keys, budgets, limiter, clock, tasks } = deps;
         let reading = Mutex::new(keys.interruptions());
         let following = Following::new(tasks.shutdown().clone());
         let admissions = Admissions::new(limiter, budgets, clock.clone());
-        let service = Self { keys, actions, clock, following, known: Known::default(), admissions, reading };
+        let service = Self { keys, clock, following, known: Known::default(), admissions, reading };
         service.follow().await?;
         Ok(service)
     }
@@ -86,22 +85,23 @@ impl Service {
         Ok(())
     }
 
-    /// Logs a change that was made, and tells the watchers of this process at once.
-    async fn changed(&self, author: &str, what: &str, before: Option<&ClientKey>, after: &ClientKey) {
-        let (key, name) = (after.id, &after.spec.name);
-        tracing::info!(client_key = %key, author, "{what} by {author:?}: {key} ({name:?})");
-        let action = Action {
+    /// What the log of actions says of a change; it is written with the change.
+    fn action(&self, author: &str, what: &str, before: Option<&ClientKey>, after: &ClientKey) -> Action {
+        Action {
             id: Uuid::now_v7(),
             at: self.clock.now_ms(),
             actor: author.to_owned(),
             what: what.to_owned(),
-            target: key.to_string(),
+            target: after.id.to_string(),
             before: before.map_or(Value::Null, told),
             after: told(after),
-        };
-        if let Err(error) = self.actions.append(&action).await {
-            tracing::error!(%error, "{what} of {key} by {author:?} is not in the log of actions: {error}");
         }
+    }
+
+    /// Tells of a change that was made, and the watchers of this process at once.
+    async fn changed(&self, action: &Action, name: &str) {
+        let Action { actor, what, target, .. } = action;
+        tracing::info!(client_key = target, author = actor, "{what} by {actor:?}: {target} ({name:?})");
         if let Err(error) = self.follow().await {
             tracing::warn!(%error, "client keys: {error}");
         }
@@ -139,12 +139,13 @@ impl Service {
             return Ok(Some(before));
         }
         let mut key = ClientKey { revoked_at: Some(self.clock.now_ms()), ..before.clone() };
-        match self.keys.update(&key).await {
+        let action = self.action(&request.author, "client_key.revoke", Some(&before), &key);
+        match self.keys.update(&key, &action).await {
             Ok(version) => key.version = version,
             Err(storage::Error::Conflict { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        self.changed(&request.author, "client_key.revoke", Some(&before), &key).await;
+        self.changed(&action, &key.spec.name).await;
         Ok(Some(key))
     }
 }
@@ -163,8 +164,9 @@ impl Keys for Service {
             spec: spec::read(request.spec.unwrap_or_default())?,
             version: 1,
         };
-        self.keys.insert(&key).await?;
-        self.changed(&request.author, "client_key.create", None, &key).await;
+        let action = self.action(&request.author, "client_key.create", None, &key);
+        self.keys.insert(&key, &action).await?;
+        self.changed(&action, &key.spec.name).await;
         Ok(CreateResponse { key: Some(self.shown(key).await?), secret })
     }
 
@@ -190,8 +192,9 @@ impl Keys for Service {
         }
         let spec = spec::read(request.spec.unwrap_or_default())?;
         let mut key = ClientKey { spec, version: request.expected_version, ..before.clone() };
-        key.version = self.keys.update(&key).await?;
-        self.changed(&request.author, "client_key.update", Some(&before), &key).await;
+        let action = self.action(&request.author, "client_key.update", Some(&before), &key);
+        key.version = self.keys.update(&key, &action).await?;
+        self.changed(&action, &key.spec.name).await;
         self.shown(key).await
     }
 

@@ -31,9 +31,7 @@ use std::sync::Arc;
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{Result, config::Config, keys::Keys};
-use grok2api_storage::{
-    actions::Actions, budgets::Budgets, client_keys::ClientKeys, limiter::Limiter, settings::Settings,
-};
+use grok2api_storage::{budgets::Budgets, client_keys::ClientKeys, limiter::Limiter, settings::Settings};
 use tokio::time::Duration;
 
 /// How often the store is asked for a newer revision.
@@ -73,8 +71,6 @@ pub async fn start(deps: Deps) -> Result<Arc<dyn Config>> {
 pub struct KeysDeps {
     /// The stored keys.
     pub keys: Arc<dyn ClientKeys>,
-    /// Where changes are logged.
-    pub actions: Arc<dyn Actions>,
     /// What keys have used up of their budgets.
     pub budgets: Arc<dyn Budgets>,
     /// How fast keys ask.

@@ -71,7 +71,6 @@ async fn open(standing: &Standing, clock: &Clock, tasks: &Tasks) -> (Arc<dyn Key
     let (clock, tasks) = (clock.clone(), tasks.clone());
     let deps = KeysDeps {
         keys: store.client_keys(),
-        actions: actions.clone(),
         budgets: store.budgets(),
         limiter: limiter::memory(clock.clone()),
         clock,

@@ -58,7 +58,6 @@ impl Fixture {
         };
         let deps = KeysDeps {
             keys: store.client_keys(),
-            actions: store.actions(),
             budgets: store.budgets(),
             limiter,
             clock: self.clock.clone(),

@@ -260,7 +260,6 @@ impl Build<'_> {
         };
         let service = config_service::start_keys(config_service::KeysDeps {
             keys: store.client_keys(),
-            actions: store.actions(),
             budgets: store.budgets(),
             limiter,
             clock: Clock::system(),

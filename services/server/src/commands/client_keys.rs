@@ -66,7 +66,6 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
     let tasks = Tasks::new();
     let service = grok2api_config::start_keys(grok2api_config::KeysDeps {
         keys: store.client_keys(),
-        actions: store.actions(),
         budgets: store.budgets(),
         // Nobody asks for admission here.
         limiter: limiter::memory(Clock::system()),

@@ -274,12 +274,12 @@ impl ClientKeys for Bounded<dyn ClientKeys> {
         self.within(ANSWER, self.behind.find(digest)).await
     }
 
-    async fn insert(&self, key: &ClientKey) -> Result<()> {
-        self.within(ANSWER, self.behind.insert(key)).await
+    async fn insert(&self, key: &ClientKey, log: &Action) -> Result<()> {
+        self.within(ANSWER, self.behind.insert(key, log)).await
     }
 
-    async fn update(&self, key: &ClientKey) -> Result<u64> {
-        self.within(ANSWER, self.behind.update(key)).await
+    async fn update(&self, key: &ClientKey, log: &Action) -> Result<u64> {
+        self.within(ANSWER, self.behind.update(key, log)).await
     }
 
     async fn used(&self, uses: &[(Uuid, i64)]) -> Result<()> {

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::Result;
+use crate::{Result, actions::Action};
 
-/// Keeps client keys. None is ever deleted: usage records name them for ever.
+/// Keeps client keys. None is ever deleted: usage records name them for ever. What is written of a key is in the log of
+/// actions in the same step: there is never one without the other.
 #[async_trait]
 pub trait ClientKeys: Send + Sync + 'static {
     /// How often the store was away from this handle so far. Each time it may have lost what was seen before, so
@@ -35,13 +36,13 @@ pub trait ClientKeys: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Taken`](crate::Error::Taken) when a key has that id or digest.
-    async fn insert(&self, key: &ClientKey) -> Result<()>;
+    async fn insert(&self, key: &ClientKey, log: &Action) -> Result<()>;
 
     /// Writes everything but id, digest, creation and last use. Returns the row's new version.
     ///
     /// # Errors
     /// [`Conflict`](crate::Error::Conflict) unless `key.version` is the row's.
-    async fn update(&self, key: &ClientKey) -> Result<u64>;
+    async fn update(&self, key: &ClientKey, log: &Action) -> Result<u64>;
 
     /// Notes uses, each with its time in epoch milliseconds; neither unknown keys nor older times change anything.
     async fn used(&self, uses: &[(Uuid, i64)]) -> Result<()>;

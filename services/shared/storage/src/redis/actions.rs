@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// All with the score 0, so that they stand in the order of their text, which is the order of time.
-const ORDER: &str = "{g2a}:actions:order";
-const BODIES: &str = "{g2a}:actions";
+pub(super) const ORDER: &str = "{g2a}:actions:order";
+pub(super) const BODIES: &str = "{g2a}:actions";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,12 +40,9 @@ impl Redis {
 #[async_trait]
 impl Actions for RedisActions {
     async fn append(&self, action: &Action) -> Result<()> {
-        let Action { id, at, actor, what, target, before, after } = action.clone();
-        let body = Body { at, actor, what, target, before, after };
-        let body = serde_json::to_vec(&body).map_err(|error| impossible(id, error))?;
         let mut write = redis::pipe();
-        write.atomic().hset(BODIES, id.to_string(), body).ignore();
-        write.zadd(ORDER, id.to_string(), 0).ignore();
+        write.atomic().hset(BODIES, action.id.to_string(), body(action)?).ignore();
+        write.zadd(ORDER, action.id.to_string(), 0).ignore();
         self.0.ask(&write).await
     }
 
@@ -61,6 +58,13 @@ impl Actions for RedisActions {
             self.0.ask(redis::pipe().cmd("HMGET").arg(BODIES).arg(&ids)).await?;
         ids.into_iter().zip(bodies).map(|(id, body)| open(&id, body)).collect()
     }
+}
+
+/// As it is kept.
+pub(super) fn body(action: &Action) -> Result<Vec<u8>> {
+    let Action { id, at, actor, what, target, before, after } = action.clone();
+    let body = Body { at, actor, what, target, before, after };
+    serde_json::to_vec(&body).map_err(|error| impossible(id, error))
 }
 
 fn open(name: &str, body: Option<Vec<u8>>) -> Result<Action> {

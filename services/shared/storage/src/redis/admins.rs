@@ -62,11 +62,11 @@ impl Admins for RedisAdmins {
     }
 
     async fn insert(&self, admin: &Admin) -> Result<()> {
-        if self.0.insert(document(admin)?).await? { Ok(()) } else { Err(taken(admin)) }
+        if self.0.insert(document(admin)?, None).await? { Ok(()) } else { Err(taken(admin)) }
     }
 
     async fn update(&self, admin: &Admin) -> Result<u64> {
-        self.0.update(document(admin)?).await?.ok_or_else(|| taken(admin))
+        self.0.update(document(admin)?, None).await?.ok_or_else(|| taken(admin))
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    actions::Action,
     client_keys::{Changes, ClientKey, ClientKeys, Digest, Spec, impossible},
 };
 
@@ -59,8 +60,8 @@ impl ClientKeys for RedisClientKeys {
         self.0.find(digest).await?.map(open).transpose()
     }
 
-    async fn insert(&self, key: &ClientKey) -> Result<()> {
-        if !self.0.insert(document(key)?).await? {
+    async fn insert(&self, key: &ClientKey, log: &Action) -> Result<()> {
+        if !self.0.insert(document(key)?, Some(log)).await? {
             return Err(Error::Taken { what: "the key".to_owned() });
         }
         // Only what an import brings along.
@@ -68,8 +69,8 @@ impl ClientKeys for RedisClientKeys {
         self.used(&uses).await
     }
 
-    async fn update(&self, key: &ClientKey) -> Result<u64> {
-        let version = self.0.update(document(key)?).await?;
+    async fn update(&self, key: &ClientKey, log: &Action) -> Result<u64> {
+        let version = self.0.update(document(key)?, Some(log)).await?;
         version.ok_or_else(|| Error::Taken { what: "the key".to_owned() })
     }
 

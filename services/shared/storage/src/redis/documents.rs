@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use redis::Script;
 use uuid::Uuid;
 
-use super::{BATCH, Redis, stamping, text};
-use crate::{Error, Result};
+use super::{BATCH, Redis, actions, stamping, text};
+use crate::{Error, Result, actions::Action};
 
 static INSERT: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/document_insert.lua")));
 static UPDATE: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/document_update.lua")));
@@ -74,16 +74,17 @@ impl Documents {
         }
     }
 
-    /// Returns whether neither id nor name was taken.
-    pub(super) async fn insert(&self, document: Document) -> Result<bool> {
+    /// Returns whether neither id nor name was taken. In the same step it is logged, if that is given.
+    pub(super) async fn insert(&self, document: Document, log: Option<&Action>) -> Result<bool> {
         let Document { id, name, created_at, rest, .. } = document;
-        self.run(&INSERT, id, [text(id), name, text(created_at), rest]).await
+        self.run(&INSERT, id, [text(id), name, text(created_at), rest], log).await
     }
 
-    /// Writes name and rest. Returns the new version; `None` when the name belongs to another.
-    pub(super) async fn update(&self, document: Document) -> Result<Option<u64>> {
+    /// Writes name and rest. Returns the new version; `None` when the name belongs to another. In the same step it is
+    /// logged, if that is given.
+    pub(super) async fn update(&self, document: Document, log: Option<&Action>) -> Result<Option<u64>> {
         let Document { id, name, version, rest, .. } = document;
-        let answer: (u8, u64) = self.run(&UPDATE, id, [text(id), name, text(version), rest]).await?;
+        let answer: (u8, u64) = self.run(&UPDATE, id, [text(id), name, text(version), rest], log).await?;
         match answer {
             (1, version) => Ok(Some(version)),
             (2, _) => Ok(None),
@@ -105,9 +106,15 @@ impl Documents {
         script: &Script,
         id: Uuid,
         arguments: [Vec<u8>; 4],
+        log: Option<&Action>,
     ) -> Result<T> {
         let Keys { document, names, changed, version } = self.keys;
-        self.redis.run(script, &[&format!("{document}{id}"), names, changed, version], &arguments).await
+        let keys = [&format!("{document}{id}"), names, changed, version, actions::ORDER, actions::BODIES];
+        let mut arguments = arguments.to_vec();
+        if let Some(action) = log {
+            arguments.extend([text(action.id), actions::body(action)?]);
+        }
+        self.redis.run(script, &keys, &arguments).await
     }
 
     async fn read(&self, ids: &[String]) -> Result<Vec<Document>> {

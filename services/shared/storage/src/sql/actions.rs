@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Pool, Row, Store, columns};
+use super::{Connection, Pool, Row, Store, columns};
 use crate::{
     Result,
     actions::{Action, Actions, impossible},
@@ -30,17 +30,7 @@ impl Store {
 #[async_trait]
 impl Actions for SqlActions {
     async fn append(&self, action: &Action) -> Result<()> {
-        sqlx::query(APPEND)
-            .bind(&action.id.as_bytes()[..])
-            .bind(action.at)
-            .bind(&action.actor)
-            .bind(&action.what)
-            .bind(&action.target)
-            .bind(action.before.to_string())
-            .bind(action.after.to_string())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        append(&mut *self.pool.acquire().await?, action).await
     }
 
     async fn page(&self, before: Option<Uuid>, limit: u32) -> Result<Vec<Action>> {
@@ -49,6 +39,21 @@ impl Actions for SqlActions {
         let rows = sqlx::query(PAGE).bind(&before.as_bytes()[..]).bind(limit).fetch_all(&self.pool).await?;
         rows.iter().map(open).collect()
     }
+}
+
+/// Adds an action, with whatever else is written in the transaction.
+pub(super) async fn append(write: &mut Connection, action: &Action) -> Result<()> {
+    sqlx::query(APPEND)
+        .bind(&action.id.as_bytes()[..])
+        .bind(action.at)
+        .bind(&action.actor)
+        .bind(&action.what)
+        .bind(&action.target)
+        .bind(action.before.to_string())
+        .bind(action.after.to_string())
+        .execute(write)
+        .await?;
+    Ok(())
 }
 
 fn open(row: &Row) -> Result<Action> {

@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Pool, Row, Store, accounts::is_taken, columns, deadlock::unlocked, stamp::stamped};
+use super::{
+    BEGIN, Db, Pool, Row, Store, accounts::is_taken, actions, columns, deadlock::unlocked, stamp::stamped,
+};
 use crate::{
     Error, Result,
+    actions::Action,
     client_keys::{Changes, ClientKey, ClientKeys, Digest, impossible},
 };
 
@@ -59,7 +62,7 @@ impl ClientKeys for SqlClientKeys {
         row.as_ref().map(open).transpose()
     }
 
-    async fn insert(&self, key: &ClientKey) -> Result<()> {
+    async fn insert(&self, key: &ClientKey, log: &Action) -> Result<()> {
         let (mut write, changed) = self.write().await?;
         let done = sqlx::query(INSERT)
             .bind(&key.id.as_bytes()[..])
@@ -76,10 +79,11 @@ impl ClientKeys for SqlClientKeys {
             Err(error) if is_taken(&error) => return Err(Error::Taken { what: "the key".to_owned() }),
             done => done?,
         };
+        actions::append(&mut write, log).await?;
         Ok(write.commit().await?)
     }
 
-    async fn update(&self, key: &ClientKey) -> Result<u64> {
+    async fn update(&self, key: &ClientKey, log: &Action) -> Result<u64> {
         let (mut write, changed) = self.write().await?;
         let done = sqlx::query(UPDATE)
             .bind(&key.masked)
@@ -96,6 +100,7 @@ impl ClientKeys for SqlClientKeys {
             let found = self.get(key.id).await?.map_or(0, |key| key.version);
             return Err(Error::Conflict { expected: key.version, found });
         }
+        actions::append(&mut write, log).await?;
         write.commit().await?;
         Ok(changed.cast_unsigned())
     }

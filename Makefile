@@ -1,9 +1,9 @@
 # Two commands for a newcomer: `make demo` shows the product working, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint fmt bench
+.PHONY: help setup demo run test lint lint-deploy fmt bench
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 setup: ## install what the other targets need and is missing
 	@scripts/setup
@@ -24,6 +24,9 @@ lint: ## formatting and lints, as CI runs them
 	@scripts/setup build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+lint-deploy: ## chart, compose file, image, workflows: linted, and their settings put to the binary
+	@scripts/lint-deploy
 
 fmt: ## format the source
 	cargo fmt --all

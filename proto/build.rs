@@ -2,12 +2,15 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 11] = [
+    "grok2api/admin/v1/admin.proto",
+    "grok2api/capture/v1/capture.proto",
     "grok2api/chat/v1/chat.proto",
     "grok2api/config/v1/config.proto",
     "grok2api/idempotency/v1/idempotency.proto",
     "grok2api/ledger/v1/ledger.proto",
     "grok2api/keys/v1/keys.proto",
+    "grok2api/live/v1/live.proto",
     "grok2api/media/v1/media.proto",
     "grok2api/pool/v1/pool.proto",
     "grok2api/video/v1/video.proto",
@@ -28,6 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         )
         .type_attribute(".grok2api.chat.v1.Attempts", "#[derive(Eq)]")
         .skip_debug([
+            ".grok2api.capture.v1.Body",
+            ".grok2api.pool.v1.AccountFilter",
             ".grok2api.pool.v1.LeaseGrant",
             ".grok2api.pool.v1.NewAccount",
             ".grok2api.pool.v1.RemoveAccountsRequest",
@@ -42,6 +47,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".grok2api.config.v1.UpdateRequest",
             ".grok2api.keys.v1.CreateResponse",
             ".grok2api.idempotency.v1.Recorded",
+            ".grok2api.admin.v1.LoginRequest",
+            ".grok2api.admin.v1.LoginResponse",
+            ".grok2api.admin.v1.ChangePasswordRequest",
+            ".grok2api.admin.v1.CreateRequest",
+            ".grok2api.admin.v1.UpdateRequest",
         ])
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

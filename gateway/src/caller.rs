@@ -6,10 +6,15 @@ use axum::http::Extensions;
 use grok2api_proto::{Error, Kind, Result, chat::ChatRequest, keys::Facts};
 use ipnet::IpNet;
 
+use crate::admission::Gate;
+
 /// Whoever a request comes from; stands in its extensions behind the check of the key. The default is nobody in
 /// particular: the holder of the parameter `api_key`, or anybody while the API is open.
 #[derive(Clone, Debug, Default)]
-pub struct Caller(Option<Arc<ClientKey>>);
+pub struct Caller {
+    key: Option<Arc<ClientKey>>,
+    gate: Gate,
+}
 
 /// A client key as requests are measured by it.
 #[derive(Debug)]
@@ -21,7 +26,18 @@ pub(crate) struct ClientKey {
 
 impl Caller {
     pub(crate) fn with(key: Arc<ClientKey>) -> Self {
-        Self(Some(key))
+        Self { key: Some(key), gate: Gate::default() }
+    }
+
+    /// Where the admission of its request is told.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The key's id and the gate, when the key has limits or budgets.
+    pub(crate) fn limited(&self) -> Option<(&str, &Gate)> {
+        let key = self.key.as_ref().filter(|key| key.facts.limited)?;
+        Some((&key.facts.id, &self.gate))
     }
 
     /// The caller in a request's extensions.
@@ -31,7 +47,7 @@ impl Caller {
 
     /// The client key's id; empty for nobody in particular.
     pub fn key(&self) -> &str {
-        self.0.as_ref().map(|key| key.facts.id.as_str()).unwrap_or_default()
+        self.key.as_ref().map(|key| key.facts.id.as_str()).unwrap_or_default()
     }
 
     /// Whether the caller may ask this model.
@@ -39,7 +55,7 @@ impl Caller {
     /// # Errors
     /// `model_not_allowed`, whether or not there is such a model.
     pub fn may_ask(&self, model: &str) -> Result<()> {
-        match &self.0 {
+        match &self.key {
             Some(key) if !key.models.is_empty() && !key.models.contains(model) => {
                 let message = format!("this API key may not use the model {model:?}");
                 Err(Error::new(Kind::PermissionDenied, "model_not_allowed", message).at("model"))
@@ -50,7 +66,7 @@ impl Caller {
 
     /// The request with what services below need to know of its caller.
     pub(crate) fn signed(&self, request: ChatRequest) -> ChatRequest {
-        match &self.0 {
+        match &self.key {
             None => request,
             Some(key) => ChatRequest {
                 client_key: key.facts.id.clone(),
@@ -79,6 +95,11 @@ impl ClientKey {
 
     pub(crate) fn id(&self) -> &str {
         &self.facts.id
+    }
+
+    /// Whether its requests have to be admitted.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.facts.limited
     }
 
     /// Whether a request may use the key now, from that address.

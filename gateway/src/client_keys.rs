@@ -2,20 +2,25 @@
 
 mod follow;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{
     Error, Kind, Result,
-    keys::{AuthenticateRequest, Changes, Facts, Keys, Use},
+    keys::{AuthenticateRequest, Changes, Facts, GetRequest, Keys, StandingResponse, Use},
 };
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
-use crate::caller::ClientKey;
+use crate::{
+    admission::{Admissions, Permit},
+    caller::ClientKey,
+};
 
 /// Unknown keys asked for at the same time: whoever guesses must not keep the service busy.
 const ASKED: usize = 16;
+/// How long one more waits for its turn.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// SHA-256 of a key's secret.
 pub(crate) type Digest = [u8; 32];
@@ -32,6 +37,7 @@ struct Known {
     uses: Mutex<HashMap<String, i64>>,
     asking: Semaphore,
     clock: Clock,
+    admissions: Option<Admissions>,
 }
 
 impl Default for Known {
@@ -42,6 +48,7 @@ impl Default for Known {
             uses: Mutex::default(),
             asking: Semaphore::new(ASKED),
             clock: Clock::system(),
+            admissions: None,
         }
     }
 }
@@ -52,7 +59,9 @@ impl ClientKeys {
     /// # Errors
     /// When the service cannot give the keys.
     pub async fn follow(service: Arc<dyn Keys>, clock: Clock, tasks: &Tasks) -> Result<Self> {
-        let keys = Self(Arc::new(Known { service: Some(service.clone()), clock, ..Known::default() }));
+        let admissions = Some(Admissions::start(service.clone(), tasks));
+        let known = Known { service: Some(service.clone()), clock, admissions, ..Known::default() };
+        let keys = Self(Arc::new(known));
         follow::begin(keys.clone(), service, tasks).await?;
         Ok(keys)
     }
@@ -75,12 +84,31 @@ impl ClientKeys {
             return Ok(key.clone());
         }
         let wrong = || Error::new(Kind::Unauthenticated, "invalid_api_key", "the API key is wrong");
-        let (Some(service), Ok(_asking)) = (&self.0.service, self.0.asking.acquire().await) else {
-            return Err(wrong());
-        };
+        let Some(service) = &self.0.service else { return Err(wrong()) };
+        let _asking = timeout(ASKING, self.0.asking.acquire()).await.map_err(|_| busy())?;
         let facts = service.authenticate(AuthenticateRequest { digest: digest.to_vec().into() }).await?;
         // Not kept: only what is watched is also seen to change.
         Ok(Arc::new(ClientKey::new(facts)))
+    }
+
+    /// What admits requests of keys with limits and budgets.
+    pub(crate) fn admissions(&self) -> Option<&Admissions> {
+        self.0.admissions.as_ref()
+    }
+
+    /// The permit of a request of that key which was begun elsewhere and goes on here.
+    pub(crate) fn resume(&self, key: &str, request: &str) -> Option<Permit> {
+        let limited = self.0.keys.read().values().any(|known| known.id() == key && known.is_limited());
+        self.admissions().filter(|_| limited).map(|admissions| admissions.resume(key, request))
+    }
+
+    /// How a key stands against its limits and budgets; nothing without a keys service.
+    ///
+    /// # Errors
+    /// The service's own failure.
+    pub(crate) async fn standing(&self, id: &str) -> Result<Option<StandingResponse>> {
+        let Some(service) = &self.0.service else { return Ok(None) };
+        service.standing(GetRequest { id: id.to_owned() }).await.map(Some)
     }
 
     /// Notes that a key was used now.
@@ -95,6 +123,9 @@ impl ClientKeys {
 
     fn learn(&self, changes: Changes) {
         let mut keys = self.0.keys.write();
+        if changes.whole {
+            keys.clear();
+        }
         for facts in changes.keys {
             if let Some(digest) = digest_of(&facts) {
                 keys.insert(digest, Arc::new(ClientKey::new(facts)));
@@ -105,6 +136,13 @@ impl ClientKeys {
     fn take_uses(&self) -> Vec<Use> {
         self.0.uses.lock().drain().map(|(id, at)| Use { id, at }).collect()
     }
+}
+
+fn busy() -> Error {
+    let message = "too many keys that are not known here are being looked up";
+    let mut busy = Error::new(Kind::Unavailable, "storage_unavailable", message);
+    busy.retry_after = Some(ASKING);
+    busy
 }
 
 fn digest_of(facts: &Facts) -> Option<Digest> {

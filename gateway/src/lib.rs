@@ -3,6 +3,7 @@
 //! - `routes.rs` is the whole route table, `middleware.rs` the order of the layers with their reasons.
 //! - `openai/` is the protocol without any IO: requests to the product's own terms, events to chunks. What becomes of each
 //!   field of a request is a table there, of which `docs/request-fields.md` is made.
+//! - `admin/` is the API of those who run the product; it has sessions in the place of keys.
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
 //! Decisions:
@@ -16,20 +17,33 @@
 //! - 2026-11: the gateway, not the chat service, works on videos that outlive their request: it is what knows clients, and
 //!   chat keeps no state. The jobs are kept by the media cache's process (`proto::video`), so that every gateway sees them;
 //!   how they change hands stands in `videos.rs`.
+//! - 2026-11: while nobody can say whether a key's limits let a request pass, keys with limits are refused (503) and all
+//!   others go on: a limit that is sometimes none is worse than a short outage for those who asked for one.
+//! - 2026-11: the loop that accepts connections is ours (`server.rs`), since `axum::serve` has no limits.
+//! - 2026-11: a request with an `Idempotency-Key` goes on when its client leaves, unlike all others: the key says that somebody
+//!   will come back for the answer, and the upstream's units are spent when it takes the turn. Whoever cannot ask the
+//!   keeper of the keys does the request: an outage of one part must not stop all clients.
+//! - 2026-11: overhead is what is left of the time until the headers without the attempts' own time, which chat measures from the
+//!   lease on; a stream is measured up to its first byte, a whole answer to its end.
 //! - After the last frame the turn's stream is read to its end, so that a service behind the network sees a finished
 //!   call and not a cancelled one.
 //!
 //! What clients can send and what they get: `docs/api.md`.
 
+pub mod admin;
+mod admission;
 mod base_url;
 mod body;
 mod caller;
+pub mod capture;
 mod client_keys;
 mod handlers;
 mod idempotency;
 mod middleware;
 pub mod openai;
+mod openapi;
 mod routes;
+mod running;
 mod server;
 pub mod usage;
 mod videos;
@@ -43,6 +57,7 @@ pub use caller::Caller;
 pub use client_keys::ClientKeys;
 pub use idempotency::Idempotency;
 pub use routes::router;
+pub use running::Running;
 pub use server::serve;
 pub use videos::Videos;
 
@@ -65,6 +80,8 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Keeps bodies for a share of the requests.
+    pub capture: capture::Capturer,
     /// Does requests once that clients repeat.
     pub idempotency: Idempotency,
     /// Most requests at the same time.
@@ -73,6 +90,8 @@ pub struct Deps {
     pub usage: usage::Recorder,
     /// Its hard stop ends open streams.
     pub tasks: Tasks,
+    /// What the admin API needs; without it there is none.
+    pub admin: Option<admin::Services>,
 }
 
 #[cfg(test)]

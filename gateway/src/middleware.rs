@@ -1,6 +1,6 @@
 //! What every request passes through, outermost first.
 
-mod address;
+pub(crate) mod address;
 mod auth;
 mod in_flight;
 mod measure;
@@ -57,7 +57,7 @@ const EXPOSED: [HeaderName; 19] = [
 const PREFLIGHT_HOLDS: Duration = Duration::from_secs(600);
 
 /// Puts the layers around the routes.
-pub(crate) fn around(routes: Router, max_in_flight: usize) -> Router {
+pub(crate) fn around(routes: Router) -> Router {
     routes.layer(
         ServiceBuilder::new()
             // Everything below, and every log line, knows the request by its id.
@@ -66,11 +66,20 @@ pub(crate) fn around(routes: Router, max_in_flight: usize) -> Router {
             .layer(from_fn(traced::hold))
             // Time and outcome, seen by client and operator; outside of what may fail.
             .layer(from_fn(measure::measure))
+            // A defect in one request is that request's 500.
+            .layer(CatchPanicLayer::custom(panicked)),
+    )
+}
+
+/// Puts the layers around the routes that clients ask, pages of any origin among them; those of the admin API are not.
+pub(crate) fn public(routes: Router, max_in_flight: usize) -> Router {
+    routes.layer(
+        ServiceBuilder::new()
             // Browser clients: preflights need no key, and errors must be readable too.
             .layer(cors())
-            // Too much at once is refused at the door, with all of the above.
+            // Too much at once is refused at the door. The operator still gets in.
             .layer(from_fn_with_state(in_flight::Places::new(max_in_flight), in_flight::limit))
-            // A defect in one request is that request's 500.
+            // Within the others, so that browsers may read that answer as well.
             .layer(CatchPanicLayer::custom(panicked)),
     )
 }

@@ -1,57 +1,104 @@
 //! Every route.
+//!
+//! What `routes!` adds is part of `/openapi.json`, as the handler's `#[utoipa::path]` says; what `route` adds is not.
 
-use axum::{
-    Router,
-    middleware::from_fn_with_state,
-    routing::{get, post},
-};
+use axum::{Extension, Router, middleware::from_fn_with_state, routing::get};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Deps,
-    handlers::{chat, health, images, media, missing, models, pages, videos},
-    idempotency, middleware,
+    Deps, admin, capture,
+    handlers::{
+        chat,
+        docs::{self, Docs},
+        health, images, media, missing, models, pages, usage, videos,
+    },
+    idempotency, middleware, openapi,
 };
 
 /// The whole gateway.
 pub fn router(deps: Deps) -> Router {
     let max_in_flight = deps.max_in_flight;
-    // Behind the key: repeated requests are those of one caller.
-    let once = from_fn_with_state(deps.clone(), idempotency::once);
-    // For holders of a key.
-    let api = Router::new()
-        .route("/chat/completions", post(chat::complete))
-        .route("/images/generations", post(images::generate))
-        .route("/images/edits", post(images::edit))
-        .route("/models", get(models::list))
-        .route("/models/{id}", get(models::one))
-        .route_layer(once.clone())
-        .route_layer(middleware::key(&deps));
-    // Without the prefix these are the names of media.
-    let versioned = Router::new()
-        .route("/videos", post(videos::create).get(videos::list))
-        .route("/videos/{id}", get(videos::one).delete(videos::remove))
-        .route("/videos/{id}/content", get(videos::content))
-        .route_layer(once)
-        .route_layer(middleware::key(&deps))
-        .merge(api.clone());
-    // For everybody.
-    let open = Router::new()
-        .route("/images/{name}", get(media::image))
-        .route("/videos/{name}", get(media::video))
-        .route("/health", get(health::health))
-        .route("/", get(pages::landing))
-        .route("/login", get(pages::landing))
-        .route("/manage", get(pages::landing));
-    let routes = Router::new()
+    let (versioned, api) = (versioned(&deps), unversioned(&deps));
+    let (routes, mut document) = OpenApiRouter::with_openapi(openapi::base())
         .nest("/v1", versioned.clone())
+        .merge(open())
+        .split_for_parts();
+    if deps.admin.is_some() {
+        admin::describe(&mut document);
+    }
+    openapi::finish(&mut document);
+    let routes = routes
         // Base URLs that were given with one `/v1` too many, or with none.
-        .nest("/v1/v1", versioned)
+        .nest("/v1/v1", versioned.into())
         .merge(api)
-        .merge(open)
+        .merge(pages(Docs::new(&document)))
         .fallback(missing::route)
         .method_not_allowed_fallback(missing::method)
-        .with_state(deps);
-    middleware::around(routes, max_in_flight)
+        .with_state(deps.clone());
+    let routes = middleware::public(routes, max_in_flight);
+    // For admins; the API of clients as well, by their session.
+    let clients = answers().merge(films()).into();
+    let admin = deps.admin.clone().map(|services| admin::routes(&deps, services, clients));
+    middleware::around(match admin {
+        Some(admin) => routes.merge(admin),
+        None => routes,
+    })
+}
+
+/// For holders of a key, with or without the prefix.
+fn unversioned(deps: &Deps) -> OpenApiRouter<Deps> {
+    keyed(answers().routes(routes!(usage::usage)), deps)
+}
+
+/// For holders of a key, with the prefix.
+fn versioned(deps: &Deps) -> OpenApiRouter<Deps> {
+    keyed(films(), deps).merge(unversioned(deps))
+}
+
+fn answers() -> OpenApiRouter<Deps> {
+    OpenApiRouter::default()
+        .routes(routes!(chat::complete))
+        .routes(routes!(images::generate))
+        .routes(routes!(images::edit))
+        .routes(routes!(models::list))
+        .routes(routes!(models::one))
+}
+
+/// Without the prefix these are the names of media.
+fn films() -> OpenApiRouter<Deps> {
+    OpenApiRouter::default()
+        .routes(routes!(videos::create, videos::list))
+        .routes(routes!(videos::one, videos::remove))
+        .routes(routes!(videos::content))
+}
+
+/// For everybody.
+fn open() -> OpenApiRouter<Deps> {
+    OpenApiRouter::default()
+        .routes(routes!(media::image))
+        .routes(routes!(media::video))
+        .routes(routes!(health::health))
+}
+
+/// For people, and the document itself.
+fn pages(docs: Docs) -> Router<Deps> {
+    Router::new()
+        .route("/openapi.json", get(docs::document))
+        .route("/docs", get(docs::page))
+        .layer(Extension(docs))
+        .route("/", get(pages::landing))
+        .route("/login", get(pages::landing))
+        .route("/manage", get(pages::landing))
+}
+
+/// Asks for a key, and says so in the document.
+fn keyed(mut routes: OpenApiRouter<Deps>, deps: &Deps) -> OpenApiRouter<Deps> {
+    openapi::keyed(routes.get_openapi_mut());
+    // Behind the key: repeated requests are those of one caller.
+    let once = from_fn_with_state(deps.clone(), idempotency::once);
+    // Nearest to the handlers: an answer that is told again belongs to no request of the ledger.
+    let captured = routes.route_layer(from_fn_with_state(deps.clone(), capture::layer));
+    captured.route_layer(once).route_layer(middleware::key(deps))
 }
 
 #[cfg(test)]

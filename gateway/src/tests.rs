@@ -5,7 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use grok2api_kit::settings::Settings;
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
 use grok2api_testkit::{
-    FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn, runtime_config,
+    FakeCaptures, FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn,
+    runtime_config,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -36,16 +37,28 @@ pub(crate) async fn listen(
     let deps = Deps {
         chat: chat.clone(),
         media: Arc::<FakeMediaCache>::default(),
-        videos: Videos::start(Arc::<FakeVideoJobs>::default(), chat.clone(), usage.clone(), &tasks),
+        videos: Videos::start(
+            Arc::<FakeVideoJobs>::default(),
+            chat.clone(),
+            usage.clone(),
+            ClientKeys::default(),
+            &tasks,
+        ),
         runtime: Runtime::fixed(runtime_config()),
         client_keys: ClientKeys::default(),
         trusted_proxies: Networks::default(),
         readiness: Readiness::new(tasks.shutdown().clone()),
         max_body_bytes: LIMIT,
+        capture: capture::Capturer::start(
+            Arc::<FakeCaptures>::default(),
+            Runtime::fixed(runtime_config()),
+            &tasks,
+        ),
         idempotency: Idempotency::start(Arc::<FakeIdempotency>::default(), &http, &tasks),
         max_in_flight: http.max_in_flight,
         usage,
         tasks: tasks.clone(),
+        admin: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -19,6 +19,8 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 pub use record::Record;
 
+use crate::running::Running;
+
 /// Entries that may wait: some minutes of an ordinary load, and about ten megabytes.
 const WAITING: usize = 20_000;
 
@@ -26,17 +28,25 @@ const WAITING: usize = 20_000;
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
+    ledger: Arc<dyn Ledger>,
     /// Entries that found no room and have not been told of.
     lost: Arc<AtomicU64>,
     /// Records that are not finished.
     open: TaskTracker,
+    running: Running,
 }
 
 impl Recorder {
     /// Begins to send what is recorded to `ledger`, until the hard stop; then what is left is sent once more.
     pub fn start(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Self {
         let (queue, entries) = mpsc::channel(WAITING);
-        let recorder = Self { queue, lost: Arc::default(), open: TaskTracker::new() };
+        let recorder = Self {
+            queue,
+            ledger: ledger.clone(),
+            lost: Arc::default(),
+            open: TaskTracker::new(),
+            running: Running::default(),
+        };
         let sender = sender::Sender::new(ledger, entries, recorder.lost.clone(), recorder.open.clone());
         tasks.spawn_finishing(sender.run(tasks.shutdown().clone()));
         recorder
@@ -50,6 +60,16 @@ impl Recorder {
     /// A request that goes on behind its client, under the id it was begun with.
     pub(crate) fn resume(&self, endpoint: &'static str, turn_id: String) -> Record {
         Record::resume(self.clone(), endpoint, turn_id)
+    }
+
+    /// What is being served now.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// The ledger, for questions.
+    pub(crate) fn ledger(&self) -> &dyn Ledger {
+        &*self.ledger
     }
 
     fn token(&self) -> TaskTrackerToken {

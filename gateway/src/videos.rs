@@ -5,7 +5,7 @@
 //! something was, since a video that may have been begun is never begun again. A job that is deleted meanwhile takes its
 //! turn along at the next sign of life.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
@@ -14,10 +14,15 @@ use grok2api_proto::{
     chat::{Chat, ChatRequest, chat_event::Kind as Event},
     video::{Job, ListSilentRequest, VideoJobs},
 };
+use parking_lot::Mutex;
 use prost::Message as _;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::usage::{Record, Recorder};
+use crate::{
+    ClientKeys,
+    running::cancelled,
+    usage::{Record, Recorder},
+};
 
 /// As the ledger knows the requests for videos.
 pub(crate) const ENDPOINT: &str = "/v1/videos";
@@ -27,8 +32,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(30);
 const SWEEP: Duration = Duration::from_secs(10);
 const SWEPT_AT_ONCE: u32 = 20;
-const WRITE_WAITS: [Duration; 3] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
+const WRITE_WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// Makes videos.
 #[derive(Clone)]
@@ -37,7 +42,12 @@ pub struct Videos {
     pub(crate) jobs: Arc<dyn VideoJobs>,
     chat: Arc<dyn Chat>,
     usage: Recorder,
+    client_keys: ClientKeys,
     tasks: Tasks,
+    /// What this process works on.
+    mine: Arc<Mutex<HashSet<String>>>,
+    /// When the store last failed, as far as is known here.
+    trouble: Arc<Mutex<Option<Instant>>>,
 }
 
 /// How the work on a job ended.
@@ -50,8 +60,15 @@ enum Ended {
 
 impl Videos {
     /// Takes up what other processes left behind, from now on.
-    pub fn start(jobs: Arc<dyn VideoJobs>, chat: Arc<dyn Chat>, usage: Recorder, tasks: &Tasks) -> Self {
-        let videos = Self { jobs, chat, usage, tasks: tasks.clone() };
+    pub fn start(
+        jobs: Arc<dyn VideoJobs>,
+        chat: Arc<dyn Chat>,
+        usage: Recorder,
+        client_keys: ClientKeys,
+        tasks: &Tasks,
+    ) -> Self {
+        let (tasks_too, mine, trouble) = (tasks.clone(), Arc::default(), Arc::default());
+        let videos = Self { jobs, chat, usage, client_keys, tasks: tasks_too, mine, trouble };
         let sweeping = videos.clone();
         tasks.spawn_background("video-sweep", async move {
             let mut sweep = interval(SWEEP);
@@ -76,29 +93,46 @@ impl Videos {
     }
 
     fn work(&self, job: Job, record: Record) {
-        let videos = self.clone();
-        self.tasks.spawn("video", async move { videos.make(job, record).await });
+        let (videos, id) = (self.clone(), job.id.clone());
+        self.mine.lock().insert(id.clone());
+        self.tasks.spawn("video", async move {
+            videos.make(job, record).await;
+            videos.mine.lock().remove(&id);
+        });
     }
 
     /// A job's record where the one it was begun with is gone. The ledger keeps the first that is finished.
     fn resume(&self, job: &Job) -> Record {
         let mut record = self.usage.resume(ENDPOINT, turn_of(&job.id));
         record.called_by(&job.client);
+        if let Some(permit) = self.client_keys.resume(&job.client, record.turn_id()) {
+            record.permitted(permit, 0);
+        }
         record.asked(job.details.as_ref().map_or("", |details| &details.model), false);
         record.accepted();
         record
     }
 
     async fn sweep(&self) {
+        // While the store was away nobody could give a sign of life: those who live are given the time to.
+        if self.trouble.lock().is_some_and(|last| last.elapsed() < SILENCE) {
+            return;
+        }
         let request = ListSilentRequest {
             for_ms: u64::try_from(SILENCE.as_millis()).unwrap_or(u64::MAX),
             limit: SWEPT_AT_ONCE,
         };
         let silent = match self.jobs.list_silent(request).await {
             Ok(found) => found.jobs,
-            Err(error) => return tracing::warn!(%error, "silent video jobs could not be listed: {error}"),
+            Err(error) => {
+                self.failing();
+                return tracing::warn!(%error, "silent video jobs could not be listed: {error}");
+            }
         };
         for job in silent {
+            if self.mine.lock().contains(&job.id) {
+                continue;
+            }
             let record = self.resume(&job);
             if job.details.as_ref().is_some_and(|details| details.begun) {
                 self.end(job, Ended::Failed(interrupted()), record).await;
@@ -139,9 +173,10 @@ impl Videos {
         let mut batches = stream::once(async move { chat.complete(request).await }).try_flatten().boxed();
         let mut signs = interval(SIGN_OF_LIFE);
         signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut media = String::new();
+        let (mut media, cancel) = (String::new(), record.cancellation());
         loop {
             tokio::select! {
+                () = cancel.cancelled() => return Ended::Failed(cancelled()),
                 batch = batches.next() => match batch {
                     Some(Ok(batch)) => {
                         record.events(0, &batch.events);
@@ -185,18 +220,29 @@ impl Videos {
         }
         drop(record);
         job.open = false;
-        for wait in WRITE_WAITS {
-            match self.save(&mut job).await {
-                Ok(_) => return,
-                Err(_) => tokio::time::sleep(wait).await,
+        // It is known here alone, so it is kept until it can be written.
+        let mut waits = WRITE_WAITS.into_iter();
+        while let Err(error) = self.save(&mut job).await {
+            let hopeless = error.kind != Kind::Unavailable || self.tasks.shutdown().is_draining();
+            if hopeless && waits.len() == 0 {
+                tracing::warn!(
+                    video.id = job.id,
+                    "the end of the video {} could not be kept: {error}",
+                    job.id
+                );
+                return;
             }
+            tokio::time::sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
         }
-        tracing::warn!(video.id = job.id, "the end of the video {} could not be kept", job.id);
+    }
+
+    fn failing(&self) {
+        *self.trouble.lock() = Some(Instant::now());
     }
 
     /// Writes the job, unless somebody else has.
     async fn save(&self, job: &mut Job) -> Result<bool> {
-        let updated = self.jobs.update(job.clone()).await?.updated;
+        let updated = self.jobs.update(job.clone()).await.inspect_err(|_| self.failing())?.updated;
         job.version += u64::from(updated);
         Ok(updated)
     }

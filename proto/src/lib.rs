@@ -19,11 +19,17 @@ pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descript
 #[expect(missing_docs, reason = "generated: the meaning of every field stands in the .proto files")]
 #[expect(clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated")]
 mod pb {
+    pub(crate) mod admin {
+        tonic::include_proto!("grok2api.admin.v1");
+    }
     pub(crate) mod chat {
         tonic::include_proto!("grok2api.chat.v1");
     }
     pub(crate) mod config {
         tonic::include_proto!("grok2api.config.v1");
+    }
+    pub(crate) mod capture {
+        tonic::include_proto!("grok2api.capture.v1");
     }
     pub(crate) mod idempotency {
         tonic::include_proto!("grok2api.idempotency.v1");
@@ -34,6 +40,9 @@ mod pb {
     pub(crate) mod keys {
         tonic::include_proto!("grok2api.keys.v1");
     }
+    pub(crate) mod live {
+        tonic::include_proto!("grok2api.live.v1");
+    }
     pub(crate) mod media {
         tonic::include_proto!("grok2api.media.v1");
     }
@@ -42,6 +51,54 @@ mod pb {
     }
     pub(crate) mod pool {
         tonic::include_proto!("grok2api.pool.v1");
+    }
+}
+
+/// Those who run the product.
+pub mod admin {
+    pub use crate::pb::admin::*;
+
+    service! {
+        /// Owns admins, sessions and the log of actions. Source: `grok2api/admin/v1/admin.proto`.
+        trait Admins = admins_service_client::AdminsServiceClient,
+            admins_service_server::{AdminsService, AdminsServiceServer};
+        /// Begins a session.
+        unary login(LoginRequest) -> LoginResponse;
+        /// The session of a secret, when it may be used.
+        unary authenticate(AuthenticateRequest) -> Session;
+        /// Ends sessions.
+        unary end_sessions(EndSessionsRequest) -> EndSessionsResponse;
+        /// The sessions of an admin.
+        unary list_sessions(ListSessionsRequest) -> ListSessionsResponse;
+        /// An admin's own new password.
+        unary change_password(ChangePasswordRequest) -> LoginResponse;
+        /// All admins, by name.
+        unary list(ListRequest) -> ListResponse;
+        /// Adds an admin.
+        unary create(CreateRequest) -> Admin;
+        /// Changes an admin.
+        unary update(UpdateRequest) -> Admin;
+        /// Adds to the log of actions.
+        unary log(Action) -> LogResponse;
+        /// The log of actions, newest first.
+        unary list_actions(ListActionsRequest) -> ListActionsResponse;
+    }
+}
+
+/// What every process is doing now.
+pub mod live {
+    pub use crate::pb::live::*;
+
+    service! {
+        /// Gathers what the processes tell of themselves. Source: `grok2api/live/v1/live.proto`.
+        trait Live = live_service_client::LiveServiceClient,
+            live_service_server::{LiveService, LiveServiceServer};
+        /// Takes a process's state.
+        unary report(ReportRequest) -> ReportResponse;
+        /// What is known of all processes.
+        unary list(ListRequest) -> ListResponse;
+        /// Has a running request cancelled.
+        unary cancel(CancelRequest) -> CancelResponse;
     }
 }
 
@@ -82,6 +139,25 @@ pub mod config {
         stream watch(WatchRequest) -> Revision as WatchStream;
         /// Names, types, defaults and meanings of all parameters.
         unary list_parameters(ListParametersRequest) -> ListParametersResponse;
+        /// What each revision changed, newest first.
+        unary list_revisions(ListRevisionsRequest) -> ListRevisionsResponse;
+        /// Says anew what an earlier revision said.
+        unary rollback(RollbackRequest) -> Revision;
+    }
+}
+
+/// Bodies of requests and answers.
+pub mod capture {
+    pub use crate::pb::capture::*;
+
+    service! {
+        /// Keeps bodies for a share of the requests. Source: `grok2api/capture/v1/capture.proto`.
+        trait Captures = capture_service_client::CaptureServiceClient,
+            capture_service_server::{CaptureService, CaptureServiceServer};
+        /// Keeps bodies; idempotent by id.
+        unary keep(KeepRequest) -> KeepResponse;
+        /// The bodies of one request; who reads them is written down.
+        unary read(ReadRequest) -> Bodies;
     }
 }
 
@@ -148,6 +224,14 @@ pub mod keys {
         unary used(UsedRequest) -> UsedResponse;
         /// All keys at once, then every change.
         stream watch(WatchRequest) -> Changes as WatchStream;
+        /// Counts a request against its key's limits, or says what stands against it.
+        unary admit(AdmitRequest) -> AdmitResponse;
+        /// Ends requests that may have been admitted; may be said again.
+        unary settle(SettleRequest) -> SettleResponse;
+        /// Signs of life of requests that hold a slot.
+        unary renew(RenewRequest) -> RenewResponse;
+        /// How a key stands against its limits and budgets.
+        unary standing(GetRequest) -> StandingResponse;
     }
 
     impl Facts {
@@ -184,6 +268,10 @@ pub mod media {
         unary usage(UsageRequest) -> UsageResponse;
         /// Deletes all items of a kind.
         unary clear(ClearRequest) -> ClearResponse;
+        /// Items of a kind, newest first.
+        unary list(ListRequest) -> ListResponse;
+        /// Deletes one item.
+        unary remove(RemoveRequest) -> RemoveResponse;
     }
 }
 
@@ -228,8 +316,10 @@ pub mod pool {
         unary add_accounts(AddAccountsRequest) -> AddAccountsResponse;
         /// Removes accounts.
         unary remove_accounts(RemoveAccountsRequest) -> RemoveAccountsResponse;
-        /// All accounts with their windows; tokens masked.
+        /// Accounts with their windows, all or those that match; tokens masked.
         unary list_accounts(ListAccountsRequest) -> ListAccountsResponse;
+        /// Brings removed accounts back.
+        unary restore_accounts(RestoreAccountsRequest) -> RestoreAccountsResponse;
         /// Clears blocking states by hand.
         unary clear_accounts(ClearAccountsRequest) -> ClearAccountsResponse;
         /// Changes what the operator says of accounts.

@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::{config, idempotency, keys, media, pool};
+use crate::{admin, capture, config, idempotency, keys, media, pool};
 
 /// A secret as people may see it: first and last four characters, or nothing of a short one.
 pub fn mask(secret: &str) -> String {
@@ -13,6 +13,15 @@ pub fn mask(secret: &str) -> String {
     let head: String = secret.chars().take(4).collect();
     let tail: String = secret.chars().skip(count - 4).collect();
     format!("{head}…{tail}")
+}
+
+impl Debug for capture::Body {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Body")
+            .field("media_type", &self.media_type)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What people were told is nobody else's business.
@@ -82,6 +91,40 @@ naming_accounts!(
     ExportAccountsRequest,
     RefreshAccountsRequest
 );
+
+/// People paste whole tokens into a search.
+impl Debug for pool::AccountFilter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("AccountFilter")
+            .field("search", &mask(&self.search))
+            .field("tiers", &self.tiers)
+            .field("states", &self.states)
+            .field("tags", &self.tags)
+            .field("ids", &self.ids.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Messages about admins: everything but passwords and secrets of sessions.
+macro_rules! admins {
+    ($($Message:ident: $($field:ident),*;)*) => { $(
+        impl Debug for admin::$Message {
+            fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+                f.debug_struct(stringify!($Message))
+                    $(.field(stringify!($field), &self.$field))*
+                    .finish_non_exhaustive()
+            }
+        }
+    )* };
+}
+
+admins! {
+    LoginRequest: name, address;
+    LoginResponse: session;
+    ChangePasswordRequest: ;
+    CreateRequest: name, role, author;
+    UpdateRequest: id, role, disabled, expected_version, author;
+}
 
 impl Debug for media::FetchRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import openai
 import pytest
+import record
 
 MODEL = "grok-3-fast"
 THINKING_MODEL = "grok-4-fast"
@@ -93,6 +94,9 @@ def read(stream) -> Streamed:
 
 def user(content) -> list[dict]:
     return [{"role": "user", "content": content}]
+
+
+record.install()
 
 
 @pytest.fixture(scope="session")

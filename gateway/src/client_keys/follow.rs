@@ -32,14 +32,23 @@ pub(super) async fn begin(keys: ClientKeys, service: Arc<dyn Keys>, tasks: &Task
 }
 
 async fn follow(keys: ClientKeys, service: Arc<dyn Keys>, mut changes: Stream<Changes>) {
+    let mut away = false;
     loop {
         while let Some(Ok(changed)) = changes.next().await {
             keys.learn(changed);
         }
         tokio::time::sleep(RECONNECT).await;
         match service.watch(WatchRequest {}).await {
-            Ok(again) => changes = again,
-            Err(error) => tracing::warn!(%error, "client keys cannot be followed, will try again"),
+            Ok(again) => {
+                changes = again;
+                if std::mem::take(&mut away) {
+                    tracing::info!("client keys are followed again");
+                }
+            }
+            Err(error) if !std::mem::replace(&mut away, true) => {
+                tracing::warn!(%error, "client keys cannot be followed, will try again: {error}");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -21,16 +21,20 @@ use grok2api_proto::{
 use uuid::Uuid;
 
 use crate::{
-    Caller, Deps, base_url, body,
+    Caller, Deps,
+    admission::admit,
+    base_url, body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
         inline::Pieces,
         present::{Presentation, Thinking},
-        request::Completion,
+        request::{Completion, schemas::ChatCompletionRequest},
         stream::Head,
         whole::{self as answer, Answer, Collector},
     },
+    openapi::{ChatStreamEvent, TurnFailures},
+    running::cancelled,
     usage::Record,
 };
 
@@ -39,9 +43,17 @@ const ENDPOINT: &str = "/v1/chat/completions";
 /// From here on a body is read by a thread that may take its time.
 const LARGE: usize = 256 * 1024;
 
+/// Answers a conversation.
+///
+/// With `stream` the answer is server-sent events: each `data:` a chunk, the last one `[DONE]`.
+#[utoipa::path(post, path = "/chat/completions", tag = "Chat", operation_id = "createChatCompletion",
+    request_body = ChatCompletionRequest,
+    responses((status = 200, description = "The answer.", content(
+        (answer::Completion = "application/json"), (ChatStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn complete(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let turn = match prepare(&deps, &parts, body, &mut record).await {
         Ok(turn) => turn,
         Err(error) => {
@@ -80,13 +92,9 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) ->
     let (presentation, stream) = (presentation(deps, &completion, parts), completion.stream);
     let choices = completion.choices;
     let request = caller.signed(completion.into_request(record.turn_id().to_owned()));
-    Ok(Turn {
-        id: request_id(&parts.headers).to_owned(),
-        presentation,
-        stream,
-        requests: choices_of(request, choices),
-        head,
-    })
+    let requests = choices_of(request, choices);
+    admit(deps.client_keys.admissions(), &caller, record, &requests).await?;
+    Ok(Turn { id: request_id(&parts.headers).to_owned(), presentation, stream, requests, head })
 }
 
 /// One request, ready to run.
@@ -133,10 +141,11 @@ fn presentation(deps: &Deps, completion: &Completion, parts: &Parts) -> Presenta
 /// One JSON answer, or the news that the process ends. A client that leaves drops this future, and with it the turn and
 /// the record.
 async fn unless_stopped(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {
-    let shutdown = deps.tasks.shutdown().clone();
+    let (shutdown, cancel) = (deps.tasks.shutdown().clone(), record.cancellation());
     let answer = tokio::select! {
         answer = whole(deps, turn, &mut record) => answer,
         () = shutdown.stopped() => Err(stopping()),
+        () = cancel.cancelled() => Err(cancelled()),
     };
     answer.inspect_err(|error| record.failed(error))
 }

@@ -1,21 +1,38 @@
 //! `GET /health`, in the seed's shape.
 
 use axum::{Json, extract::State, http::StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::Deps;
+use crate::{Deps, openapi::words};
 
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    #[schema(schema_with = words::health)]
+    status: &'static str,
+    #[schema(schema_with = words::service)]
+    service: &'static str,
+    version: &'static str,
+    /// What is not ready yet, or no longer; left out when healthy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    waiting_for: Vec<&'static str>,
+}
+
+/// Tells whether the process serves.
+///
 /// Cheap: no service is asked. `503` while the process starts or drains.
-pub(crate) async fn health(State(deps): State<Deps>) -> (StatusCode, Json<Value>) {
-    let pending = deps.readiness.pending();
-    let version = env!("CARGO_PKG_VERSION");
-    if pending.is_empty() {
-        return (
-            StatusCode::OK,
-            Json(json!({"status": "healthy", "service": "Grok2API", "version": version})),
-        );
-    }
-    let body =
-        json!({"status": "unavailable", "service": "Grok2API", "version": version, "waiting_for": pending});
-    (StatusCode::SERVICE_UNAVAILABLE, Json(body))
+#[utoipa::path(get, path = "/health", tag = "Service", operation_id = "health",
+    responses(
+        (status = 200, description = "It serves.", body = Health),
+        (status = 503, description = "It starts or drains.", body = Health),
+    ))]
+pub(crate) async fn health(State(deps): State<Deps>) -> (StatusCode, Json<Health>) {
+    let waiting_for = deps.readiness.pending();
+    let (code, status) = if waiting_for.is_empty() {
+        (StatusCode::OK, "healthy")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+    };
+    (code, Json(Health { status, service: "Grok2API", version: env!("CARGO_PKG_VERSION"), waiting_for }))
 }

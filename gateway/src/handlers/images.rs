@@ -20,23 +20,44 @@ use grok2api_proto::{
 
 use super::chat::{image_bytes, incomplete, parse, stopping};
 use crate::{
-    Caller, Deps, base_url, body,
+    Caller, Deps,
+    admission::admit,
+    base_url, body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
         images::{Asked, Image, Images as Answer},
-        request::images::{Form, Images, malformed},
+        request::{
+            images::{Form, Images, malformed},
+            schemas::{ImageEditForm, ImageEditRequest, ImageGenerationRequest},
+        },
     },
+    openapi::{ImageStreamEvent, TurnFailures},
+    running::cancelled,
     usage::Record,
 };
 
 const GENERATIONS: &str = "/v1/images/generations";
 const EDITS: &str = "/v1/images/edits";
 
+/// Draws images.
+///
+/// With `stream` the answer is server-sent events.
+#[utoipa::path(post, path = "/images/generations", tag = "Images", operation_id = "createImage",
+    request_body = ImageGenerationRequest,
+    responses((status = 200, description = "The images.", content(
+        (Answer = "application/json"), (ImageStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn generate(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     run(deps, request, false).await
 }
 
+/// Changes images.
+///
+/// With `stream` the answer is server-sent events. `image` or `images` is required.
+#[utoipa::path(post, path = "/images/edits", tag = "Images", operation_id = "createImageEdit",
+    request_body(content((ImageEditRequest = "application/json"), (ImageEditForm = "multipart/form-data"))),
+    responses((status = 200, description = "The images.", content(
+        (Answer = "application/json"), (ImageStreamEvent = "text/event-stream"))), TurnFailures))]
 pub(crate) async fn edit(State(deps): State<Deps>, request: Request) -> Result<Response, Failure> {
     run(deps, request, true).await
 }
@@ -82,6 +103,7 @@ async fn run(deps: Deps, request: Request, edit: bool) -> Result<Response, Failu
     let (parts, body) = request.into_parts();
     let endpoint = if edit { EDITS } else { GENERATIONS };
     let mut record = deps.usage.begin(endpoint, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let turn = match prepare(&deps, &parts, body, edit, &mut record).await {
         Ok(turn) => turn,
         Err(error) => {
@@ -116,22 +138,20 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, edit: bool, record: &mu
     record.asked(&images.model, images.stream);
     caller.may_ask(&images.model)?;
     let link = || base_url::of(&deps.runtime.current().config, &parts.uri, &parts.headers);
-    Ok(Turn {
-        id: request_id(&parts.headers).to_owned(),
-        asked: Asked { created: Clock::system().now_ms() / 1000, size: images.size, edit },
-        stream: images.stream,
-        count: images.count as usize,
-        previews: images.previews,
-        base_url: (!images.base64).then(link),
-        request: caller.signed(images.into_request(record.turn_id().to_owned())),
-    })
+    let (stream, count, previews) = (images.stream, images.count as usize, images.previews);
+    let base_url = (!images.base64).then(link);
+    let asked = Asked { created: Clock::system().now_ms() / 1000, size: images.size, edit };
+    let request = caller.signed(images.into_request(record.turn_id().to_owned()));
+    admit(deps.client_keys.admissions(), &caller, record, std::slice::from_ref(&request)).await?;
+    Ok(Turn { id: request_id(&parts.headers).to_owned(), asked, stream, count, previews, base_url, request })
 }
 
 async fn unless_stopped(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {
-    let shutdown = deps.tasks.shutdown().clone();
+    let (shutdown, cancel) = (deps.tasks.shutdown().clone(), record.cancellation());
     let answer = tokio::select! {
         answer = whole(deps, turn, &mut record) => answer,
         () = shutdown.stopped() => Err(stopping()),
+        () = cancel.cancelled() => Err(cancelled()),
     };
     answer.inspect_err(|error| record.turn_failed(0, error))
 }

@@ -15,13 +15,28 @@ use grok2api_proto::{
     media::{Item, Kind, ReadRequest, StatRequest},
 };
 
-use crate::{Deps, openai::error::Failure};
+use crate::{
+    Deps,
+    openai::error::Failure,
+    openapi::{Bytes, MediaFailures, MediaHeaders},
+};
 use range::Range;
 
 const LONGEST_NAME: usize = 255;
 
 type Name = Result<Path<String>, PathRejection>;
 
+/// Gives an image, whole or a part of it. `HEAD` is answered too.
+#[utoipa::path(get, path = "/images/{name}", tag = "Media", operation_id = "getImage",
+    params(("name" = String, Path, description = "As in the link."), MediaHeaders),
+    responses(
+        (status = 200, description = "The image.", content(
+            (Bytes = "image/*"), (Bytes = "video/*"), (Bytes = "application/octet-stream"))),
+        (status = 206, description = "The part that was asked for.", content(
+            (Bytes = "image/*"), (Bytes = "video/*"), (Bytes = "application/octet-stream"))),
+        (status = 304, description = "The client has it already."),
+        MediaFailures,
+    ))]
 pub(crate) async fn image(
     State(deps): State<Deps>,
     name: Name,
@@ -34,6 +49,16 @@ pub(crate) async fn image(
     answer(&deps, kind, name, &method, &headers).await.into_response()
 }
 
+/// Gives a video, whole or a part of it. `HEAD` is answered too.
+#[utoipa::path(get, path = "/videos/{name}", tag = "Media", operation_id = "getVideo",
+    params(("name" = String, Path, description = "As in the link."), MediaHeaders),
+    responses(
+        (status = 200, description = "The video.", content((Bytes = "video/*"), (Bytes = "application/octet-stream"))),
+        (status = 206, description = "The part that was asked for.", content(
+            (Bytes = "video/*"), (Bytes = "application/octet-stream"))),
+        (status = 304, description = "The client has it already."),
+        MediaFailures,
+    ))]
 pub(crate) async fn video(
     State(deps): State<Deps>,
     name: Name,

@@ -9,19 +9,28 @@ use grok2api_proto::{
     chat::{ListModelsRequest, Model},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{Caller, Deps, openai::error::Failure};
+use crate::{
+    Caller, Deps,
+    openai::error::Failure,
+    openapi::{AllFailures, Answers, words},
+};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelList)]
 pub(crate) struct List {
+    #[schema(schema_with = words::list)]
     object: &'static str,
     data: Vec<Item>,
 }
 
 /// OpenAI's fields, then the seed's.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Model)]
 pub(crate) struct Item {
     id: String,
+    #[schema(schema_with = words::model)]
     object: &'static str,
     created: i64,
     owned_by: &'static str,
@@ -52,6 +61,9 @@ impl From<Model> for Item {
     }
 }
 
+/// Lists the models that the key may use.
+#[utoipa::path(get, path = "/models", tag = "Models", operation_id = "listModels",
+    responses((status = 200, description = "The models.", body = List), AllFailures))]
 pub(crate) async fn list(
     State(deps): State<Deps>,
     Extension(caller): Extension<Caller>,
@@ -67,6 +79,10 @@ async fn models(deps: &Deps, caller: &Caller) -> Result<Vec<Model>, Failure> {
     Ok(models)
 }
 
+/// Tells of one model.
+#[utoipa::path(get, path = "/models/{id}", tag = "Models", operation_id = "retrieveModel",
+    params(("id" = String, Path, description = "The model's id.", example = "grok-4-fast")),
+    responses((status = 200, description = "The model.", body = Item), Answers))]
 pub(crate) async fn one(
     State(deps): State<Deps>,
     Extension(caller): Extension<Caller>,

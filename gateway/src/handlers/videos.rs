@@ -21,12 +21,21 @@ use super::{
     media::serve,
 };
 use crate::{
-    Caller, Deps, body,
+    Caller, Deps,
+    admission::admit,
+    body, capture,
     middleware::request_id,
     openai::{
         error::Failure,
-        request::videos::{Page, Video as Asked, variant},
+        request::{
+            schemas::{VideoForm, VideoRequest},
+            videos::{Page, Video as Asked, variant},
+        },
         videos::{Deleted, List, Video},
+    },
+    openapi::{
+        Answers, Bytes, ListFailures, MediaHeaders, TurnFailures, VideoContentFailures, VideoPage,
+        VideoVariant,
     },
     usage::Record,
     videos::{self, ENDPOINT},
@@ -37,9 +46,14 @@ const MOST_LISTED: usize = 10_000;
 
 type Id = Result<Path<String>, PathRejection>;
 
+/// Begins a video.
+#[utoipa::path(post, path = "/videos", tag = "Videos", operation_id = "createVideo",
+    request_body(content((VideoRequest = "application/json"), (VideoForm = "multipart/form-data"))),
+    responses((status = 200, description = "The video, which is being made.", body = Video), TurnFailures))]
 pub(crate) async fn create(State(deps): State<Deps>, request: Request) -> Result<Json<Video>, Failure> {
     let (parts, body) = request.into_parts();
     let mut record = deps.usage.begin(ENDPOINT, request_id(&parts.headers));
+    capture::named(&parts.extensions, record.turn_id());
     let job = match prepare(&deps, parts, body, &mut record).await {
         Ok(job) => job,
         Err(error) => {
@@ -67,6 +81,7 @@ async fn prepare(deps: &Deps, parts: Parts, body: Body, record: &mut Record) -> 
     let turn_id = record.turn_id().to_owned();
     tracing::debug!(request.id = id, turn.id = turn_id, "video accepted");
     let request = caller.signed(asked.to_request(turn_id.clone()));
+    admit(deps.client_keys.admissions(), &caller, record, std::slice::from_ref(&request)).await?;
     let details = JobDetails {
         request: request.encode_to_vec().into(),
         model: asked.model,
@@ -92,6 +107,10 @@ async fn films(deps: &Deps, name: &str) -> Result<()> {
     }
 }
 
+/// Lists the key's videos.
+#[utoipa::path(get, path = "/videos", tag = "Videos", operation_id = "listVideos",
+    params(VideoPage),
+    responses((status = 200, description = "A page of videos.", body = List), ListFailures))]
 pub(crate) async fn list(
     State(deps): State<Deps>,
     Extension(caller): Extension<Caller>,
@@ -125,6 +144,10 @@ async fn all(deps: &Deps, caller: &Caller) -> Result<Vec<Job>> {
     }
 }
 
+/// Tells how a video is doing.
+#[utoipa::path(get, path = "/videos/{id}", tag = "Videos", operation_id = "retrieveVideo",
+    params(("id" = String, Path, description = "The video's id.")),
+    responses((status = 200, description = "The video.", body = Video), Answers))]
 pub(crate) async fn one(
     State(deps): State<Deps>,
     Extension(caller): Extension<Caller>,
@@ -133,6 +156,10 @@ pub(crate) async fn one(
     Ok(Json(deps.videos.jobs.get(of(id, &caller)).await?.into()))
 }
 
+/// Forgets a video, and stops its making.
+#[utoipa::path(delete, path = "/videos/{id}", tag = "Videos", operation_id = "deleteVideo",
+    params(("id" = String, Path, description = "The video's id.")),
+    responses((status = 200, description = "It is gone.", body = Deleted), Answers))]
 pub(crate) async fn remove(
     State(deps): State<Deps>,
     Extension(caller): Extension<Caller>,
@@ -143,6 +170,19 @@ pub(crate) async fn remove(
     Ok(Json(Deleted::new(request.id)))
 }
 
+/// Gives the video itself, whole or a part of it.
+#[utoipa::path(get, path = "/videos/{id}/content", tag = "Videos", operation_id = "downloadVideo",
+    params(
+        ("id" = String, Path, description = "The video's id."),
+        VideoVariant,
+        MediaHeaders,
+    ),
+    responses(
+        (status = 200, description = "The video.", content_type = "video/*", body = Bytes),
+        (status = 206, description = "The part that was asked for.", content_type = "video/*", body = Bytes),
+        (status = 304, description = "The client has it already."),
+        VideoContentFailures,
+    ))]
 pub(crate) async fn content(
     State(deps): State<Deps>,
     Extension(caller): Extension<Caller>,

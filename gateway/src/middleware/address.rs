@@ -2,28 +2,25 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use grok2api_kit::settings::Networks;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The nearest address that is not a trusted proxy's: each proxy appends whom it heard, so the list is believed from its
-/// end on as long as the one who says so is trusted.
-pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
+/// end on as long as the one who says so is trusted. `None` when a trusted proxy says what is no address: it is
+/// somebody's, but nobody knows whose.
+pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> Option<IpAddr> {
     let mut address = peer.to_canonical();
-    let values = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    let heard: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let lines = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
+    let heard: Vec<&[u8]> = lines.flat_map(|line| line.split(|byte| *byte == b',')).collect();
     for text in heard.into_iter().rev() {
         if !trusted.contain(address) {
             break;
         }
-        match read(text) {
-            Some(before) => address = before.to_canonical(),
-            // What comes before cannot be believed either.
-            None => break,
-        }
+        address = std::str::from_utf8(text).ok().and_then(|text| read(text.trim()))?.to_canonical();
     }
-    address
+    Some(address)
 }
 
 /// Some proxies write the port as well.
@@ -49,7 +46,6 @@ mod tests {
     #[case::port("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7")]
     #[case::ipv6("10.0.0.1", &["[2001:db8::1]:443"], "2001:db8::1")]
     #[case::ipv6_bare("10.0.0.1", &["2001:db8::1"], "2001:db8::1")]
-    #[case::nonsense("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1")]
     #[case::silent("10.0.0.1", &[], "10.0.0.1")]
     fn only_what_trusted_proxies_say_is_believed(
         #[case] peer: &str,
@@ -61,6 +57,32 @@ mod tests {
             headers.append(FORWARDED_FOR, value.parse().unwrap());
         }
         let trusted = "10.0.0.0/8".to_owned().try_into().unwrap();
-        assert_eq!(of(peer.parse().unwrap(), &headers, &trusted).to_string(), expected);
+        assert_eq!(of(peer.parse().unwrap(), &headers, &trusted), Some(expected.parse().unwrap()));
+    }
+
+    #[rstest]
+    #[case::nonsense(&[&b"198.51.100.7, unknown"[..]])]
+    #[case::empty(&[&b"198.51.100.7,"[..]])]
+    #[case::no_text(&[&b"198.51.100.7"[..], &b"\xff"[..]])]
+    #[case::behind_a_proxy(&[&b"\xff, 10.0.0.2"[..]])]
+    fn what_a_trusted_proxy_says_unreadably_is_nobodys_address(#[case] forwarded: &[&[u8]]) {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(value).unwrap());
+        }
+        let trusted = "10.0.0.0/8".to_owned().try_into().unwrap();
+        assert_eq!(of("10.0.0.1".parse().unwrap(), &headers, &trusted), None);
+        assert!(of("192.0.2.1".parse().unwrap(), &headers, &trusted).is_some(), "nobody asked them");
+    }
+
+    #[test]
+    fn what_a_client_writes_before_its_own_address_is_not_read() {
+        let mut headers = HeaderMap::new();
+        headers.append(FORWARDED_FOR, HeaderValue::from_bytes(b"\xff, 198.51.100.7").unwrap());
+        let trusted = "10.0.0.0/8".to_owned().try_into().unwrap();
+        assert_eq!(
+            of("10.0.0.1".parse().unwrap(), &headers, &trusted),
+            Some("198.51.100.7".parse().unwrap())
+        );
     }
 }

@@ -26,8 +26,9 @@ pub(crate) fn key(deps: &Deps) -> FromFnLayer<Check, Deps, (State<Deps>, Request
 async fn check(deps: Deps, mut request: Request, next: Next) -> Result<Response, Failure> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let caller = caller(&deps, request.headers(), peer).await?;
+    let gate = caller.gate().clone();
     request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    Ok(gate.around(next.run(request).await))
 }
 
 async fn caller(deps: &Deps, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Caller> {
@@ -44,7 +45,7 @@ async fn caller(deps: &Deps, headers: &HeaderMap, peer: Option<IpAddr>) -> Resul
         return Ok(Caller::default());
     }
     let key = deps.client_keys.find(given).await?;
-    let address = peer.map(|peer| address::of(peer, headers, &deps.trusted_proxies));
+    let address = peer.and_then(|peer| address::of(peer, headers, &deps.trusted_proxies));
     key.admit(address, deps.client_keys.now_ms())?;
     deps.client_keys.used(&key);
     Ok(Caller::with(key))

@@ -9,6 +9,9 @@ use axum::{
 };
 use grok2api_proto::{Error, Kind};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::openapi::words;
 
 /// Longest wait a client is told: some SDKs sleep it out.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -30,23 +33,31 @@ pub struct Failure {
 }
 
 /// The body: `{"error":{"message","type","param","code"}}`, all four keys always.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorResponse)]
 pub struct Body<'e> {
     error: Details<'e>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorDetails)]
 struct Details<'e> {
+    /// For people: what is wrong, and where.
     message: &'e str,
+    #[schema(schema_with = words::error_type)]
     r#type: &'static str,
+    /// The place in the request: `messages[2].content`.
+    #[schema(required)]
     param: Option<&'e str>,
+    /// For programs.
     code: &'e str,
 }
 
 impl<'e> From<&'e Error> for Body<'e> {
     fn from(error: &'e Error) -> Self {
         let Error { kind, code, message, param, .. } = error;
-        Self { error: Details { message, r#type: type_of(*kind), param: param.as_deref(), code } }
+        let r#type = if code == NOTHING_LEFT { NOTHING_LEFT } else { type_of(*kind) };
+        Self { error: Details { message, r#type, param: param.as_deref(), code } }
     }
 }
 
@@ -111,14 +122,20 @@ pub fn type_of(kind: Kind) -> &'static str {
     }
 }
 
-/// Only the operator can mend these: asking again does not.
-const NEEDS_THE_OPERATOR: [&str; 4] =
-    ["no_accounts", "no_account_for_tier", "no_account_for_tags", "invalid_proxy"];
+/// Only the operator can mend these, or wants them so: asking again does not help.
+const NEEDS_THE_OPERATOR: [&str; 5] =
+    ["no_accounts", "no_account_for_tier", "no_account_for_tags", "invalid_proxy", "cancelled_by_operator"];
+
+/// A budget of the key is used up: code and type, as with OpenAI.
+const NOTHING_LEFT: &str = "insufficient_quota";
+
+/// Limits of the key that pass by themselves, and soon.
+const ASK_AGAIN: [&str; 2] = ["rate_limit_exceeded", "concurrency_limit_exceeded"];
 
 /// Whether the same request may succeed within the wait a client is told.
 fn retry_helps(error: &Error) -> bool {
     match error.kind {
-        _ if NEEDS_THE_OPERATOR.contains(&error.code.as_ref()) => false,
+        _ if NEEDS_THE_OPERATOR.contains(&error.code.as_ref()) || error.code == NOTHING_LEFT => false,
         Kind::RateLimited | Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled => {
             error.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
         }
@@ -142,6 +159,8 @@ fn advise(error: &Error, headers: &mut HeaderMap) {
     }
     if !retry_helps(error) {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    } else if ASK_AGAIN.contains(&error.code.as_ref()) {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("true"));
     }
     if error.kind == Kind::Unauthenticated {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

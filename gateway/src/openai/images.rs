@@ -6,8 +6,10 @@ use grok2api_proto::{
     chat::{self, Media},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{error, request::images::Size};
+use crate::openapi::words;
 
 /// What is asked of the images, for the client to read again.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +23,8 @@ pub struct Asked {
 }
 
 /// One image as the client gets it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ImageData)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Image {
@@ -30,27 +33,33 @@ pub enum Image {
 }
 
 /// The JSON answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ImagesResponse)]
 pub struct Images {
+    /// Seconds since the epoch.
     created: i64,
     data: Vec<Image>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::image_format, required = false)]
     output_format: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::image_size, required = false)]
     size: Option<&'static str>,
     usage: Usage,
 }
 
 /// Estimated like that of a chat; images count nothing.
-#[derive(Clone, Debug, Default, Serialize)]
-struct Usage {
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = ImageUsage)]
+pub(crate) struct Usage {
     input_tokens: u64,
     output_tokens: u64,
     total_tokens: u64,
     input_tokens_details: Details,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = ImageUsageDetails)]
 struct Details {
     text_tokens: u64,
     image_tokens: u64,

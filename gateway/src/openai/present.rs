@@ -7,6 +7,7 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use grok2api_proto::chat::{Citation, Finish, Media, Reasoning, Source, Sources, Usage, chat_event::Kind};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Most source addresses an answer lists.
 const MOST_CITATIONS: usize = 50;
@@ -63,7 +64,7 @@ pub trait Sink {
 }
 
 /// Something about a stretch of the content, in OpenAI's shape.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "type", content = "url_citation")]
 pub enum Annotation<'e> {
     /// A source is cited there.

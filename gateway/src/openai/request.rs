@@ -5,6 +5,7 @@ mod data_url;
 pub mod images;
 mod messages;
 mod options;
+pub mod schemas;
 pub mod videos;
 mod walk;
 
@@ -119,8 +120,8 @@ fn string_end(body: &[u8], mut at: usize) -> usize {
 
 /// A model's name; errors and logs repeat it.
 fn name(node: Node<'_>) -> Result<String> {
-    if node.value.as_str().is_some_and(|name| name.len() > LONGEST_NAME) {
-        return Err(node.invalid(format_args!("must not be longer than {LONGEST_NAME} bytes")));
+    if node.value.as_str().is_some_and(|name| name.chars().count() > LONGEST_NAME) {
+        return Err(node.invalid(format_args!("must not be longer than {LONGEST_NAME} characters")));
     }
     node.nonempty()
 }

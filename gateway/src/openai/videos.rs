@@ -2,45 +2,67 @@
 
 use grok2api_proto::video::Job;
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::openapi::words;
 
 /// One video.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Video {
+    #[schema(pattern = "^video_")]
     id: String,
+    #[schema(schema_with = words::video)]
     object: &'static str,
     model: String,
+    #[schema(schema_with = words::video_status)]
     status: &'static str,
+    /// Per cent.
+    #[schema(maximum = 100)]
     progress: u32,
+    /// Seconds since the epoch.
     created_at: i64,
+    #[schema(required)]
     completed_at: Option<i64>,
+    #[schema(schema_with = words::nothing, required)]
     expires_at: Option<i64>,
     prompt: String,
+    /// As asked.
     size: String,
+    /// As asked.
     seconds: String,
+    #[schema(schema_with = words::nothing, required)]
     remixed_from_video_id: Option<String>,
+    #[schema(required)]
     error: Option<Failure>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VideoError)]
 struct Failure {
     code: String,
     message: String,
 }
 
 /// Part of a client's videos.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VideoList)]
 pub struct List {
+    #[schema(schema_with = words::list)]
     object: &'static str,
     data: Vec<Video>,
+    #[schema(required)]
     first_id: Option<String>,
+    #[schema(required)]
     last_id: Option<String>,
     has_more: bool,
 }
 
 /// What is left of a video that was deleted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VideoDeleted)]
 pub struct Deleted {
     id: String,
+    #[schema(schema_with = words::video_deleted)]
     object: &'static str,
     deleted: bool,
 }

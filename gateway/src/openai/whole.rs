@@ -2,54 +2,76 @@
 
 use grok2api_proto::chat::{ChatEvent, Finish, Media, Usage, chat_event::Kind};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     present::{Annotation, INLINE_END, Presentation, Presenter, Sink, Thinking, finish_reason, inline_start},
     stream::Head,
 };
+use crate::openapi::words;
 
 /// `chat.completion`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChatCompletion)]
 pub struct Completion {
+    #[schema(pattern = "^chatcmpl-")]
     id: String,
+    #[schema(schema_with = words::chat_completion)]
     object: &'static str,
+    /// Seconds since the epoch.
     created: i64,
+    /// As asked.
     model: String,
+    #[schema(min_items = 1)]
     choices: Vec<Choice>,
     usage: Counts,
+    /// Ours: the addresses of all sources found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     citations: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChatCompletionChoice)]
 struct Choice {
+    /// From 0 on.
     index: u32,
     message: Message,
+    #[schema(schema_with = words::nothing, required)]
     logprobs: Option<()>,
+    #[schema(schema_with = words::finish_reason)]
     finish_reason: &'static str,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = ChatCompletionMessage)]
 struct Message {
+    #[schema(schema_with = words::assistant)]
     role: &'static str,
     content: String,
+    /// Ours: the model's reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reasoning_content: Option<String>,
+    #[schema(schema_with = words::nothing, required)]
     refusal: Option<()>,
     annotations: Vec<Annotation<'static>>,
 }
 
 /// `usage`: OpenAI's fields, and `estimated` of ours.
-#[derive(Debug, Serialize)]
-pub(super) struct Counts {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChatUsage)]
+pub(crate) struct Counts {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
     completion_tokens_details: Details,
+    /// Ours: the upstream counted no tokens.
     estimated: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChatUsageDetails)]
 struct Details {
     reasoning_tokens: u64,
 }

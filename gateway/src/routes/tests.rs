@@ -1,12 +1,15 @@
 //! The routes as a client meets them, without a socket.
 
+mod capture;
 mod chat;
 mod choices;
 mod common;
+mod docs;
 mod headers;
 mod idempotency;
 mod images;
 mod keys;
+mod limits;
 mod media;
 mod stream;
 mod usage;
@@ -22,13 +25,13 @@ use axum::{
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime, settings::Settings};
 use grok2api_proto::config::RuntimeConfig;
 use grok2api_testkit::{
-    FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config,
+    FakeCaptures, FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config,
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::{ClientKeys, Deps, Idempotency, Videos, router, usage::Recorder};
+use crate::{ClientKeys, Deps, Idempotency, Videos, capture::Capturer, router, usage::Recorder};
 
 /// A gateway over fakes.
 struct Gateway {
@@ -36,6 +39,7 @@ struct Gateway {
     chat: Arc<FakeChat>,
     media: Arc<FakeMediaCache>,
     ledger: Arc<FakeLedger>,
+    captures: Arc<FakeCaptures>,
     videos: Arc<FakeVideoJobs>,
     once: Arc<FakeIdempotency>,
     tasks: Tasks,
@@ -65,12 +69,14 @@ impl Gateway {
         let (chat, media) = (Arc::new(FakeChat::playing(turns).filming()), Arc::<FakeMediaCache>::default());
         let (ledger, videos) = (Arc::<FakeLedger>::default(), Arc::<FakeVideoJobs>::default());
         let usage = Recorder::start(ledger.clone(), &tasks);
+        let (captures, runtime) = (Arc::<FakeCaptures>::default(), Runtime::fixed(config));
         let (http, once) = (Settings::load(None, []).unwrap().http, Arc::<FakeIdempotency>::default());
         let router = router(Deps {
             chat: chat.clone(),
             media: media.clone(),
-            videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), &tasks),
-            runtime: Runtime::fixed(config),
+            videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), client_keys.clone(), &tasks),
+            capture: Capturer::start(captures.clone(), runtime.clone(), &tasks),
+            runtime,
             client_keys,
             trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),
             readiness: Readiness::new(tasks.shutdown().clone()),
@@ -79,8 +85,9 @@ impl Gateway {
             max_in_flight: 100,
             usage,
             tasks: tasks.clone(),
+            admin: None,
         });
-        Self { router, chat, media, ledger, videos, once, tasks }
+        Self { router, chat, media, ledger, captures, videos, once, tasks }
     }
 
     /// Asks, and returns when the headers are there.

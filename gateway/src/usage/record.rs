@@ -6,19 +6,25 @@ use axum::http::HeaderMap;
 use grok2api_proto::{
     Error, Kind,
     chat::{ChatEvent, chat_event::Kind as Event},
+    keys::Used,
     ledger::{Entry, Outcome},
 };
 use tokio::time::Instant;
-use tokio_util::task::task_tracker::TaskTrackerToken;
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 use uuid::Uuid;
 
 use super::Recorder;
-use crate::openai::error::{served, status_of};
+use crate::{
+    admission::Permit,
+    openai::error::{served, status_of},
+    running::Place,
+};
 use turn::Turn;
 
 const LONGEST_MESSAGE: usize = 500;
 /// The client names what it likes: only names that exist are worth a place among the sums.
 const NO_SUCH_MODEL: &str = "model_not_found";
+const MODEL_NOT_ALLOWED: &str = "model_not_allowed";
 
 /// One request's entry in the making; dropping it hands it over. Unless told otherwise, its client has left.
 ///
@@ -32,8 +38,11 @@ pub struct Record {
     otherwise: Option<Error>,
     /// There is nothing to hand over.
     void: bool,
+    /// The leave of a key with limits, and the tokens it counted beforehand.
+    permit: Option<(Permit, u64)>,
     /// The headers are with the client: a failure changes its status no more.
     accepted: bool,
+    place: Place,
     _open: TaskTrackerToken,
 }
 
@@ -43,6 +52,7 @@ impl Record {
         let id = format!("turn_{}", Uuid::now_v7().simple());
         let mut record = Self::resume(recorder, endpoint, id);
         request_id.clone_into(&mut record.entry.request_id);
+        record.place.say(&record.entry);
         record
     }
 
@@ -56,12 +66,14 @@ impl Record {
         };
         Self {
             _open: recorder.token(),
+            place: recorder.running().begin(&entry),
             recorder,
             entry,
             begun: Instant::now(),
             turns: vec![Turn::default()],
             otherwise: None,
             void: false,
+            permit: None,
             accepted: false,
         }
     }
@@ -75,11 +87,23 @@ impl Record {
     pub fn asked(&mut self, model: &str, stream: bool) {
         model.clone_into(&mut self.entry.model);
         self.entry.stream = stream;
+        self.place.say(&self.entry);
     }
 
     /// By whom: the client key's id, empty for nobody in particular.
     pub fn called_by(&mut self, key: &str) {
         key.clone_into(&mut self.entry.client_key);
+        self.place.say(&self.entry);
+    }
+
+    /// Resolves when an operator cancels the request.
+    pub(crate) fn cancellation(&self) -> CancellationToken {
+        self.place.cancellation()
+    }
+
+    /// It was admitted by the limits of its key, which are settled with it.
+    pub(crate) fn permitted(&mut self, permit: Permit, tokens: u64) {
+        self.permit = Some((permit, tokens));
     }
 
     /// How many turns serve the request; one until this is told.
@@ -97,8 +121,13 @@ impl Record {
     fn event(&mut self, turn: usize, kind: &Event) {
         if is_output(kind) && self.entry.first_output_ms.is_none() {
             self.entry.first_output_ms = Some(millis(self.begun));
+            self.place.first_output();
         }
+        self.place.event(kind);
         let Some(turn) = self.turns.get_mut(turn) else { return };
+        if self.permit.is_some() {
+            turn.brought(kind);
+        }
         match kind {
             Event::Started(started) => turn.started(&started.tried),
             Event::Charge(charge) => turn.charged(charge.units),
@@ -155,7 +184,8 @@ impl Record {
         }
         self.entry.error_code = error.code.to_string();
         self.entry.error_message = cut(error.message.clone());
-        if error.code == NO_SUCH_MODEL {
+        // Whatever a client makes up must not stay in the ledger for ever.
+        if error.code == NO_SUCH_MODEL || error.code == MODEL_NOT_ALLOWED {
             self.entry.model.clear();
         }
     }
@@ -168,6 +198,9 @@ impl Record {
     /// Somebody else serves the request, and tells of it.
     pub fn leave(mut self) {
         self.void = true;
+        if let Some((permit, _)) = &self.permit {
+            permit.leave();
+        }
     }
 
     /// The status 200 is sent, whatever happens now.
@@ -203,11 +236,29 @@ impl Drop for Record {
             self.abandoned();
         }
         let outcome = self.entry.outcome();
+        let reserved =
+            self.permit.as_ref().map_or(0, |(_, tokens)| tokens.div_ceil(self.turns.len().max(1) as u64));
+        let tokens = self.turns.iter().map(|turn| turn.tokens(reserved)).sum();
         for mut turn in self.turns.drain(..) {
             turn.close(outcome, &self.entry.error_message);
             turn.add_to(&mut self.entry);
         }
+        self.place.end(&self.entry);
+        if let Some((permit, _)) = self.permit.take().filter(|_| counts(&self.entry)) {
+            permit.used(Used { tokens, units: self.entry.units.into() });
+        }
         self.recorder.push(std::mem::take(&mut self.entry));
+    }
+}
+
+/// Whether a request counts against its key: not if it failed through no fault of the client, who got nothing of it.
+fn counts(entry: &Entry) -> bool {
+    let delivered = entry.stream && entry.first_output_ms.is_some();
+    match entry.outcome() {
+        Outcome::Success | Outcome::ClientCancelled => true,
+        // What was refused before anybody was asked has cost nothing.
+        Outcome::InvalidRequest | Outcome::Refused => delivered || !entry.attempts.is_empty(),
+        _ => delivered,
     }
 }
 

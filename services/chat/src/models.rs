@@ -95,6 +95,13 @@ impl From<&Model> for chat::Model {
             default_temperature: 1.0,
             default_top_p: 0.95,
             video: model.kind == Product::Video,
+            class: model.class.clone(),
+            cost: model.cost,
+            minimum_tier: match model.minimum_tier {
+                MinimumTier::Basic => "basic",
+                MinimumTier::Super => "super",
+            }
+            .to_owned(),
         }
     }
 }

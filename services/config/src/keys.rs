@@ -1,5 +1,6 @@
 //! The service of client keys: validate, store, log, publish.
 
+mod admission;
 mod known;
 mod secret;
 mod spec;
@@ -7,12 +8,14 @@ mod spec;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use grok2api_kit::{clock::Clock, lifecycle::Shutdown};
+use grok2api_kit::clock::Clock;
 use grok2api_proto::{
     Error, Kind, Result, Stream,
     keys::{
-        AuthenticateRequest, Changes, CreateRequest, CreateResponse, Facts, GetRequest, Key, Keys,
-        ListRequest, ListResponse, RevokeRequest, UpdateRequest, UsedRequest, UsedResponse, WatchRequest,
+        AdmitRequest, AdmitResponse, AuthenticateRequest, Changes, CreateRequest, CreateResponse, Facts,
+        GetRequest, Key, Keys, ListRequest, ListResponse, RenewRequest, RenewResponse, RevokeRequest,
+        SettleRequest, SettleResponse, StandingResponse, UpdateRequest, UsedRequest, UsedResponse,
+        WatchRequest,
     },
 };
 use grok2api_storage::{
@@ -24,7 +27,11 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use self::known::Known;
+use self::{
+    admission::{Admissions, Rules},
+    known::Known,
+};
+use crate::{KeysDeps, follow::Following};
 
 /// How often a revocation is tried again when another process was first.
 const ATTEMPTS: usize = 8;
@@ -33,36 +40,49 @@ pub(crate) struct Service {
     keys: Arc<dyn ClientKeys>,
     actions: Arc<dyn Actions>,
     clock: Clock,
-    shutdown: Shutdown,
+    following: Following,
     known: Known,
-    /// Held while reading changes, so that none is taken for older than another.
-    following: Mutex<()>,
+    admissions: Admissions,
+    /// Held while reading changes, so that none is taken for older than another; how often the store had been away when
+    /// they were read.
+    reading: Mutex<u64>,
 }
 
 impl Service {
-    pub(crate) async fn open(
-        keys: Arc<dyn ClientKeys>,
-        actions: Arc<dyn Actions>,
-        clock: Clock,
-        shutdown: Shutdown,
-    ) -> Result<Self> {
-        let known = Known::default();
-        let service = Self { keys, actions, clock, shutdown, known, following: Mutex::default() };
+    pub(crate) async fn open(deps: KeysDeps) -> Result<Self> {
+        let KeysDeps { keys, actions, budgets, limiter, clock, tasks } = deps;
+        let reading = Mutex::new(keys.interruptions());
+        let following = Following::new(tasks.shutdown().clone());
+        let admissions = Admissions::new(limiter, budgets, clock.clone());
+        let service = Self { keys, actions, clock, following, known: Known::default(), admissions, reading };
         service.follow().await?;
         Ok(service)
     }
 
     /// Looks whether a key was changed, and tells the watchers.
     pub(crate) async fn follow(&self) -> storage::Result<()> {
-        let _following = self.following.lock().await;
+        let followed = self.catch_up().await;
+        self.following.went(&followed);
+        followed
+    }
+
+    async fn catch_up(&self) -> storage::Result<()> {
+        let mut read = self.reading.lock().await;
+        let interruptions = self.keys.interruptions();
         let (seen, newest) = (self.known.version(), self.keys.version().await?);
-        if newest == seen {
-            return Ok(());
+        // A store that was away, or put back to an earlier state, may have lost what was seen.
+        let whole = newest < seen || *read != interruptions;
+        if whole || newest != seen {
+            let changes = self.keys.changed_since(if whole { 0 } else { seen }).await?;
+            self.admissions.learn(&changes.keys, whole);
+            let facts = changes.keys.iter().map(spec::facts);
+            if whole {
+                self.known.replace(changes.version, facts);
+            } else {
+                self.known.learn(changes.version, facts);
+            }
         }
-        // A store that was put back to an earlier state is read anew.
-        let since = if newest < seen { 0 } else { seen };
-        let changes = self.keys.changed_since(since).await?;
-        self.known.learn(changes.version, changes.keys.iter().map(spec::facts));
+        *read = interruptions;
         Ok(())
     }
 
@@ -88,12 +108,28 @@ impl Service {
     }
 
     async fn stored(&self, id: &str) -> Result<ClientKey> {
-        let unknown = || {
-            Error::new(Kind::NotFound, "client_key_not_found", format!("there is no client key {id:?}"))
-                .at("id")
-        };
-        let id = Uuid::parse_str(id).map_err(|_| unknown())?;
-        self.keys.get(id).await?.ok_or_else(unknown)
+        let uuid = Uuid::parse_str(id).map_err(|_| unknown(id))?;
+        self.keys.get(uuid).await?.ok_or_else(|| unknown(id))
+    }
+
+    /// Forgets what is counted of requests that nobody knows any more.
+    pub(crate) async fn sweep(&self) -> storage::Result<()> {
+        self.admissions.sweep().await
+    }
+
+    /// As people see it, with what is used up of its budgets.
+    async fn shown(&self, key: ClientKey) -> Result<Key> {
+        let budgets = self.admissions.spent(&key).await?;
+        Ok(Key { budgets, ..spec::key(key) })
+    }
+
+    /// What stands against requests of a key; one that was made just now elsewhere may not be known yet.
+    async fn rules(&self, id: &str) -> Result<Arc<Rules>> {
+        if let Some(rules) = self.admissions.rules(id) {
+            return Ok(rules);
+        }
+        self.follow().await?;
+        self.admissions.rules(id).ok_or_else(|| unknown(id))
     }
 
     /// `None` when another process was first.
@@ -129,17 +165,21 @@ impl Keys for Service {
         };
         self.keys.insert(&key).await?;
         self.changed(&request.author, "client_key.create", None, &key).await;
-        Ok(CreateResponse { key: Some(spec::key(key)), secret })
+        Ok(CreateResponse { key: Some(self.shown(key).await?), secret })
     }
 
     async fn list(&self, _: ListRequest) -> Result<ListResponse> {
         let mut keys = self.keys.changed_since(0).await?.keys;
         keys.sort_by_key(|key| key.id);
-        Ok(ListResponse { keys: keys.into_iter().map(spec::key).collect() })
+        let mut shown = Vec::with_capacity(keys.len());
+        for key in keys {
+            shown.push(self.shown(key).await?);
+        }
+        Ok(ListResponse { keys: shown })
     }
 
     async fn get(&self, request: GetRequest) -> Result<Key> {
-        Ok(spec::key(self.stored(&request.id).await?))
+        self.shown(self.stored(&request.id).await?).await
     }
 
     async fn update(&self, request: UpdateRequest) -> Result<Key> {
@@ -152,13 +192,13 @@ impl Keys for Service {
         let mut key = ClientKey { spec, version: request.expected_version, ..before.clone() };
         key.version = self.keys.update(&key).await?;
         self.changed(&request.author, "client_key.update", Some(&before), &key).await;
-        Ok(spec::key(key))
+        self.shown(key).await
     }
 
     async fn revoke(&self, request: RevokeRequest) -> Result<Key> {
         for _ in 0..ATTEMPTS {
             if let Some(key) = self.try_revoke(&request).await? {
-                return Ok(spec::key(key));
+                return self.shown(key).await;
             }
         }
         Err(Error::new(
@@ -183,17 +223,41 @@ impl Keys for Service {
         Ok(UsedResponse {})
     }
 
-    /// The stream ends when this replica drains, so that a watcher turns to another one.
-    async fn watch(&self, _: WatchRequest) -> Result<Stream<Changes>> {
-        let shutdown = self.shutdown.clone();
-        let (first, watcher) = self.known.watch();
-        let later = stream::unfold(watcher, async |mut watcher| {
-            let keys = watcher.changed().await?;
-            Some((Changes { keys }, watcher))
-        });
-        let later = later.take_until(async move { shutdown.draining().await });
-        Ok(stream::iter([Changes { keys: first }]).chain(later).map(Ok).boxed())
+    async fn admit(&self, request: AdmitRequest) -> Result<AdmitResponse> {
+        let rules = self.rules(&request.key).await?;
+        self.admissions.admit(&rules, &request).await
     }
+
+    async fn settle(&self, request: SettleRequest) -> Result<SettleResponse> {
+        self.admissions.settle(request).await?;
+        Ok(SettleResponse {})
+    }
+
+    async fn renew(&self, request: RenewRequest) -> Result<RenewResponse> {
+        self.admissions.renew(request).await?;
+        Ok(RenewResponse {})
+    }
+
+    async fn standing(&self, request: GetRequest) -> Result<StandingResponse> {
+        let key = self.stored(&request.id).await?;
+        let rules = self.rules(&request.id).await?;
+        let standing = self.admissions.standing(&rules).await?;
+        Ok(StandingResponse { key: Some(self.shown(key).await?), ..standing })
+    }
+
+    /// The stream ends when this replica drains or loses the store, so that a watcher turns to another one.
+    async fn watch(&self, _: WatchRequest) -> Result<Stream<Changes>> {
+        // Nobody comes from a replica that knew better to one that has heard nothing for a while.
+        self.follow().await?;
+        let (first, watcher) = self.known.watch();
+        let later = stream::unfold(watcher, async |mut watcher| Some((watcher.changed().await?, watcher)));
+        let later = later.take_until(self.following.lost());
+        Ok(stream::iter([first]).chain(later).map(Ok).boxed())
+    }
+}
+
+fn unknown(id: &str) -> Error {
+    Error::new(Kind::NotFound, "client_key_not_found", format!("there is no client key {id:?}")).at("id")
 }
 
 /// A key as the log of actions shows it.

@@ -14,6 +14,8 @@ use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime};
 use grok2api_proto::ledger::Ledger;
 use grok2api_storage::ledger as storage;
 
+pub(crate) use messages::id as turn;
+
 /// What the service needs.
 pub struct Deps {
     /// Rows and sums.

@@ -12,11 +12,17 @@
 //! way, four times a second, so that a key revoked at one replica is refused at every gateway within one.
 //!
 //! Requests that clients repeat under one key are kept here as well ([`idempotency`]): this role has what replicas share.
+//! So do those who run the product ([`admins`]) and the view of what is running ([`live`]). A gateway keeps no session: it asks
+//! for each request of the console, so one that was ended is refused everywhere at once.
 
+pub mod admins;
+pub mod capture;
 mod follow;
+mod history;
 pub mod idempotency;
 mod keys;
 pub mod ledger;
+pub mod live;
 pub mod parameters;
 mod revision;
 mod service;
@@ -25,13 +31,17 @@ use std::sync::Arc;
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{Result, config::Config, keys::Keys};
-use grok2api_storage::{actions::Actions, client_keys::ClientKeys, settings::Settings};
+use grok2api_storage::{
+    actions::Actions, budgets::Budgets, client_keys::ClientKeys, limiter::Limiter, settings::Settings,
+};
 use tokio::time::Duration;
 
 /// How often the store is asked for a newer revision.
 const REVISIONS: Duration = Duration::from_millis(500);
 /// How often it is asked for changed keys.
 const KEYS: Duration = Duration::from_millis(250);
+/// How often counters are looked through for what is long over.
+const SWEEP: Duration = Duration::from_secs(60 * 60);
 
 /// What the service needs.
 pub struct Deps {
@@ -65,6 +75,10 @@ pub struct KeysDeps {
     pub keys: Arc<dyn ClientKeys>,
     /// Where changes are logged.
     pub actions: Arc<dyn Actions>,
+    /// What keys have used up of their budgets.
+    pub budgets: Arc<dyn Budgets>,
+    /// How fast keys ask.
+    pub limiter: Arc<dyn Limiter>,
     /// Dates the changes.
     pub clock: Clock,
     /// Owns the task that follows the store.
@@ -76,13 +90,19 @@ pub struct KeysDeps {
 /// # Errors
 /// `storage_unavailable` when they cannot be read.
 pub async fn start_keys(deps: KeysDeps) -> Result<Arc<dyn Keys>> {
-    let shutdown = deps.tasks.shutdown().clone();
-    let service = Arc::new(keys::Service::open(deps.keys, deps.actions, deps.clock, shutdown.clone()).await?);
+    let (tasks, shutdown) = (deps.tasks.clone(), deps.tasks.shutdown().clone());
+    let service = Arc::new(keys::Service::open(deps).await?);
+    let swept = service.clone();
+    let sweeping = follow::run("budgets", SWEEP, shutdown.clone(), move || {
+        let swept = swept.clone();
+        async move { swept.sweep().await }
+    });
+    tasks.spawn_background("budgets-sweep", sweeping);
     let followed = service.clone();
     let following = follow::run("client keys", KEYS, shutdown, move || {
         let followed = followed.clone();
         async move { followed.follow().await }
     });
-    deps.tasks.spawn("keys-follow", following);
+    tasks.spawn("keys-follow", following);
     Ok(service)
 }

@@ -25,6 +25,8 @@ pub struct Table {
 pub struct Parameter {
     pub name: String,
     pub scope: Scope,
+    #[serde(default)]
+    pub group: Group,
     pub kind: Kind,
     pub default: Value,
     pub doc: String,
@@ -50,6 +52,31 @@ pub enum Scope {
     Global,
     /// `[grok]`.
     Grok,
+}
+
+/// What a parameter is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// Nothing of the others.
+    #[default]
+    General,
+    /// The console and who may use it.
+    Console,
+    /// Clients of the API.
+    Api,
+    /// What an answer looks like.
+    Answers,
+    /// The way to the upstream.
+    Upstream,
+    /// How long is waited.
+    Timeouts,
+    /// The accounts.
+    Accounts,
+    /// Generated images and videos.
+    Media,
+    /// What is written down.
+    Records,
 }
 
 /// The JSON type of a value.
@@ -185,6 +212,45 @@ impl From<&Parameter> for config::Parameter {
             default: parameter.default.to_string(),
             description: format!("{} Must be {}.", parameter.doc, parameter.rule()),
             secret: parameter.secret,
+            group: parameter.group.name().to_owned(),
+            required: parameter.required,
+            choices: match parameter.format {
+                Format::LogLevel => LOG_LEVELS.map(str::to_owned).to_vec(),
+                _ => parameter.choices.clone(),
+            },
+            format: parameter.format.name().to_owned(),
+            min: parameter.min,
+            max: parameter.max,
+        }
+    }
+}
+
+impl Group {
+    /// As in `parameters.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::General => "general",
+            Self::Console => "console",
+            Self::Api => "api",
+            Self::Answers => "answers",
+            Self::Upstream => "upstream",
+            Self::Timeouts => "timeouts",
+            Self::Accounts => "accounts",
+            Self::Media => "media",
+            Self::Records => "records",
+        }
+    }
+}
+
+impl Format {
+    /// As in `parameters.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Url => "url",
+            Self::ProxyUrl => "proxy-url",
+            Self::LogLevel => "log-level",
+            Self::Header => "header",
         }
     }
 }

@@ -1,14 +1,20 @@
 //! The service: validate, apply, store, publish.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use futures_util::{StreamExt as _, stream};
 use grok2api_kit::{clock::Clock, lifecycle::Shutdown};
 use grok2api_proto::{
     Error, Result, Stream,
     config::{
-        Config, GetRequest, ListParametersRequest, ListParametersResponse, Revision, UpdateRequest,
-        WatchRequest,
+        Config, GetRequest, ListParametersRequest, ListParametersResponse, ListRevisionsRequest,
+        ListRevisionsResponse, Revision, RollbackRequest, UpdateRequest, WatchRequest,
     },
 };
 use grok2api_storage::{self as storage, settings::Settings};
@@ -16,19 +22,25 @@ use tokio::sync::{Mutex, watch};
 use tokio_stream::wrappers::WatchStream;
 
 use crate::{
+    follow::Following,
+    history,
     parameters::Table,
     revision::{Resolved, apply, changed, resolve},
 };
 
 /// How often an update that names no revision is tried again when another process was first.
 const ATTEMPTS: usize = 8;
+const MOST_ON_A_PAGE: u32 = 500;
+const PAGE: u32 = 50;
 
 pub(crate) struct Service {
     table: Table,
     settings: Arc<dyn Settings>,
     clock: Clock,
-    shutdown: Shutdown,
+    following: Following,
     newest: watch::Sender<Revision>,
+    /// How often the store had been away when the newest revision was read.
+    interruptions: AtomicU64,
     /// Held while updating: updates of one process queue up instead of running into conflicts.
     updating: Mutex<()>,
 }
@@ -36,13 +48,15 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) async fn open(settings: Arc<dyn Settings>, clock: Clock, shutdown: Shutdown) -> Result<Self> {
         let table = Table::compiled()?;
+        let interruptions = AtomicU64::new(settings.interruptions());
         let first = whole(&table, settings.latest().await?)?;
         Ok(Self {
             table,
             settings,
             clock,
-            shutdown,
+            following: Following::new(shutdown),
             newest: watch::Sender::new(first),
+            interruptions,
             updating: Mutex::default(),
         })
     }
@@ -54,12 +68,56 @@ impl Service {
         Ok(stored)
     }
 
-    /// Looks whether there is a newer revision, and reads it only then.
+    /// Looks whether there is another revision than the one that is known, and reads it only then.
     pub(crate) async fn follow(&self) -> storage::Result<()> {
-        if self.settings.newest().await? > self.newest.borrow().number {
+        let followed = self.catch_up().await;
+        self.following.went(&followed);
+        followed
+    }
+
+    async fn catch_up(&self) -> storage::Result<()> {
+        let interruptions = self.settings.interruptions();
+        let doubted = self.interruptions.load(Ordering::Relaxed) != interruptions;
+        let newest = self.settings.newest().await?;
+        let known = self.newest.borrow().number;
+        if doubted || newest < known {
+            self.start_over().await?;
+        } else if newest > known {
             self.refresh().await?;
         }
+        self.interruptions.store(interruptions, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Takes the store's newest revision for the newest there is. A store that was put back to an earlier state, or has
+    /// lost what it acknowledged last, may have an older one than this replica, or another one under the same number.
+    async fn start_over(&self) -> storage::Result<()> {
+        let _queued = self.updating.lock().await;
+        let stored = self.settings.latest().await?;
+        let Ok(revision) = whole(&self.table, stored).inspect_err(unusable) else { return Ok(()) };
+        let known = self.newest.borrow().number;
+        let other = self.newest.send_if_modified(|newest| {
+            let other = *newest != revision;
+            newest.clone_from(&revision);
+            other
+        });
+        if other && revision.number <= known {
+            let found = revision.number;
+            tracing::warn!(found, known, "the store went back: configuration {found} counts, after {known}");
+        }
+        Ok(())
+    }
+
+    /// The revision of that number.
+    async fn revision(&self, number: u64) -> Result<storage::settings::Revision> {
+        if number == 0 {
+            return Ok(storage::settings::Revision::default());
+        }
+        let found = self.settings.list(Some(number.saturating_add(1)), 1).await?.pop();
+        found.filter(|revision| revision.number == number).ok_or_else(|| {
+            let message = format!("there is no revision {number}");
+            Error::new(grok2api_proto::Kind::NotFound, "revision_not_found", message).at("revision")
+        })
     }
 
     /// Tells the watchers of a revision unless they have seen it, or a later one.
@@ -67,20 +125,14 @@ impl Service {
         if self.newest.borrow().number >= stored.number {
             return;
         }
-        match whole(&self.table, stored.clone()) {
-            Ok(revision) => {
-                self.newest.send_if_modified(|newest| {
-                    let later = revision.number > newest.number;
-                    if later {
-                        *newest = revision;
-                    }
-                    later
-                });
+        let Ok(revision) = whole(&self.table, stored.clone()).inspect_err(unusable) else { return };
+        self.newest.send_if_modified(|newest| {
+            let later = revision.number > newest.number;
+            if later {
+                *newest = revision;
             }
-            Err(error) => {
-                tracing::error!(%error, "configuration revision {} cannot be used: {error}", stored.number);
-            }
-        }
+            later
+        });
     }
 
     /// One attempt to store the change; `None` when another process was first and trying again makes sense.
@@ -133,20 +185,55 @@ impl Config for Service {
         ))
     }
 
-    /// The stream ends when this replica drains, so that a watcher turns to another one.
+    /// The stream ends when this replica drains or loses the store, so that a watcher turns to another one.
     async fn watch(&self, _: WatchRequest) -> Result<Stream<Revision>> {
+        // Nobody comes from a replica that knew better to one that has heard nothing for a while.
+        self.follow().await?;
         let mut receiver = self.newest.subscribe();
         let newest = receiver.borrow_and_update().clone();
-        let shutdown = self.shutdown.clone();
-        let later = WatchStream::from_changes(receiver).take_until(async move {
-            shutdown.draining().await;
-        });
+        let later = WatchStream::from_changes(receiver).take_until(self.following.lost());
         Ok(stream::iter([newest]).chain(later).map(Ok).boxed())
     }
 
     async fn list_parameters(&self, _: ListParametersRequest) -> Result<ListParametersResponse> {
         Ok(ListParametersResponse { parameters: self.table.iter().map(Into::into).collect() })
     }
+
+    async fn list_revisions(&self, request: ListRevisionsRequest) -> Result<ListRevisionsResponse> {
+        let limit = if request.limit == 0 { PAGE } else { request.limit.min(MOST_ON_A_PAGE) };
+        let before = Some(request.before).filter(|before| *before > 0);
+        // One more than wanted: each is compared with the one before it. The first one follows the defaults.
+        let found = self.settings.list(before, limit + 1).await?;
+        let defaults = storage::settings::Revision::default();
+        let pairs = found.iter().zip(found.iter().skip(1).chain([&defaults])).take(limit as usize);
+        let revisions: Vec<_> =
+            pairs.map(|(after, before)| history::changes(&self.table, &before.overrides, after)).collect();
+        let last = revisions.last().filter(|_| found.len() > limit as usize);
+        let next_before = last.map_or(0, |last| last.number);
+        Ok(ListRevisionsResponse { revisions, next_before })
+    }
+
+    async fn rollback(&self, request: RollbackRequest) -> Result<Revision> {
+        let _queued = self.updating.lock().await;
+        let newest = self.settings.latest().await?;
+        let expected = request.expected_revision;
+        if expected != newest.number {
+            return Err(storage::Error::Conflict { expected, found: newest.number }.into());
+        }
+        let overrides = history::back(self.revision(request.number).await?.overrides, &newest.overrides);
+        if overrides == newest.overrides {
+            return whole(&self.table, newest);
+        }
+        let stored = self.settings.append(expected, overrides, &request.author, self.clock.now_ms()).await?;
+        let (revision, author, number) = (stored.number, &stored.author, request.number);
+        tracing::info!(revision, author, "configuration {revision} by {author:?}: back to {number}");
+        self.publish(&stored);
+        whole(&self.table, stored)
+    }
+}
+
+fn unusable(error: &Error) {
+    tracing::error!(%error, "a configuration revision of the store cannot be used: {error}");
 }
 
 /// A stored revision with every parameter.

@@ -10,7 +10,8 @@ use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime};
 use grok2api_proto::{
     Error, Kind, Stream,
     config::{
-        self, Config, GetRequest, ListParametersRequest, Revision, RuntimeConfig, UpdateRequest, WatchRequest,
+        self, Change, Config, GetRequest, ListParametersRequest, ListRevisionsRequest, Revision,
+        RollbackRequest, RuntimeConfig, UpdateRequest, WatchRequest,
     },
 };
 use grok2api_storage::Store;
@@ -253,4 +254,57 @@ async fn revisions_outlive_the_process() {
     fixture.tasks.shutdown().stop();
     let again = open(&fixture.standing, &fixture.clock, &Tasks::new()).await;
     assert_eq!(parameters(again.get(GetRequest {}).await.unwrap()).image_mode, "base64");
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_history_tells_what_each_revision_changed(
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
+) {
+    let fixture = Fixture::new(ground).await;
+    fixture.update(&[("image_mode", "\"base64\""), ("api_key", "\"sk-secret-value\"")]).await.unwrap();
+    fixture.update(&[("image_mode", "null")]).await.unwrap();
+    fixture.update(&[("max_attempts", "4")]).await.unwrap();
+    let page = |before| fixture.config.list_revisions(ListRevisionsRequest { before, limit: 2 });
+    let first = page(0).await.unwrap();
+    let told = |changes: &[Change]| -> Vec<String> {
+        changes.iter().map(|change| format!("{} {} {}", change.name, change.before, change.after)).collect()
+    };
+    assert_eq!(first.revisions.iter().map(|revision| revision.number).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(told(&first.revisions[0].changes), ["max_attempts 3 4"]);
+    assert_eq!(told(&first.revisions[1].changes), ["image_mode \"base64\" \"url\""]);
+    let second = page(first.next_before).await.unwrap();
+    assert_eq!(
+        told(&second.revisions[0].changes),
+        ["api_key \"\" \"********\"", "image_mode \"url\" \"base64\""]
+    );
+    assert_eq!((second.revisions.len(), second.next_before), (1, 0));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_rollback_says_again_what_an_earlier_revision_said(
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
+) {
+    let fixture = Fixture::new(ground).await;
+    fixture.update(&[("image_mode", "\"base64\""), ("admin_password", "\"an old one\"")]).await.unwrap();
+    fixture
+        .update(&[("max_attempts", "4"), ("image_mode", "null"), ("admin_password", "null")])
+        .await
+        .unwrap();
+    let back = |number, expected_revision| {
+        let author = "anna".to_owned();
+        fixture.config.rollback(RollbackRequest { number, expected_revision, author })
+    };
+    let revision = back(1, 2).await.unwrap();
+    assert_eq!((revision.number, revision.author.as_str()), (3, "anna"));
+    let config = parameters(revision);
+    assert_eq!((config.image_mode.as_str(), config.max_attempts), ("base64", 3));
+    assert_eq!(config.admin_password, "admin", "a password does not come back");
+    assert_eq!(back(3, 3).await.unwrap().number, 3, "nothing to change");
+    assert_eq!(back(1, 2).await.unwrap_err().code, "revision_conflict");
+    assert_eq!(back(9, 3).await.unwrap_err().code, "revision_not_found");
+    assert_eq!(parameters(back(0, 3).await.unwrap()).image_mode, "url", "revision 0 is the defaults");
 }

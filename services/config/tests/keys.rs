@@ -14,7 +14,7 @@ use grok2api_proto::{
         Keys, Limits, ListRequest, RevokeRequest, Spec, UpdateRequest, Use, UsedRequest, WatchRequest,
     },
 };
-use grok2api_storage::{Store, actions::Actions, client_keys::digest};
+use grok2api_storage::{Store, actions::Actions, client_keys::digest, limiter};
 use grok2api_testkit::{Ground, Standing, reach};
 use rstest::rstest;
 
@@ -69,12 +69,23 @@ async fn open(standing: &Standing, clock: &Clock, tasks: &Tasks) -> (Arc<dyn Key
     let store = Store::open(&standing.settings).await.unwrap();
     let actions = store.actions();
     let (clock, tasks) = (clock.clone(), tasks.clone());
-    let deps = KeysDeps { keys: store.client_keys(), actions: actions.clone(), clock, tasks };
+    let deps = KeysDeps {
+        keys: store.client_keys(),
+        actions: actions.clone(),
+        budgets: store.budgets(),
+        limiter: limiter::memory(clock.clone()),
+        clock,
+        tasks,
+    };
     (start_keys(deps).await.unwrap(), actions)
 }
 
 fn named(name: &str) -> Spec {
     Spec { name: name.into(), ..Spec::default() }
+}
+
+fn budget(amount: u64, unit: &str, period: &str) -> Budget {
+    Budget { unit: unit.into(), period: period.into(), amount }
 }
 
 async fn next(changes: &mut Stream<Changes>) -> Vec<Facts> {
@@ -155,14 +166,22 @@ async fn a_key_that_may_not_be_used_is_refused(
 #[case::long_note(Spec { note: "x".repeat(2049), ..named("a") }, "invalid_value", "note")]
 #[case::no_network(Spec { addresses: vec!["10.0.0.0/33".into()], ..named("a") }, "invalid_value", "addresses")]
 #[case::empty_model(Spec { models: vec![" ".into()], ..named("a") }, "invalid_value", "models")]
-#[case::rate(
-    Spec { limits: Some(Limits { requests_per_minute: Some(5), ..Limits::default() }), ..named("a") },
-    "not_enforced",
+#[case::no_rate(
+    Spec { limits: Some(Limits { requests_per_minute: Some(0), ..Limits::default() }), ..named("a") },
+    "invalid_value",
     "limits.requests_per_minute"
 )]
-#[case::budget(
-    Spec { budgets: vec![Budget { unit: "tokens".into(), period: "day".into(), amount: 1 }], ..named("a") },
-    "not_enforced",
+#[case::vast(
+    Spec { limits: Some(Limits { concurrency: Some(u64::MAX), ..Limits::default() }), ..named("a") },
+    "invalid_value",
+    "limits.concurrency"
+)]
+#[case::no_budget(Spec { budgets: vec![budget(0, "tokens", "day")], ..named("a") }, "invalid_value", "budgets")]
+#[case::no_unit(Spec { budgets: vec![budget(1, "euro", "day")], ..named("a") }, "invalid_value", "budgets")]
+#[case::no_period(Spec { budgets: vec![budget(1, "units", "year")], ..named("a") }, "invalid_value", "budgets")]
+#[case::twice(
+    Spec { budgets: vec![budget(1, "units", "week"), budget(2, "units", "week")], ..named("a") },
+    "invalid_value",
     "budgets"
 )]
 #[tokio::test]
@@ -245,4 +264,31 @@ async fn every_change_is_in_the_log_of_actions_without_a_secret() {
     );
     assert!(actions[2].before.is_null() && actions[0].after["revoked_at"] == NOW);
     assert!(!format!("{actions:?}").contains(&secret));
+}
+
+/// A gateway that knew better must not come back to a replica that has heard nothing for a while.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_watches_a_replica_that_has_lost_its_store(
+    #[values(Ground::TcpMariaDb, Ground::TcpRedis)] ground: Ground,
+) {
+    let mut fixture = Fixture::new(ground).await;
+    let (key, _) = fixture.create(named("a")).await.unwrap();
+    let mut changes = fixture.keys.watch(WatchRequest {}).await.unwrap();
+    assert!(changes.next().await.unwrap().unwrap().whole);
+    tokio::task::block_in_place(|| fixture.standing.backing.kill());
+    let end = tokio::time::timeout(Duration::from_secs(20), changes.next()).await.expect("it ends in time");
+    assert!(end.is_none_or(|end| end.is_err()));
+    let refused = fixture.keys.watch(WatchRequest {}).await.err().expect("refused");
+    assert_eq!((refused.kind, refused.code.as_ref()), (Kind::Unavailable, "storage_unavailable"));
+    tokio::task::block_in_place(|| fixture.standing.backing.start_again());
+    let again = async {
+        loop {
+            if let Ok(mut changes) = fixture.keys.watch(WatchRequest {}).await {
+                return changes.next().await.unwrap().unwrap();
+            }
+        }
+    };
+    let all = tokio::time::timeout(Duration::from_secs(20), again).await.expect("it comes back");
+    assert_eq!((all.whole, all.keys.len(), all.keys[0].id.as_str()), (true, 1, key.id.as_str()));
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt as _;
-use grok2api_proto::Result;
+use grok2api_proto::{Result, Stream};
 use grok2api_storage::media::{Item, Kind};
 use sha2::{Digest as _, Sha256};
 
@@ -68,20 +69,10 @@ async fn adopt(shelf: &Shelf, kind: Kind, name: &str, file: &Stored) -> Result<O
     if !is_name(name) {
         return Ok(None);
     }
-    let Some(mut chunks) = shelf.store.read(kind, name, 0..file.size).await? else {
+    let Some(chunks) = shelf.store.read(kind, name, 0..file.size).await? else {
         return Ok(None);
     };
-    let (mut content, mut media) = (Sha256::new(), None);
-    while let Some(chunk) = chunks.try_next().await? {
-        if media.is_none() {
-            let Some(found) = Media::of(kind, &chunk[..chunk.len().min(HEAD)]) else {
-                return Ok(None);
-            };
-            media = Some(found);
-        }
-        content.update(&chunk);
-    }
-    Ok(media.map(|media| Item {
+    Ok(judge(kind, chunks).await?.map(|(media, content)| Item {
         kind,
         name: name.to_owned(),
         source: source_of_name(name).to_owned(),
@@ -91,4 +82,49 @@ async fn adopt(shelf: &Shelf, kind: Kind, name: &str, file: &Stored) -> Result<O
         created_at: file.modified,
         last_used_at: file.modified,
     }))
+}
+
+/// What a file's content is, with its digest; nothing when it is no media of this kind.
+async fn judge(kind: Kind, mut chunks: Stream<Bytes>) -> Result<Option<(Media, Sha256)>> {
+    let (mut content, mut head) = (Sha256::new(), BytesMut::new());
+    // A store may send it in pieces of any size.
+    while head.len() < HEAD
+        && let Some(chunk) = chunks.try_next().await?
+    {
+        content.update(&chunk);
+        head.extend_from_slice(&chunk);
+    }
+    let Some(media) = Media::of(kind, &head[..head.len().min(HEAD)]) else { return Ok(None) };
+    while let Some(chunk) = chunks.try_next().await? {
+        content.update(&chunk);
+    }
+    Ok(Some((media, content)))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt as _, stream};
+
+    use super::*;
+
+    #[rstest::rstest]
+    #[tokio::test]
+    async fn a_file_is_judged_alike_whatever_pieces_it_comes_in(#[values(1, 3, 7, 4096)] size: usize) {
+        let sent = |content: &[u8]| -> Stream<Bytes> {
+            let pieces: Vec<_> =
+                content.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+            stream::iter(pieces).boxed()
+        };
+        let image = [&b"\xff\xd8\xff\xe0"[..], &[7; 5000]].concat();
+        let (media, content) = judge(Kind::Image, sent(&image)).await.unwrap().unwrap();
+        assert_eq!(
+            (media.content_type, etag(content)),
+            ("image/jpeg", etag(Sha256::new_with_prefix(&image)))
+        );
+        for (kind, content) in
+            [(Kind::Image, &b"<html>no image</html>"[..]), (Kind::Video, &image), (Kind::Image, b"")]
+        {
+            assert!(judge(kind, sent(content)).await.unwrap().is_none());
+        }
+    }
 }

@@ -7,8 +7,8 @@ use grok2api_kit::lifecycle::Tasks;
 use grok2api_proto::{
     Error, Result, Stream,
     media::{
-        Chunk, ClearRequest, ClearResponse, FetchRequest, Item, Kind, KindUsage, MediaCache, ReadRequest,
-        StatRequest, UsageRequest, UsageResponse,
+        Chunk, ClearRequest, ClearResponse, FetchRequest, Item, Kind, KindUsage, ListRequest, ListResponse,
+        MediaCache, ReadRequest, RemoveRequest, RemoveResponse, StatRequest, UsageRequest, UsageResponse,
     },
 };
 use grok2api_storage::media as stored;
@@ -21,6 +21,9 @@ use crate::{
     flight::Flights,
     shelf::Shelf,
 };
+
+const MOST_ON_A_PAGE: u32 = 500;
+const PAGE: u32 = 50;
 
 /// Calls for one asset of one kind share one download.
 type Fetching = Flights<(stored::Kind, String), Result<stored::Item>>;
@@ -87,6 +90,33 @@ impl MediaCache for Service {
         tracing::info!(deleted, "{kind:?} cache cleared: {deleted} items");
         Ok(ClearResponse { deleted })
     }
+
+    async fn list(&self, request: ListRequest) -> Result<ListResponse> {
+        let kind = known(request.kind())?;
+        let limit = if request.limit == 0 { PAGE } else { request.limit.min(MOST_ON_A_PAGE) };
+        let before = Some(request.cursor.as_str()).filter(|cursor| !cursor.is_empty());
+        let before = before.map(read_cursor).transpose()?;
+        // One more than wanted tells whether there is a next page.
+        let mut items = self.shelf.newest(kind, before, limit + 1).await?;
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map_or_else(String::new, |item| format!("{}:{}", item.created_at, item.name));
+        Ok(ListResponse { items: items.into_iter().map(shown).collect(), next_cursor })
+    }
+
+    async fn remove(&self, request: RemoveRequest) -> Result<RemoveResponse> {
+        let kind = known(request.kind())?;
+        let (shelf, name) = (self.shelf.clone(), named(&request.name)?.to_owned());
+        let deletion = async move { shelf.delete(kind, &name).await };
+        Ok(RemoveResponse { removed: to_the_end(&self.tasks, "media-remove", deletion).await? })
+    }
+}
+
+/// The time and the name that a page follows.
+fn read_cursor(cursor: &str) -> Result<(i64, &str)> {
+    let parts = cursor.split_once(':').and_then(|(at, name)| Some((at.parse().ok()?, name)));
+    parts.ok_or_else(|| Error::invalid("cursor", "the cursor is not one of this list"))
 }
 
 /// One flight: looks again, since another one may have landed in between, fetches and keeps.

@@ -110,6 +110,26 @@ impl Shelf {
         Ok(deleted)
     }
 
+    /// At most `limit` items older than that one, the newest first; looking at a list is no use of what is in it.
+    pub(crate) async fn newest(
+        &self,
+        kind: Kind,
+        before: Option<(i64, &str)>,
+        limit: u32,
+    ) -> Result<Vec<Item>> {
+        Ok(self.index.newest(kind, before, limit).await?)
+    }
+
+    /// Deletes one item; whether there was one.
+    pub(crate) async fn delete(&self, kind: Kind, name: &str) -> Result<bool> {
+        let _guard = self.change(kind).await;
+        let removed = self.index.remove(kind, name).await?;
+        if removed {
+            self.store.delete(kind, vec![name.to_owned()]).await;
+        }
+        Ok(removed)
+    }
+
     /// What is held of a kind.
     pub(crate) async fn usage(&self, kind: Kind) -> Result<Usage> {
         Ok(self.index.usage(kind).await?)

@@ -30,7 +30,7 @@ pub fn start(jobs: Arc<dyn stored::VideoJobs>, clock: Clock, tasks: &Tasks) -> A
         let mut hour = tokio::time::interval(PURGE_EVERY);
         loop {
             hour.tick().await;
-            match old.purge(now.now_ms() - millis(KEPT), PAGE).await {
+            match purge(&*old, now.now_ms() - millis(KEPT)).await {
                 Ok(0) => {}
                 Ok(jobs) => tracing::info!(jobs, "{jobs} old video jobs were forgotten"),
                 Err(error) => tracing::warn!(%error, "old video jobs could not be forgotten: {error}"),
@@ -38,6 +38,18 @@ pub fn start(jobs: Arc<dyn stored::VideoJobs>, clock: Clock, tasks: &Tasks) -> A
         }
     });
     Arc::new(Service { jobs, clock })
+}
+
+/// Forgets what ended and was made before that time; how many there were.
+async fn purge(jobs: &dyn stored::VideoJobs, made_before: i64) -> grok2api_storage::Result<u64> {
+    let mut all = 0;
+    loop {
+        let some = jobs.purge(made_before, PAGE).await?;
+        all += some;
+        if some < PAGE.into() {
+            return Ok(all);
+        }
+    }
 }
 
 #[tonic::async_trait]

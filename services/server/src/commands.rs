@@ -1,6 +1,7 @@
 //! The command line.
 
 mod accounts;
+mod admins;
 mod backup;
 mod client_keys;
 mod config;
@@ -49,6 +50,9 @@ enum Command {
     /// Manage the keys of the API's clients, also while the product runs.
     #[command(subcommand)]
     ClientKeys(client_keys::Command),
+    /// Manage those who may use the console, also while the product runs.
+    #[command(subcommand)]
+    Admins(admins::Command),
     /// Show and change the key that seals secrets in the store, also while the product runs.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -108,6 +112,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Parameters(command) => parameters::run(&logged()?, command).await,
         Command::Usage(args) => usage::run(&logged()?, &args).await,
         Command::ClientKeys(command) => client_keys::run(&logged()?, command).await,
+        Command::Admins(command) => admins::run(&logged()?, command).await,
         Command::Keys(command) => keys::run(&logged()?, &command).await,
         Command::Migrate => migrate::run(&logged()?).await,
         Command::ImportSeed(args) => import_seed::run(&logged()?, args).await,
@@ -133,6 +138,11 @@ fn indented(error: &StartError) -> String {
 pub(crate) async fn finish(tasks: &Tasks) {
     tasks.shutdown().drain();
     tasks.finish(Duration::from_secs(5)).await;
+}
+
+/// A name of the contract in small letters.
+pub(crate) fn small(name: &impl std::fmt::Debug) -> String {
+    format!("{name:?}").to_lowercase()
 }
 
 /// Writes a line to standard output; a closed pipe is no reason to fail.

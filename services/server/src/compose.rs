@@ -13,26 +13,31 @@ use grok2api_kit::{
     ops,
     readiness::Readiness,
     runtime::Runtime,
-    settings::Settings,
+    settings::{Mode, Settings},
     telemetry::LogLevel,
 };
 use grok2api_media_cache as media_service;
 use grok2api_proto::{
     Kind, Transport,
+    admin::{self, Admins},
+    capture::{self, Captures},
     chat::{self, Chat},
-    config::{self, Config, GetRequest, UpdateRequest},
+    config::{self, Config},
     idempotency::{self, Idempotency},
     keys::{self, Keys},
     ledger::{self, Ledger},
+    live::{self, Live},
     media::{self, MediaCache},
     pool::{self, TokenPool},
     video::{self, VideoJobs},
 };
-use grok2api_storage::Store;
+use grok2api_storage::{Store, board, limiter};
 use grok2api_token_pool as pool_service;
+use tokio::net::TcpListener;
 
 use crate::{
     instance::{Listeners, StartError},
+    presence,
     roles::{Role, Roles},
     store,
 };
@@ -45,10 +50,16 @@ pub struct Services {
     pub config: Arc<dyn Config>,
     /// The usage ledger.
     pub ledger: Arc<dyn Ledger>,
+    /// Bodies of requests and answers.
+    pub captures: Arc<dyn Captures>,
     /// The keys of the API's clients.
     pub keys: Arc<dyn Keys>,
     /// Requests that must not be done twice.
     pub idempotency: Arc<dyn Idempotency>,
+    /// Those who run the product.
+    pub admins: Arc<dyn Admins>,
+    /// What every process is doing.
+    pub live: Arc<dyn Live>,
     /// The accounts.
     pub pool: Arc<dyn TokenPool>,
     /// Generated media.
@@ -88,11 +99,11 @@ fn peers(settings: &Settings) -> [(Role, &'static str, &str); 4] {
     ]
 }
 
-/// Who calls whom: the gateway chat, media and config; chat the pool, media and config; the others config.
+/// Who calls whom: the gateway everybody; chat the pool, media and config; the others config.
 fn needed(roles: &Roles, role: Role) -> bool {
     match role {
         Role::Config => true,
-        Role::TokenPool => roles.has(Role::Chat),
+        Role::TokenPool => roles.has(Role::Chat) || roles.has(Role::Gateway),
         Role::MediaCache => roles.has(Role::Chat) || roles.has(Role::Gateway),
         Role::Chat => roles.has(Role::Gateway),
         Role::Gateway => false,
@@ -121,20 +132,38 @@ pub(crate) async fn run(
         follow_level(level, runtime.clone(), tasks);
     }
     let ledger = build.ledger(&runtime)?;
+    let captures = build.captures(&runtime)?;
     let idempotency = build.idempotency().await?;
+    let (admins, live) = build.admins(&config, &runtime).await?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
     let pool = build.pool(&runtime, &egress).await?;
     let media = build.media(&runtime, &egress).await?;
     let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services { config, keys, ledger, idempotency, pool, media, videos, chat, runtime };
+    let services = Services {
+        config,
+        keys,
+        idempotency,
+        admins,
+        live,
+        ledger,
+        captures,
+        pool,
+        media,
+        videos,
+        chat,
+        runtime,
+    };
     let secret = &settings.internal.secret;
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
             .with(ledger::server(services.ledger.clone()))
+            .with(capture::server(services.captures.clone()))
             .with(keys::server(services.keys.clone()))
             .with(idempotency::server(services.idempotency.clone()))
+            .with(admin::server(services.admins.clone()))
+            .with(live::server(services.live.clone()))
             .serve(listener, secret, tasks);
     }
     if let Some(listener) = listeners.token_pool {
@@ -149,26 +178,11 @@ pub(crate) async fn run(
     if let Some(listener) = listeners.chat {
         grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
     }
-    if let Some(listener) = listeners.http {
-        let client_keys = build.client_keys(&services.keys).await?;
-        let usage = gateway::usage::Recorder::start(services.ledger.clone(), tasks);
-        let (jobs, chat) = (services.videos.clone(), services.chat.clone());
-        let router = gateway::router(gateway::Deps {
-            chat: services.chat.clone(),
-            media: services.media.clone(),
-            videos: gateway::Videos::start(jobs, chat, usage.clone(), tasks),
-            runtime: services.runtime.clone(),
-            client_keys,
-            trusted_proxies: settings.http.trusted_proxies.clone(),
-            readiness: readiness.clone(),
-            max_body_bytes: settings.http.max_body_bytes,
-            idempotency: gateway::Idempotency::start(services.idempotency.clone(), &settings.http, tasks),
-            max_in_flight: settings.http.max_in_flight,
-            usage,
-            tasks: tasks.clone(),
-        });
-        gateway::serve(listener, router, &settings.http, tasks);
-    }
+    let running = match listeners.http {
+        Some(listener) => Some(build.gateway(&services, listener).await?),
+        None => None,
+    };
+    presence::start(roles, &services, running, readiness, tasks);
     Ok(services)
 }
 
@@ -202,15 +216,26 @@ impl Build<'_> {
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
-        let service = service.await.map_err(|error| StartError::one("config", error))?;
-        self.first_password(&service).await?;
-        Ok(service)
+        service.await.map_err(|error| StartError::one("config", error))
     }
 
     fn ledger(&self, runtime: &Runtime) -> Result<Arc<dyn Ledger>, StartError> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, ledger::client) };
         Ok(config_service::ledger::start(config_service::ledger::Deps {
             ledger: store.ledger(),
+            runtime: runtime.clone(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        }))
+    }
+
+    fn captures(&self, runtime: &Runtime) -> Result<Arc<dyn Captures>, StartError> {
+        let Some(store) = self.local(Role::Config) else {
+            return self.remote(Role::Config, capture::client);
+        };
+        Ok(config_service::capture::start(config_service::capture::Deps {
+            captures: store.captures(),
+            actions: store.actions(),
             runtime: runtime.clone(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),
@@ -227,13 +252,99 @@ impl Build<'_> {
 
     async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, keys::client) };
+        let limiter = match self.settings.storage.hot_url() {
+            Some(url) => limiter::redis(url, Clock::system())
+                .await
+                .map_err(|error| StartError::one("storage.redis_url", error))?,
+            None => limiter::memory(Clock::system()),
+        };
         let service = config_service::start_keys(config_service::KeysDeps {
             keys: store.client_keys(),
             actions: store.actions(),
+            budgets: store.budgets(),
+            limiter,
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
         service.await.map_err(|error| StartError::one("client keys", error))
+    }
+
+    /// Serves the public side. Returns what it is serving.
+    async fn gateway(
+        &self,
+        services: &Services,
+        listener: TcpListener,
+    ) -> Result<gateway::Running, StartError> {
+        let client_keys = self.client_keys(&services.keys).await?;
+        let usage = gateway::usage::Recorder::start(services.ledger.clone(), self.tasks);
+        let running = usage.running().clone();
+        let (jobs, chat) = (services.videos.clone(), services.chat.clone());
+        let router = gateway::router(gateway::Deps {
+            chat: services.chat.clone(),
+            media: services.media.clone(),
+            videos: gateway::Videos::start(jobs, chat, usage.clone(), client_keys.clone(), self.tasks),
+            runtime: services.runtime.clone(),
+            client_keys,
+            trusted_proxies: self.settings.http.trusted_proxies.clone(),
+            readiness: self.readiness.clone(),
+            max_body_bytes: self.settings.http.max_body_bytes,
+            idempotency: gateway::Idempotency::start(
+                services.idempotency.clone(),
+                &self.settings.http,
+                self.tasks,
+            ),
+            max_in_flight: self.settings.http.max_in_flight,
+            capture: gateway::capture::Capturer::start(
+                services.captures.clone(),
+                services.runtime.clone(),
+                self.tasks,
+            ),
+            usage,
+            tasks: self.tasks.clone(),
+            admin: Some(gateway::admin::Services {
+                admins: services.admins.clone(),
+                live: services.live.clone(),
+                config: services.config.clone(),
+                keys: services.keys.clone(),
+                ledger: services.ledger.clone(),
+                pool: services.pool.clone(),
+                upstream: self.settings.upstream.url.to_string(),
+            }),
+        });
+        gateway::serve(listener, router, &self.settings.http, self.tasks);
+        Ok(running)
+    }
+
+    /// Those who run the product, and the view of what runs.
+    async fn admins(
+        &self,
+        config: &Arc<dyn Config>,
+        runtime: &Runtime,
+    ) -> Result<(Arc<dyn Admins>, Arc<dyn Live>), StartError> {
+        let Some(store) = self.local(Role::Config) else {
+            return Ok((self.remote(Role::Config, admin::client)?, self.remote(Role::Config, live::client)?));
+        };
+        let storage = &self.settings.storage;
+        let board = board::open(storage.hot_url()).await;
+        let board = board.map_err(|error| StartError::one("storage.redis_url", error))?;
+        let live = config_service::live::start(config_service::live::Deps {
+            board: board.clone(),
+            shared: storage.hot_url().is_some(),
+            storage_mode: mode_name(storage.mode).to_owned(),
+            clock: Clock::system(),
+        });
+        let admins = config_service::admins::start(config_service::admins::Deps {
+            admins: store.admins(),
+            sessions: store.sessions(),
+            actions: store.actions(),
+            board,
+            config: config.clone(),
+            runtime: runtime.clone(),
+            first_password: self.settings.admin.password.clone(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        });
+        Ok((admins.await.map_err(|error| StartError::one("admins", error))?, live))
     }
 
     /// The client keys as the gateway knows them; it does not serve before it does.
@@ -242,23 +353,6 @@ impl Build<'_> {
         patiently(remote, || gateway::ClientKeys::follow(service.clone(), Clock::system(), self.tasks))
             .await
             .map_err(|error| StartError::one("client keys", error))
-    }
-
-    /// The owner's password from the settings, as long as nothing was ever changed.
-    async fn first_password(&self, service: &Arc<dyn Config>) -> Result<(), StartError> {
-        let password = &self.settings.admin.password;
-        let failed = |error| StartError::one("admin.password", error);
-        if password.is_empty() || service.get(GetRequest {}).await.map_err(failed)?.number > 0 {
-            return Ok(());
-        }
-        let value = serde_json::Value::from(password.as_str()).to_string();
-        let changes = [("admin_password".to_owned(), value)].into();
-        let update = UpdateRequest { changes, expected_revision: Some(0), author: "first start".to_owned() };
-        match service.update(update).await {
-            // Another replica that starts now was first.
-            Err(error) if error.kind == Kind::Conflict => Ok(()),
-            done => done.map(drop).map_err(failed),
-        }
     }
 
     /// The first revision; a config service that is not up yet is waited for.
@@ -335,6 +429,15 @@ impl Build<'_> {
             tasks: self.tasks.clone(),
         };
         chat_service::start(deps).map_err(|error| StartError::one("chat", error))
+    }
+}
+
+/// As the seed names it.
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::File => "FILE",
+        Mode::Mysql => "MYSQL",
+        Mode::Redis => "REDIS",
     }
 }
 

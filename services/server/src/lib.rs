@@ -7,6 +7,7 @@ pub mod commands;
 mod compose;
 mod exclusive;
 mod instance;
+mod presence;
 mod roles;
 mod start_text;
 mod store;

@@ -44,6 +44,11 @@ impl Roles {
         Self(Role::ALL.into_iter().map(|(role, _)| role).collect())
     }
 
+    /// Names of the roles.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
     /// Whether the role runs here.
     pub fn has(&self, role: Role) -> bool {
         self.0.contains(&role)

@@ -96,7 +96,7 @@ fn program(settings: &Settings) -> String {
 }
 
 async fn accounts(pool: &dyn TokenPool) -> Option<usize> {
-    pool.list_accounts(ListAccountsRequest {}).await.ok().map(|answer| answer.accounts.len())
+    pool.list_accounts(ListAccountsRequest::default()).await.ok().map(|answer| answer.accounts.len())
 }
 
 fn ready(addresses: &Addresses) -> String {

@@ -41,7 +41,7 @@ impl Turns {
     pub fn new(accounts: u32) -> Self {
         let mut pool = Pool::default();
         pool.roster.set_limits(LIMITS, NOW);
-        (0..accounts).for_each(|number| pool.merge(account(number), NOW));
+        (0..accounts).for_each(|number| pool.merge(account(number), false, NOW));
         Self { pool, wanted: wanted(), settlement: settlement(), now: NOW, lease: 0 }
     }
 
@@ -74,7 +74,7 @@ impl RedisTurns {
         let redis = runtime.block_on(async {
             let redis = Redis::connect(url, PREFIX, Clock::system(), Tasks::new()).await?;
             redis.roster().set_limits(LIMITS, NOW);
-            redis.merge((0..accounts).map(account).collect()).await?;
+            redis.merge((0..accounts).map(account).collect(), false).await?;
             Ok::<_, grok2api_proto::Error>(redis)
         })?;
         Ok(Self { redis, runtime, wanted: wanted(), settlement: settlement() })

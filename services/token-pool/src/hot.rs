@@ -46,8 +46,9 @@ pub(crate) trait Hot: Send + Sync + 'static {
     /// The account a conversation is bound to.
     async fn bound(&self, conversation: &str) -> Result<Option<Uuid>>;
 
-    /// Takes in rows of the store: new accounts, and what other processes made of known ones.
-    async fn merge(&self, rows: Vec<StoredAccount>) -> Result<()>;
+    /// Takes in rows of the store: new accounts, and what other processes made of known ones. Rows that count `anyway`
+    /// are what a store has that lost what was written last: what people say is as they have it.
+    async fn merge(&self, rows: Vec<StoredAccount>, anyway: bool) -> Result<()>;
 
     /// Drops an account that the store does not know any more; its leases end with it.
     async fn remove(&self, id: Uuid) -> Result<()>;

@@ -73,6 +73,7 @@ mod roster;
 mod service;
 mod shared;
 mod token;
+mod unreadable;
 mod view;
 mod wanted;
 mod window;

@@ -110,9 +110,9 @@ impl Pool {
     }
 
     /// Takes in an account, or what another process has made of a known one.
-    pub(crate) fn merge(&mut self, row: StoredAccount, now: i64) {
+    pub(crate) fn merge(&mut self, row: StoredAccount, anyway: bool, now: i64) {
         let id = row.id;
-        match self.roster.merge(row, true, now) {
+        match self.roster.merge(row, true, anyway, now) {
             News::Nothing => {}
             News::Changed | News::Added => self.want_unknown(id, Urgency::Idle, now),
             News::Removed => self.forget(id),

@@ -5,6 +5,7 @@
 mod events;
 mod explain;
 mod index;
+mod list;
 mod refusal;
 mod rows;
 
@@ -18,6 +19,7 @@ use grok2api_storage::accounts::Tier;
 use uuid::Uuid;
 
 pub(crate) use explain::Explanation;
+pub(crate) use list::{After, Filter, Key, Order, Page, state};
 pub(crate) use refusal::Refusal;
 pub(crate) use rows::News;
 

@@ -3,6 +3,7 @@
 mod add;
 mod admin;
 mod explain;
+mod list;
 mod refresh;
 mod watch;
 
@@ -17,8 +18,8 @@ use grok2api_proto::{
         ClearAccountsRequest, ClearAccountsResponse, ExplainRequest, ExplainResponse, ExportAccountsRequest,
         ExportBatch, ImportAccountsRequest, ImportProgress, LeaseGrant, LeaseRequest, ListAccountsRequest,
         ListAccountsResponse, Outcome, PoolEvent, RefreshAccountsRequest, RefreshProgress,
-        RemoveAccountsRequest, RemoveAccountsResponse, RenewRequest, RenewResponse, SettleRequest,
-        SettleResponse, Tier as WireTier, TokenPool, WatchRequest,
+        RemoveAccountsRequest, RemoveAccountsResponse, RenewRequest, RenewResponse, RestoreAccountsRequest,
+        RestoreAccountsResponse, SettleRequest, SettleResponse, Tier as WireTier, TokenPool, WatchRequest,
     },
 };
 use grok2api_storage::accounts::Tier;
@@ -94,14 +95,13 @@ impl TokenPool for Service {
         self.0.finish(admin::remove(shared, request.accounts)).await
     }
 
-    async fn list_accounts(&self, _: ListAccountsRequest) -> Result<ListAccountsResponse> {
-        self.0.call(self.0.hot.advance()).await?;
-        let mut accounts: Vec<_> = self.0.look(|roster, now| {
-            roster.accounts().map(|account| view::account(account, roster.classes(), now)).collect()
-        });
-        // Ids are in the order of creation.
-        accounts.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        Ok(ListAccountsResponse { accounts })
+    async fn list_accounts(&self, request: ListAccountsRequest) -> Result<ListAccountsResponse> {
+        list::list(&self.0, request).await
+    }
+
+    async fn restore_accounts(&self, request: RestoreAccountsRequest) -> Result<RestoreAccountsResponse> {
+        let shared = self.0.clone();
+        self.0.finish(admin::restore(shared, request.ids)).await
     }
 
     async fn clear_accounts(&self, request: ClearAccountsRequest) -> Result<ClearAccountsResponse> {

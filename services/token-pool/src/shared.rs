@@ -1,6 +1,7 @@
 //! The pool between its callers, its store and its background work.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +22,7 @@ use crate::{
     Deps,
     hot::Hot,
     roster::{Limits, Roster},
+    unreadable::UnreadableRows,
 };
 
 /// How long a removed account can come back with its history.
@@ -37,8 +39,10 @@ const EVENTS: usize = 4096;
 pub(crate) struct Shared {
     /// Who is leased, and to whom.
     pub(crate) hot: Arc<dyn Hot>,
-    /// Held over every use of the store that the pool must agree with; the version of the store seen last.
-    store: tokio::sync::Mutex<u64>,
+    /// Who is in the store, and cannot be read.
+    pub(crate) unreadable: UnreadableRows,
+    /// Held over every use of the store that the pool must agree with; what was seen of it last.
+    store: tokio::sync::Mutex<Seen>,
     accounts: Arc<dyn Accounts>,
     runtime: Runtime,
     tasks: Tasks,
@@ -55,12 +59,20 @@ pub(crate) struct Shared {
     pub(crate) reads: bool,
 }
 
+/// How far the store was read.
+#[derive(Default)]
+struct Seen {
+    version: u64,
+    interruptions: u64,
+}
+
 impl Shared {
     /// Loads every account.
     pub(crate) async fn load(deps: Deps, hot: Arc<dyn Hot>) -> Result<Arc<Self>> {
         let shared = Arc::new(Self {
             hot,
-            store: tokio::sync::Mutex::new(0),
+            unreadable: UnreadableRows::default(),
+            store: tokio::sync::Mutex::default(),
             accounts: deps.accounts,
             runtime: deps.runtime,
             tasks: deps.tasks,
@@ -147,12 +159,40 @@ impl Shared {
     /// Takes over what other processes wrote since the last time.
     pub(crate) async fn sync(self: &Arc<Self>) -> Result<()> {
         let mut seen = self.store.lock().await;
-        if self.accounts.version().await? == *seen {
+        let interruptions = self.accounts.interruptions();
+        let newest = self.accounts.version().await?;
+        // A store that was away, or put back to an earlier state, may have lost what was seen.
+        let whole = newest < seen.version || interruptions != seen.interruptions;
+        if newest == seen.version && !whole {
             return Ok(());
         }
-        let changes = self.accounts.changed_since(*seen).await?;
-        self.update(self.hot.merge(changes.accounts)).await?;
-        *seen = changes.version;
+        let changes = self.accounts.changed_since(if whole { 0 } else { seen.version }).await?;
+        self.unreadable.learn(&changes, whole);
+        if whole {
+            self.forget(&changes.accounts).await?;
+        }
+        for id in changes.unreadable.iter().filter_map(|row| Uuid::parse_str(&row.id).ok()) {
+            if self.look(|roster, _| roster.stored(id).is_some()) {
+                self.update(self.hot.remove(id)).await?;
+            }
+        }
+        self.update(self.hot.merge(changes.accounts, whole)).await?;
+        *seen = Seen { version: changes.version, interruptions };
+        Ok(())
+    }
+
+    /// Drops accounts that the store has lost.
+    async fn forget(self: &Arc<Self>, kept: &[StoredAccount]) -> Result<()> {
+        let kept: HashSet<Uuid> = kept.iter().map(|row| row.id).collect();
+        let lost: Vec<Uuid> = self.look(|roster, _| {
+            roster.accounts().map(|account| account.stored.id).filter(|id| !kept.contains(id)).collect()
+        });
+        for id in &lost {
+            self.update(self.hot.remove(*id)).await?;
+        }
+        if !lost.is_empty() {
+            tracing::warn!("the store went back: {} accounts are no more", lost.len());
+        }
         Ok(())
     }
 
@@ -160,8 +200,9 @@ impl Shared {
     pub(crate) async fn insert(self: &Arc<Self>, rows: &[StoredAccount]) -> Result<Vec<Inserted>> {
         let _store = self.store.lock().await;
         let inserted = self.accounts.insert(rows).await?;
-        let rows = inserted.iter().map(|inserted| inserted.account().clone()).collect();
-        self.update(self.hot.merge(rows)).await?;
+        let rows: Vec<_> = inserted.iter().map(|inserted| inserted.account().clone()).collect();
+        rows.iter().for_each(|row| self.unreadable.forget(&row.id.to_string()));
+        self.update(self.hot.merge(rows, false)).await?;
         self.hot.stored().await?;
         Ok(inserted)
     }
@@ -184,7 +225,7 @@ impl Shared {
             match self.accounts.update(&row).await {
                 Ok(version) => {
                     row.version = version;
-                    self.update(self.hot.merge(vec![row])).await?;
+                    self.update(self.hot.merge(vec![row], false)).await?;
                     self.hot.stored().await?;
                     return Ok(true);
                 }
@@ -234,12 +275,21 @@ impl Shared {
         let _store = self.store.lock().await;
         let removed = self.accounts.remove(id, self.now()).await?;
         // The row tells which of the accounts that ever had this id is gone.
-        match self.accounts.get(id).await? {
-            Some(row) => self.update(self.hot.merge(vec![row])).await?,
+        match readable(self.accounts.get(id).await)? {
+            Some(row) => self.update(self.hot.merge(vec![row], false)).await?,
             None => self.update(self.hot.remove(id)).await?,
         }
+        self.unreadable.forget(&id.to_string());
         self.hot.stored().await?;
         Ok(removed)
+    }
+
+    /// Brings a removed account back as it was. Returns whether there was one.
+    pub(crate) async fn restore(self: &Arc<Self>, id: Uuid) -> Result<bool> {
+        let gone = self.accounts.get(id).await?.filter(|row| row.deleted_at.is_some());
+        let Some(row) = gone else { return Ok(false) };
+        let back = StoredAccount { deleted_at: None, ..row };
+        Ok(matches!(self.insert(&[back]).await?[..], [Inserted::Added(_)]))
     }
 
     /// Writes what is unwritten before it returns. Others get at the store in between.
@@ -316,9 +366,8 @@ impl Shared {
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            let theirs = self.accounts.get(id).await?;
-            match theirs {
-                Some(theirs) => self.hot.merge(vec![theirs]).await?,
+            match readable(self.accounts.get(id).await)? {
+                Some(theirs) => self.hot.merge(vec![theirs], false).await?,
                 None => self.hot.remove(id).await?,
             }
             match self.look(|roster, _| roster.row(id)) {
@@ -326,5 +375,13 @@ impl Shared {
                 None => return Ok(()),
             }
         }
+    }
+}
+
+/// A row that is damaged is as good as none.
+fn readable(row: Result<Option<StoredAccount>, StoreError>) -> Result<Option<StoredAccount>, StoreError> {
+    match row {
+        Err(StoreError::ImpossibleRow { .. }) => Ok(None),
+        row => row,
     }
 }

@@ -3,7 +3,7 @@
 use grok2api_proto::pool;
 use grok2api_storage::accounts::{Status, StoredFailure, Tier, WindowSource};
 
-use crate::{account::Account, classes::Classes, window::Window};
+use crate::{account::Account, classes::Classes, roster, window::Window};
 
 /// The account with its token masked.
 pub(crate) fn account(account: &Account, classes: &Classes, now: i64) -> pool::Account {
@@ -32,6 +32,7 @@ pub(crate) fn account(account: &Account, classes: &Classes, now: i64) -> pool::A
         disabled: !stored.enabled,
         user_id: stored.user_id.clone().unwrap_or_default(),
         failures: account.failures.iter().rev().map(failure).collect(),
+        state: roster::state(account, classes, now).into(),
     }
 }
 

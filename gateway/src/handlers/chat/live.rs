@@ -16,6 +16,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use grok2api_proto::{Error, Result};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
 
 use super::{Turn, incomplete, opening::Opening, stopping};
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
         stream::{Encoder, PING, failure},
         whole::total,
     },
+    running::cancelled,
     usage::Record,
 };
 use choice::{Brought, Choice};
@@ -38,9 +40,13 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
         let chat = deps.chat.clone();
         Box::pin(async move { chat.complete(request).await }) as _
     });
-    let mut opening = Opening::new(calls);
+    let (mut opening, cancel) = (Opening::new(calls), record.cancellation());
     let out = tokio::select! {
         biased;
+        () = cancel.cancelled() => {
+            record.failed(&cancelled());
+            return Err(cancelled());
+        }
         answered = opening.answered() => {
             answered.inspect_err(|(at, error)| record.turn_failed(*at, error)).map_err(|(_, error)| error)?;
             BytesMut::new()
@@ -54,7 +60,7 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
     let encoder = |index| Encoder::new(&turn.head, index, turn.presentation.clone());
     let streams = opening.into_streams().into_iter().zip(0..);
     let choices = streams.map(|(batches, index)| Choice::new(batches, encoder(index))).collect();
-    let live = Live { deps, id: turn.id, record, choices, next: 0, closed: false, ping, out };
+    let live = Live { deps, id: turn.id, cancel, record, choices, next: 0, closed: false, ping, out };
     let frames = stream::unfold(live, async |mut live| Some((Ok::<_, Infallible>(live.next().await?), live)));
     let kind = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
@@ -68,6 +74,7 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
 struct Live {
     deps: Deps,
     id: String,
+    cancel: CancellationToken,
     record: Record,
     choices: Vec<Choice>,
     /// Whose turn it is to be looked at first.
@@ -84,6 +91,7 @@ enum Wake {
     Choice(usize, Brought),
     Ping,
     Stop,
+    Cancel,
 }
 
 impl Live {
@@ -94,14 +102,11 @@ impl Live {
                 return None;
             }
             match self.wait().await {
-                Wake::Ping | Wake::Stop if self.closed => return None,
+                Wake::Ping | Wake::Stop | Wake::Cancel if self.closed => return None,
                 Wake::Choice(at, brought) => self.take(at, brought),
                 Wake::Ping => self.out.extend_from_slice(PING),
-                Wake::Stop => {
-                    let error = stopping();
-                    self.record.failed(&error);
-                    self.fail(&error);
-                }
+                Wake::Stop => self.give_up(&stopping()),
+                Wake::Cancel => self.give_up(&cancelled()),
             }
         }
         Some(self.out.split().freeze())
@@ -123,6 +128,7 @@ impl Live {
         tokio::select! {
             biased;
             () = self.deps.tasks.shutdown().stopped() => Wake::Stop,
+            () = self.cancel.cancelled() => Wake::Cancel,
             wake = brought => wake,
             _ = self.ping.tick() => Wake::Ping,
         }
@@ -165,6 +171,11 @@ impl Live {
 
     fn choice_failed(&mut self, at: usize, error: &Error) {
         self.record.turn_failed(at, error);
+        self.fail(error);
+    }
+
+    fn give_up(&mut self, error: &Error) {
+        self.record.failed(error);
         self.fail(error);
     }
 

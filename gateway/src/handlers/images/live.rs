@@ -14,6 +14,7 @@ use grok2api_proto::{
     chat::{ChatBatch, Media, Usage, chat_event::Kind as Event},
 };
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
 
 use super::{Turn, base64, incomplete, stopping};
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
         images::{Asked, failure},
         stream::PING,
     },
+    running::cancelled,
     usage::Record,
 };
 
@@ -35,8 +37,13 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
     let (chat, request) = (deps.chat.clone(), turn.request);
     let mut opening =
         Opening::new(std::iter::once(Box::pin(async move { chat.complete(request).await }) as _));
+    let cancel = record.cancellation();
     let out = tokio::select! {
         biased;
+        () = cancel.cancelled() => {
+            record.failed(&cancelled());
+            return Err(cancelled());
+        }
         answered = opening.answered() => {
             answered.map_err(|(_, error)| error).inspect_err(|error| record.turn_failed(0, error))?;
             BytesMut::new()
@@ -50,6 +57,7 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
     let live = Live {
         deps,
         id: turn.id,
+        cancel,
         record,
         asked: turn.asked,
         count: turn.count,
@@ -76,6 +84,7 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
 struct Live {
     deps: Deps,
     id: String,
+    cancel: CancellationToken,
     record: Record,
     asked: Asked,
     count: usize,
@@ -116,6 +125,7 @@ impl Live {
         tokio::select! {
             biased;
             () = self.deps.tasks.shutdown().stopped() => self.fail(&stopping()),
+            () = self.cancel.cancelled() => self.fail(&cancelled()),
             batch = self.batches.next() => match batch {
                 Some(Ok(batch)) => {
                     self.record.events(0, &batch.events);

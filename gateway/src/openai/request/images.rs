@@ -12,7 +12,8 @@ pub use form::{Form, malformed};
 
 use super::{
     content, json, name,
-    options::{self, Field, Shape, Treatment, field, never, unsupported},
+    options::{self, Field, Shape, Treatment, field, never, required, schema, unsupported},
+    schemas,
     walk::{Fields, Node, quoted},
 };
 use Shape::{Boolean, Integer, Object, Read, Text};
@@ -20,17 +21,32 @@ use Treatment::{Emulated, Hint, Honoured};
 
 /// Draws when no model is named.
 const USUAL_MODEL: &str = "grok-3-fast";
-const LONGEST_PROMPT: usize = 32_000;
+pub(super) const LONGEST_PROMPT: usize = 32_000;
 const COUNT: Shape = Integer(1, 10);
 const PREVIEWS: Shape = Integer(0, 3);
 
 /// The fields of both requests.
 pub(super) const IMAGES: &[Field] = &[
-    field("prompt", Read("string"), Honoured, "required; at most 32,000 characters"),
-    field("model", Read("string"), Honoured, "a model of kind chat; `grok-3-fast` when left out"),
+    required("prompt", Read("string", schemas::prompt), "at most 32,000 characters"),
+    field(
+        "model",
+        Read("string", schemas::name),
+        Honoured,
+        "a model of kind chat; `grok-3-fast` when left out",
+    ),
     field("n", COUNT, Honoured, "1 to 10, by default 1; the upstream may give fewer"),
-    field("size", Text, Emulated, "`auto` or WIDTHxHEIGHT; told to the model as an aspect ratio"),
-    field("response_format", Text, Honoured, "`url` (default) or `b64_json`"),
+    field(
+        "size",
+        Read("string", schemas::image_size),
+        Emulated,
+        "`auto` or WIDTHxHEIGHT; told to the model as an aspect ratio",
+    ),
+    field(
+        "response_format",
+        Read("string", schemas::image_format),
+        Honoured,
+        "`url` (default) or `b64_json`",
+    ),
     field("stream", Boolean, Honoured, "events instead of one answer; always base64"),
     field(
         "partial_images",
@@ -38,11 +54,21 @@ pub(super) const IMAGES: &[Field] = &[
         Honoured,
         "0 to 3 previews in a stream, as far as the upstream shows some",
     ),
-    field("image", Read("file, string or list of strings"), Honoured, "edits only, required; see the API"),
-    field("images", Read("list of objects"), Honoured, "edits only: `{\"image_url\": …}` each"),
+    field(
+        "image",
+        Read("file, string or list of strings", schemas::images),
+        Honoured,
+        "edits only, required; see the API",
+    ),
+    field(
+        "images",
+        Read("list of objects", schemas::references),
+        Honoured,
+        "edits only: `{\"image_url\": …}` each",
+    ),
     field("quality", Text, Hint, "one quality"),
     field("style", Text, Hint, "say it in the prompt"),
-    field("background", Text, unsupported(is_no_transparency), "refused when `transparent`"),
+    field("background", Text, unsupported(is_no_transparency, schemas::opaque), "refused when `transparent`"),
     field(
         "output_format",
         Text,
@@ -53,7 +79,12 @@ pub(super) const IMAGES: &[Field] = &[
     field("input_fidelity", Text, Hint, "one fidelity"),
     field("moderation", Text, Hint, "the upstream has the last word"),
     field("user", Text, Hint, "for the client's own use"),
-    field("mask", Object, unsupported(never), "refused: say in the prompt what is to be changed"),
+    field(
+        "mask",
+        Object,
+        unsupported(never, schema::nothing),
+        "refused: say in the prompt what is to be changed",
+    ),
 ];
 
 /// What a client asked for.

@@ -1,9 +1,15 @@
 //! The fields of requests, as tables: what each must be, and what becomes of it.
 
+pub(super) mod schema;
+
 use grok2api_proto::Result;
 use serde_json::Value;
+use utoipa::openapi::Schema;
 
-use super::walk::{Fields, Node};
+use super::{
+    schemas,
+    walk::{Fields, Node},
+};
 
 /// What becomes of a field.
 #[derive(Clone, Copy)]
@@ -20,6 +26,8 @@ pub(super) enum Treatment {
     Refused {
         /// Values that change nothing.
         unless: fn(&Value) -> bool,
+        /// The same, as a schema.
+        leaves: fn() -> Schema,
         /// `error.code`.
         code: &'static str,
     },
@@ -41,8 +49,8 @@ pub(super) enum Shape {
     /// Definitions of functions or other tools.
     Tools,
     TextOrObject,
-    /// Checked where it is read.
-    Read(&'static str),
+    /// Checked where it is read, as this schema says.
+    Read(&'static str, fn() -> Schema),
 }
 
 pub(super) struct Field {
@@ -50,6 +58,7 @@ pub(super) struct Field {
     shape: Shape,
     treatment: Treatment,
     note: &'static str,
+    required: bool,
 }
 
 pub(super) const fn field(
@@ -58,11 +67,16 @@ pub(super) const fn field(
     treatment: Treatment,
     note: &'static str,
 ) -> Field {
-    Field { name, shape, treatment, note }
+    Field { name, shape, treatment, note, required: false }
 }
 
-pub(super) const fn unsupported(unless: fn(&Value) -> bool) -> Treatment {
-    Treatment::Refused { unless, code: "unsupported_parameter" }
+/// A field that no request may leave out.
+pub(super) const fn required(name: &'static str, shape: Shape, note: &'static str) -> Field {
+    Field { name, shape, treatment: Honoured, note, required: true }
+}
+
+pub(super) const fn unsupported(unless: fn(&Value) -> bool, leaves: fn() -> Schema) -> Treatment {
+    Treatment::Refused { unless, leaves, code: "unsupported_parameter" }
 }
 
 use Shape::{Boolean, Integer, Number, Object, Read, Stop, Text, TextOrObject, Texts, Tools};
@@ -71,17 +85,27 @@ use Treatment::{Emulated, Hint, Honoured, Inert};
 const CHOICES: Shape = Integer(1, 128);
 const TOKENS: Shape = Integer(1, i64::MAX);
 /// Most answers to one request.
-const MOST_CHOICES: usize = 4;
-/// Of a stop sequence, in bytes.
+pub(super) const MOST_CHOICES: usize = 4;
+/// Of a stop sequence, in characters.
 const LONGEST_STOP: usize = 1024;
 
 /// Every field of OpenAI's chat API, and ours.
 pub(super) const CHAT: &[Field] = &[
-    field("model", Read("string"), Honoured, "required; an id of `GET /v1/models`"),
-    field("messages", Read("list of messages"), Honoured, "required; see Messages"),
+    required("model", Read("string", schemas::name), "an id of `GET /v1/models`"),
+    required("messages", Read("list of messages", schemas::messages), "see Messages"),
     field("stream", Boolean, Honoured, "default `false`"),
-    field("stream_options", Object, Honoured, "`include_usage`: one more chunk with the usage"),
-    field("thinking_mode", Text, Honoured, "ours: `reasoning_content`, `think` or `off` for this request"),
+    field(
+        "stream_options",
+        Read("object", schemas::stream_options),
+        Honoured,
+        "`include_usage`: one more chunk with the usage",
+    ),
+    field(
+        "thinking_mode",
+        Read("string", schemas::thinking_mode),
+        Honoured,
+        "ours: `reasoning_content`, `think` or `off` for this request",
+    ),
     field("temporary", Boolean, Honoured, "ours: whether the upstream forgets the conversation"),
     field("temperature", Number(0.0, 2.0), Hint, "the upstream has no such control"),
     field("top_p", Number(0.0, 1.0), Hint, "the upstream has no such control"),
@@ -102,18 +126,38 @@ pub(super) const CHAT: &[Field] = &[
     field("prompt_cache_retention", Text, Hint, "speed only"),
     field("max_completion_tokens", TOKENS, Emulated, "the answer is cut and ends with `length`; see Limits"),
     field("max_tokens", TOKENS, Emulated, "the same; the smaller one counts"),
-    field("stop", Stop, Emulated, "at most 4 strings of at most 1024 bytes; see Limits"),
-    field("n", CHOICES, Emulated, "at most 4; each answer is a turn of its own, and all count in the usage"),
+    field("stop", Stop, Emulated, "at most 4 strings of at most 1024 characters; see Limits"),
+    field(
+        "n",
+        Read("integer", schemas::choices),
+        Emulated,
+        "at most 4; each answer is a turn of its own, and all count in the usage",
+    ),
     field("tools", Tools, Inert, "the model answers without calling them"),
     field("functions", Tools, Inert, "the model answers without calling them"),
     field("parallel_tool_calls", Boolean, Inert, "no tool is called"),
     field("top_logprobs", Integer(0, 20), Inert, "goes with `logprobs`"),
-    field("tool_choice", TextOrObject, unsupported(calls_no_tool), "refused unless `auto` or `none`"),
-    field("function_call", TextOrObject, unsupported(calls_no_tool), "refused unless `auto` or `none`"),
-    field("response_format", Object, unsupported(is_plain_text), "refused unless `{\"type\":\"text\"}`"),
-    field("logprobs", Boolean, unsupported(is_false), "refused unless `false`"),
-    field("modalities", Texts, unsupported(is_text_only), "refused unless `[\"text\"]`"),
-    field("audio", Object, unsupported(never), "refused: the upstream gives text only"),
+    field(
+        "tool_choice",
+        TextOrObject,
+        unsupported(calls_no_tool, schemas::no_tool),
+        "refused unless `auto` or `none`",
+    ),
+    field(
+        "function_call",
+        TextOrObject,
+        unsupported(calls_no_tool, schemas::no_tool),
+        "refused unless `auto` or `none`",
+    ),
+    field(
+        "response_format",
+        Object,
+        unsupported(is_plain_text, schemas::plain_text),
+        "refused unless `{\"type\":\"text\"}`",
+    ),
+    field("logprobs", Boolean, unsupported(is_false, schemas::off), "refused unless `false`"),
+    field("modalities", Texts, unsupported(is_text_only, schemas::text_only), "refused unless `[\"text\"]`"),
+    field("audio", Object, unsupported(never, schema::nothing), "refused: the upstream gives text only"),
 ];
 
 pub(super) fn never(_: &Value) -> bool {
@@ -163,8 +207,10 @@ pub(super) fn stop(mut node: Node<'_>) -> Result<Vec<String>> {
     let text = |value| if let Value::String(text) = value { Some(text) } else { None };
     let sequences: Vec<String> =
         sequences.into_iter().filter_map(text).filter(|text| !text.is_empty()).collect();
-    if sequences.iter().any(|sequence| sequence.len() > LONGEST_STOP) {
-        return Err(node.invalid(format_args!("must not hold a string of more than {LONGEST_STOP} bytes")));
+    if sequences.iter().any(|sequence| sequence.chars().count() > LONGEST_STOP) {
+        return Err(
+            node.invalid(format_args!("must not hold a string of more than {LONGEST_STOP} characters"))
+        );
     }
     Ok(sequences)
 }
@@ -176,7 +222,7 @@ pub(super) fn check(table: &'static [Field], fields: &mut Fields<'_>) -> Result<
 
 impl Field {
     fn check(&self, mut node: Node<'_>) -> Result<()> {
-        if let Treatment::Refused { unless, code } = self.treatment
+        if let Treatment::Refused { unless, code, .. } = self.treatment
             && self.shape.admits(&node.value)
             && !unless(&node.value)
         {
@@ -201,7 +247,7 @@ impl Shape {
             Texts => is_list_of_texts(value),
             Tools => value.is_array(),
             TextOrObject => value.is_string() || value.is_object(),
-            Read(_) => true,
+            Read(..) => true,
         }
     }
 
@@ -238,7 +284,7 @@ impl Shape {
             Object => "an object",
             Tools => "a list of objects",
             TextOrObject => "a string or an object",
-            Read(name) => name,
+            Read(name, _) => name,
         }
     }
 }
@@ -278,14 +324,14 @@ fn named(fields: &mut Fields<'_>) -> Result<()> {
 pub(super) fn documentation(table: &[Field]) -> String {
     use std::fmt::Write as _;
     let mut text = "| field | type | treatment | note |\n|---|---|---|---|\n".to_owned();
-    for Field { name, shape, treatment, note } in table {
+    for Field { name, shape, treatment, note, required } in table {
+        let note = if *required { format!("required; {note}") } else { (*note).to_owned() };
         let shape = shape.name().trim_start_matches("a ").trim_start_matches("an ");
         writeln!(text, "| `{name}` | {shape} | {} | {note} |", treatment.name()).ok();
     }
     text
 }
 
-#[cfg(test)]
 impl Treatment {
     fn name(self) -> &'static str {
         match self {

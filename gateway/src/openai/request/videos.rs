@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::{
     images::{Form, prompt, reference},
     json, name,
-    options::{self, Field, Shape, Treatment, field},
+    options::{self, Field, Shape, Treatment, field, required},
+    schemas,
     walk::{Fields, Node, quoted},
 };
 use Shape::{Read, Text};
@@ -21,16 +22,31 @@ const USUAL_SECONDS: &str = "4";
 
 /// The fields of the request.
 pub(super) const VIDEOS: &[Field] = &[
-    field("prompt", Read("string"), Honoured, "required; at most 32,000 characters"),
-    field("model", Read("string"), Honoured, "a model that makes videos; `grok-imagine-0.9` when left out"),
+    required("prompt", Read("string", schemas::prompt), "at most 32,000 characters"),
+    field(
+        "model",
+        Read("string", schemas::name),
+        Honoured,
+        "a model that makes videos; `grok-imagine-0.9` when left out",
+    ),
     field(
         "input_reference",
-        Read("file or object"),
+        Read("file or object", schemas::reference),
         Honoured,
         "the image to begin with: a file, or `{\"image_url\": …}`",
     ),
-    field("size", Text, Hint, "WIDTHxHEIGHT; told again in the answer, the upstream decides"),
-    field("seconds", Text, Hint, "`4`, `8` or `12`; told again in the answer, the upstream decides"),
+    field(
+        "size",
+        Read("string", schemas::video_size),
+        Hint,
+        "WIDTHxHEIGHT; told again in the answer, the upstream decides",
+    ),
+    field(
+        "seconds",
+        Read("string", schemas::seconds),
+        Hint,
+        "`4`, `8` or `12`; told again in the answer, the upstream decides",
+    ),
     field("user", Text, Hint, "for the client's own use"),
 ];
 

@@ -140,6 +140,31 @@ async fn a_video_at_work_is_left_alone_however_long_it_takes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_video_outlives_an_outage_of_its_store() {
+    let slow = Turn::of([progress(1), Step::Wait(Duration::from_secs(60)), film()]);
+    let gateway = Gateway::playing([slow]);
+    let video = gateway.video(&json!({"prompt": "a cat"})).await;
+    gateway.until(&video["id"], "in_progress").await;
+    gateway.videos.be_away(true);
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    gateway.videos.be_away(false);
+    gateway.until(&video["id"], "completed").await;
+    assert_eq!(gateway.chat.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_video_is_kept_once_its_store_is_back() {
+    let short = Turn::of([progress(1), Step::Wait(Duration::from_secs(5)), film()]);
+    let gateway = Gateway::playing([short]);
+    let video = gateway.video(&json!({"prompt": "a cat"})).await;
+    gateway.until(&video["id"], "in_progress").await;
+    gateway.videos.be_away(true);
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    gateway.videos.be_away(false);
+    gateway.until(&video["id"], "completed").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn videos_are_listed_in_both_orders() {
     let gateway = Gateway::playing((0..5).map(|_| Turn::of([film()])));
     let mut ids = Vec::new();

@@ -2,12 +2,13 @@
 
 use grok2api_proto::{
     Error,
-    chat::{self, Usage},
+    chat::{self, Usage, chat_event::Kind as Event},
     ledger::{Attempt, Entry, Outcome},
 };
 use tokio::time::Instant;
 
 use super::millis;
+use crate::admission::CHARS_PER_TOKEN;
 
 /// What a turn's events told so far.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub(super) struct Turn {
     usage: Usage,
     images: u32,
     videos: u32,
+    /// Characters of what it said and thought, where they are counted.
+    chars: usize,
     ended: bool,
 }
 
@@ -36,6 +39,23 @@ impl Turn {
 
     pub(super) fn charged(&mut self, units: u32) {
         self.units = units;
+    }
+
+    /// Counts what a turn says that may never tell its usage.
+    pub(super) fn brought(&mut self, kind: &Event) {
+        self.chars += match kind {
+            Event::Text(text) => text.text.chars().count(),
+            Event::Reasoning(reasoning) => reasoning.text.chars().count(),
+            _ => 0,
+        };
+    }
+
+    /// In and out: as the turn told, else the prompt and what it has said so far.
+    pub(super) fn tokens(&self, prompt: u64) -> u64 {
+        match self.usage.prompt_tokens + self.usage.completion_tokens {
+            0 => prompt + u64::try_from(self.chars.div_ceil(CHARS_PER_TOKEN)).unwrap_or(u64::MAX),
+            told => told,
+        }
     }
 
     pub(super) fn used(&mut self, usage: Usage) {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use grok2api_proto::{
-    Error, Kind, Result,
+    Error, Result,
     keys::{Budget, Facts, Key, Limits, Spec},
 };
 use grok2api_storage::client_keys as stored;
@@ -15,10 +15,19 @@ const NOTE: usize = 2048;
 const ITEM: usize = 256;
 /// Most entries of a list.
 const ITEMS: usize = 256;
+/// Largest limit and budget: sums of them stay exact in every store.
+const MOST: u64 = 1_000_000_000_000;
+const UNITS: [(&str, stored::Unit); 3] =
+    [("requests", stored::Unit::Requests), ("tokens", stored::Unit::Tokens), ("units", stored::Unit::Units)];
+const PERIODS: [(&str, stored::Period); 4] = [
+    ("day", stored::Period::Day),
+    ("week", stored::Period::Week),
+    ("month", stored::Period::Month),
+    ("lifetime", stored::Period::Lifetime),
+];
 
 /// What is to be stored, or the first mistake by its field.
 pub(super) fn read(spec: Spec) -> Result<stored::Spec> {
-    enforced(&spec)?;
     let name = spec.name.trim();
     if name.is_empty() {
         return Err(Error::invalid("name", "a client key needs a name: whose is it?"));
@@ -34,27 +43,60 @@ pub(super) fn read(spec: Spec) -> Result<stored::Spec> {
             .map(|text| network(text))
             .collect::<Result<_>>()?,
         account_tags: list("account_tags", &spec.account_tags)?,
-        limits: stored::Limits::default(),
-        budgets: Vec::new(),
+        limits: limits(spec.limits.unwrap_or_default())?,
+        budgets: budgets(&spec.budgets)?,
     })
 }
 
-/// Nobody may believe in a limit that this version does not keep.
-fn enforced(spec: &Spec) -> Result<()> {
-    let limits = spec.limits.unwrap_or_default();
-    let given = [
-        ("limits.requests_per_minute", limits.requests_per_minute.is_some()),
-        ("limits.tokens_per_minute", limits.tokens_per_minute.is_some()),
-        ("limits.concurrency", limits.concurrency.is_some()),
-        ("budgets", !spec.budgets.is_empty()),
-    ];
-    match given.iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((name, _)) => {
-            let message = format!("{name}: this version does not enforce it, so it cannot be set");
-            Err(Error::new(Kind::InvalidRequest, "not_enforced", message).at(*name))
-        }
+fn limits(limits: Limits) -> Result<stored::Limits> {
+    let Limits { requests_per_minute, tokens_per_minute, concurrency } = limits;
+    let limit = |field: &str, limit: Option<u64>| limit.map(|limit| amount(field, limit)).transpose();
+    Ok(stored::Limits {
+        requests_per_minute: limit("limits.requests_per_minute", requests_per_minute)?,
+        tokens_per_minute: limit("limits.tokens_per_minute", tokens_per_minute)?,
+        concurrency: limit("limits.concurrency", concurrency)?,
+    })
+}
+
+fn amount(field: &str, amount: u64) -> Result<u64> {
+    if (1..=MOST).contains(&amount) {
+        return Ok(amount);
     }
+    Err(Error::invalid(
+        field,
+        format!("{field} {amount} is not from 1 to {MOST}; a key is refused by switching it off"),
+    ))
+}
+
+fn budgets(given: &[Budget]) -> Result<Vec<stored::Budget>> {
+    let mut budgets: Vec<stored::Budget> = Vec::with_capacity(given.len().min(12));
+    for Budget { unit, period, amount: most } in given {
+        let (unit, period) = (named("unit", &UNITS, unit)?, named("period", &PERIODS, period)?);
+        let budget = stored::Budget { unit, period, amount: amount("budgets", *most)? };
+        if budgets.iter().any(|other| other.unit == budget.unit && other.period == budget.period) {
+            let message = "there are two budgets of the same unit and period";
+            return Err(Error::invalid("budgets", message));
+        }
+        budgets.push(budget);
+    }
+    Ok(budgets)
+}
+
+/// What has that name.
+fn named<T: Copy>(what: &str, names: &[(&str, T)], text: &str) -> Result<T> {
+    let found = names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+        Error::invalid(
+            "budgets",
+            format!("{text:?} is no {what} of a budget; there are {}", names.join(", ")),
+        )
+    })
+}
+
+/// The name of a value; every one has one.
+fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> String {
+    names.iter().find(|(_, named)| named == value).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
 }
 
 fn short(field: &str, text: &str, most: usize) -> Result<String> {
@@ -120,22 +162,13 @@ pub(super) fn key(key: stored::ClientKey) -> Key {
         last_used_at: key.last_used_at,
         revoked_at: key.revoked_at,
         version: key.version,
+        budgets: Vec::new(),
     }
 }
 
-fn budget(budget: &stored::Budget) -> Budget {
-    let unit = match budget.unit {
-        stored::Unit::Requests => "requests",
-        stored::Unit::Tokens => "tokens",
-        stored::Unit::Units => "units",
-    };
-    let period = match budget.period {
-        stored::Period::Day => "day",
-        stored::Period::Week => "week",
-        stored::Period::Month => "month",
-        stored::Period::Lifetime => "lifetime",
-    };
-    Budget { unit: unit.to_owned(), period: period.to_owned(), amount: budget.amount }
+pub(super) fn budget(budget: &stored::Budget) -> Budget {
+    let (unit, period) = (name_of(&UNITS, &budget.unit), name_of(&PERIODS, &budget.period));
+    Budget { unit, period, amount: budget.amount }
 }
 
 /// A network of one as its address.
@@ -157,5 +190,6 @@ pub(super) fn facts(key: &stored::ClientKey) -> Facts {
         models: key.spec.models.iter().cloned().collect(),
         addresses: key.spec.addresses.iter().map(ToString::to_string).collect(),
         account_tags: key.spec.account_tags.iter().cloned().collect(),
+        limited: key.spec.limits != stored::Limits::default() || !key.spec.budgets.is_empty(),
     }
 }

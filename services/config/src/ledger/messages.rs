@@ -118,7 +118,7 @@ pub(super) fn turn_id(id: Uuid) -> String {
 }
 
 /// The other way round; only ids that tell their time.
-pub(super) fn id(param: &str, text: &str) -> Result<Uuid> {
+pub(crate) fn id(param: &str, text: &str) -> Result<Uuid> {
     let id = text.strip_prefix(PREFIX).and_then(|digits| Uuid::try_parse(digits).ok());
     id.filter(|id| id.get_version_num() == 7).ok_or_else(|| {
         Error::invalid(param, format!("{text:?} is no id: turn_ and the 32 digits of a UUIDv7 are expected"))

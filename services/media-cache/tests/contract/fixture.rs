@@ -9,8 +9,8 @@ use grok2api_media_cache::{Deps, start};
 use grok2api_proto::{
     Error, Result, Stream,
     config::{
-        Config, GetRequest, ListParametersRequest, ListParametersResponse, Revision, RuntimeConfig,
-        UpdateRequest, WatchRequest,
+        Config, GetRequest, ListParametersRequest, ListParametersResponse, ListRevisionsRequest,
+        ListRevisionsResponse, Revision, RollbackRequest, RuntimeConfig, UpdateRequest, WatchRequest,
     },
     media::{self, FetchRequest, Item, Kind, MediaCache, ReadRequest, StatRequest, UsageRequest},
 };
@@ -283,5 +283,13 @@ impl Config for Limits {
 
     async fn list_parameters(&self, _: ListParametersRequest) -> Result<ListParametersResponse> {
         Ok(ListParametersResponse::default())
+    }
+
+    async fn list_revisions(&self, _: ListRevisionsRequest) -> Result<ListRevisionsResponse> {
+        Ok(ListRevisionsResponse::default())
+    }
+
+    async fn rollback(&self, _: RollbackRequest) -> Result<Revision> {
+        Err(Error::internal("the test sets the limits itself"))
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::{TryStreamExt as _, future::join_all};
 use grok2api_proto::{
     Kind as Failure,
-    media::{ClearRequest, FetchRequest, Kind, ReadRequest, UsageRequest},
+    media::{ClearRequest, FetchRequest, Kind, ListRequest, ReadRequest, RemoveRequest, UsageRequest},
 };
 use rstest::rstest;
 
@@ -227,6 +227,36 @@ async fn clearing_a_kind_leaves_the_other_one(
     assert_eq!((fixture.files("images").len(), fixture.files("videos").len()), (0, 1));
     let chunks: Vec<_> = being_read.map_ok(|chunk| chunk.data).try_collect().await.unwrap();
     assert_eq!(chunks.concat(), jpeg(300_000));
+}
+
+#[rstest]
+#[tokio::test]
+async fn items_are_listed_from_the_newest_and_deleted_one_by_one(
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+) {
+    let fixture = Fixture::new(how).await;
+    let mut made = Vec::new();
+    for name in ["a", "b", "c"] {
+        fixture.clock.advance(Duration::from_secs(1));
+        made.push(fixture.image(name, 100).await);
+    }
+    let page = |cursor: &str, limit| {
+        let (kind, cursor) = (Kind::Image.into(), cursor.to_owned());
+        fixture.cache.list(ListRequest { kind, cursor, limit })
+    };
+    let first = page("", 2).await.unwrap();
+    assert_eq!(first.items, [made[2].clone(), made[1].clone()]);
+    let rest = page(&first.next_cursor, 2).await.unwrap();
+    assert_eq!((rest.items, rest.next_cursor.as_str()), (vec![made[0].clone()], ""));
+    assert_eq!(page("nonsense", 2).await.unwrap_err().code, "invalid_value");
+    let remove = |name: &str| {
+        let (kind, name) = (Kind::Image.into(), name.to_owned());
+        fixture.cache.remove(RemoveRequest { kind, name })
+    };
+    assert!(remove(&made[1].name).await.unwrap().removed);
+    assert!(!remove(&made[1].name).await.unwrap().removed);
+    assert_eq!(remove("../master.key").await.unwrap_err().code, "media_not_found");
+    assert_eq!((page("", 9).await.unwrap().items.len(), fixture.files("images").len()), (2, 2));
 }
 
 #[rstest]

@@ -74,3 +74,39 @@ async fn silence_is_told_by_the_services_own_clock(
     assert_eq!(silent(99_000).await, 0, "what has ended has nothing to say");
     tasks.shutdown().stop();
 }
+
+#[rstest]
+#[tokio::test]
+async fn however_many_are_old_they_are_forgotten_at_once(
+    #[values(Ground::Direct, Ground::TcpMariaDb, Ground::TcpRedis)] ground: Ground,
+) {
+    const WEEK: i64 = 7 * 24 * 3_600_000;
+    let (standing, tasks) = (ground.store(), Tasks::new());
+    let kept = Store::open(&standing.settings).await.unwrap().videos();
+    for number in 0..250 {
+        let old = grok2api_storage::videos::Job {
+            id: format!("video_{number:04}"),
+            client: String::new(),
+            open: number == 7,
+            alive_at: 0,
+            created_at: number,
+            version: 1,
+            details: Vec::new(),
+        };
+        assert!(kept.insert(&old).await.unwrap());
+    }
+    let _jobs = jobs(ground.reach(), &standing, Clock::manual(WEEK + 249), &tasks).await;
+    let left = async {
+        loop {
+            let left = kept.page("", None, 500).await.unwrap();
+            if left.len() <= 2 {
+                return left;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let left = tokio::time::timeout(std::time::Duration::from_secs(20), left).await;
+    let left: Vec<String> = left.expect("within the hour").into_iter().map(|job| job.id).collect();
+    assert_eq!(left, ["video_0249", "video_0007"], "the one that goes on, and the one that is young");
+    tasks.shutdown().stop();
+}

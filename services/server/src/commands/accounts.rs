@@ -21,7 +21,7 @@ use grok2api_kit::{
 use grok2api_proto::pool::{ClearAccountsRequest, RemoveAccountsRequest, Tier, TokenPool};
 use grok2api_storage::Store;
 
-use super::{Failure, say};
+use super::{Failure, say, small};
 use crate::{StartError, store};
 
 #[derive(clap::Subcommand)]
@@ -153,9 +153,4 @@ fn all_known(unknown: &[String]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Code(1, format!("no such account: {}", unknown.join(", "))))
-}
-
-/// A name of the contract in small letters.
-fn small(name: &impl std::fmt::Debug) -> String {
-    format!("{name:?}").to_lowercase()
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks, settings::Settings};
 use grok2api_proto::keys::{
-    CreateRequest, GetRequest, Key, Keys, ListRequest, RevokeRequest, Spec, UpdateRequest,
+    Budget, CreateRequest, GetRequest, Key, Keys, ListRequest, RevokeRequest, Spec, UpdateRequest,
 };
+use grok2api_storage::limiter;
 use serde_json::{Value, json};
 
-use self::spec::{Said, day};
+pub(super) use self::spec::day;
+use self::spec::{Said, shown};
 use super::{Failure, complain, say};
 use crate::{StartError, store};
 
@@ -65,6 +67,9 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
     let service = grok2api_config::start_keys(grok2api_config::KeysDeps {
         keys: store.client_keys(),
         actions: store.actions(),
+        budgets: store.budgets(),
+        // Nobody asks for admission here.
+        limiter: limiter::memory(Clock::system()),
         clock: Clock::system(),
         tasks: tasks.clone(),
     });
@@ -159,6 +164,7 @@ fn row(key: &Key, now_ms: i64) -> String {
         .chain([listed("models", &spec.models), listed("from", &spec.addresses)])
         .chain([listed("account tags", &spec.account_tags)])
         .flatten()
+        .chain(shown(key))
         .filter(|text| !text.is_empty())
         .collect();
     let (id, masked, status) = (&key.id, &key.masked, status(key, now_ms));
@@ -167,6 +173,11 @@ fn row(key: &Key, now_ms: i64) -> String {
 
 fn object(key: &Key) -> Value {
     let spec = key.spec.clone().unwrap_or_default();
+    let limits = spec.limits.unwrap_or_default();
+    let budgets = key.budgets.iter().map(|state| {
+        let Budget { unit, period, amount } = state.budget.clone().unwrap_or_default();
+        json!({"unit": unit, "period": period, "amount": amount, "spent": state.spent, "resets_at": state.resets_at})
+    });
     json!({
         "id": key.id,
         "masked": key.masked,
@@ -178,6 +189,12 @@ fn object(key: &Key) -> Value {
         "models": spec.models,
         "addresses": spec.addresses,
         "account_tags": spec.account_tags,
+        "limits": {
+            "requests_per_minute": limits.requests_per_minute,
+            "tokens_per_minute": limits.tokens_per_minute,
+            "concurrency": limits.concurrency,
+        },
+        "budgets": budgets.collect::<Vec<_>>(),
         "created_at": key.created_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,

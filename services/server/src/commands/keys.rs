@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use grok2api_kit::settings::{Mode, Settings};
 use grok2api_storage::{
-    Sealed, Store,
+    Damaged, Sealed, Store,
     seal::{KeyId, Sealer},
 };
 
@@ -65,7 +65,9 @@ async fn left(store: &Store) -> Result<BTreeMap<KeyId, u64>, Failure> {
 
 async fn rotate(store: &Store, mode: Mode) -> Result<(), Failure> {
     let sealer = store.sealer();
-    if left(store).await?.is_empty() {
+    // What an earlier run has left to do comes first.
+    let mut resealed = store.reseal(u64::MAX).await.map_err(failed)?;
+    if resealed.done == 0 {
         let Some(key) = sealer.make_key().map_err(failed)? else { return Err(by_hand(sealer)) };
         say(&format!("key {key} is made in {}", sealer.place()));
         if mode != Mode::File {
@@ -73,24 +75,28 @@ async fn rotate(store: &Store, mode: Mode) -> Result<(), Failure> {
                 "processes that do not share this file need it now: until then they open nothing of what is sealed anew",
             );
         }
+        resealed = store.reseal(u64::MAX).await.map_err(failed)?;
     }
-    let mut done = store.reseal(u64::MAX).await.map_err(failed)?;
+    let mut done = resealed.done;
     for _ in 0..PASSES {
         tokio::time::sleep(LEARNT).await;
-        let more = store.reseal(u64::MAX).await.map_err(failed)?;
-        done += more;
-        if more == 0 {
+        resealed = store.reseal(u64::MAX).await.map_err(failed)?;
+        done += resealed.done;
+        if resealed.done == 0 {
             break;
         }
     }
     say(&format!("{done} values are sealed with key {} now", sealer.current()));
-    finish(store).await
+    finish(store, &resealed.damaged).await
 }
 
 /// Says what may go, and what may not yet.
-async fn finish(store: &Store) -> Result<(), Failure> {
-    let left = left(store).await?;
-    if let Some((key, values)) = left.first_key_value() {
+async fn finish(store: &Store, damaged: &[Damaged]) -> Result<(), Failure> {
+    let mut left = left(store).await?;
+    for key in damaged.iter().filter_map(|value| value.key) {
+        left.entry(key).and_modify(|values| *values = values.saturating_sub(1));
+    }
+    if let Some((key, values)) = left.iter().find(|(_, values)| **values > 0) {
         return Err(Failure::Code(
             1,
             format!(
@@ -100,14 +106,35 @@ async fn finish(store: &Store) -> Result<(), Failure> {
         ));
     }
     let sealer = store.sealer();
-    for key in sealer.keys().into_iter().skip(1) {
+    for key in sealer.keys().into_iter().skip(1).filter(|key| !left.contains_key(key)) {
         say(&format!(
             "key {key} seals nothing any more: once `grok2api keys status` still says so with every process running, \
              it may be removed from {} or seal.old_keys (G2A_OLD_MASTER_KEYS). Keep it for backups made before now.",
             sealer.place()
         ));
     }
-    Ok(())
+    if damaged.is_empty() { Ok(()) } else { Err(not_resealed(damaged)) }
+}
+
+/// What no key opens: the operator has to know, since its key may not go.
+fn not_resealed(damaged: &[Damaged]) -> Failure {
+    let named: Vec<String> = damaged
+        .iter()
+        .map(|Damaged { kind, row, key }| {
+            let key = key.map_or_else(|| "none".to_owned(), |key| key.to_string());
+            format!("{kind} {row} (key {key})")
+        })
+        .collect();
+    Failure::Code(
+        1,
+        format!(
+            "{} values are damaged and were left as they are: {}; their keys must stay at hand until they are gone. A \
+             damaged account is whole again when its token is added again, and goes for good a day after `grok2api \
+             accounts remove ID`",
+            damaged.len(),
+            named.join(", ")
+        ),
+    )
 }
 
 /// The key is the operator's: only they can change it.

@@ -1,5 +1,7 @@
 //! `grok2api usage`, on the store.
 
+mod show;
+
 use clap::ValueEnum;
 use grok2api_kit::{clock::Clock, settings::Settings};
 use grok2api_proto::ledger::{AggregateRequest, Bucket, GroupBy, Outcome, Series, Times};
@@ -11,7 +13,10 @@ use crate::store;
 const HOUR: i64 = 60 * 60 * 1000;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    one: Option<One>,
     /// How far back, in hours.
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(i64).range(1..=24 * 366))]
     hours: i64,
@@ -26,6 +31,12 @@ pub(crate) struct Args {
     json: bool,
 }
 
+#[derive(clap::Subcommand)]
+enum One {
+    /// Show one request: its entry with the attempts, and the bodies if they are kept.
+    Show(show::Args),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum By {
     Model,
@@ -35,12 +46,15 @@ enum By {
 
 pub(crate) async fn run(settings: &Settings, args: &Args) -> Result<(), Failure> {
     let store = store::open(settings).await?;
-    let done = show(&store, args).await;
+    let done = match &args.one {
+        Some(One::Show(args)) => show::run(&store, args).await,
+        None => sums(&store, args).await,
+    };
     store.close().await;
     done
 }
 
-async fn show(store: &grok2api_storage::Store, args: &Args) -> Result<(), Failure> {
+async fn sums(store: &grok2api_storage::Store, args: &Args) -> Result<(), Failure> {
     let clock = Clock::system();
     let ledger = grok2api_config::ledger::open(store.ledger(), clock.clone());
     let to = clock.now_ms();
@@ -125,10 +139,8 @@ fn ended(bucket: &Bucket, outcome: Outcome) -> u64 {
 }
 
 fn object(name: &str, bucket: &Bucket) -> Value {
-    let outcomes = bucket.outcomes.iter().map(|counted| {
-        let name = counted.outcome().as_str_name().trim_start_matches("OUTCOME_").to_lowercase();
-        (name, Value::from(counted.count))
-    });
+    let outcomes =
+        bucket.outcomes.iter().map(|counted| (name_of(counted.outcome()), Value::from(counted.count)));
     json!({
         "name": name,
         "requests": bucket.requests,
@@ -144,6 +156,10 @@ fn object(name: &str, bucket: &Bucket) -> Value {
         "duration": times(bucket.duration.as_ref()),
         "lost": bucket.lost,
     })
+}
+
+fn name_of(outcome: Outcome) -> String {
+    outcome.as_str_name().trim_start_matches("OUTCOME_").to_lowercase()
 }
 
 fn times(times: Option<&Times>) -> Value {

@@ -227,8 +227,23 @@ async fn the_command_line_makes_lists_changes_and_revokes_keys() {
         (&"team".into(), &"10.0.0.0/8".into())
     );
 
-    let (code, _, err) = run(&["set", &id, "--requests-per-minute", "60"]).await;
-    assert!(code == 1 && err.contains("does not enforce"), "{err}");
+    let limits =
+        ["set", &id, "--rpm", "60", "--concurrency", "4", "--budget", "1000:requests/day", "--budget"];
+    let (code, out, err) = run(&[&limits[..], &["50:units/lifetime"]].concat()).await;
+    assert_eq!((code, out), (0, format!("{id} changed\n")), "{err}");
+    let (_, out, _) = run(&["list"]).await;
+    for part in ["(60 requests/min)", "(4 at once)", "(0 of 1000 requests/day)", "(0 of 50 units/lifetime)"] {
+        assert!(out.contains(part), "{part} is missing in {out}");
+    }
+    run(&["set", &id, "--rpm", "none", "--budget", "none"]).await;
+    let (_, out, _) = run(&["list", "--json"]).await;
+    let listed: Value = serde_json::from_str(&out).unwrap();
+    let limits = json!({"requests_per_minute": null, "tokens_per_minute": null, "concurrency": 4});
+    assert_eq!((&listed[0]["limits"], &listed[0]["budgets"]), (&limits, &json!([])));
+    for (option, wrong) in [("--rpm", "0"), ("--tpm", "few"), ("--budget", "9:euro/day"), ("--budget", "9")] {
+        let (code, out, err) = run(&["set", &id, option, wrong]).await;
+        assert!(code == 1 && out.is_empty() && !err.is_empty(), "{option} {wrong}: {out} {err}");
+    }
     for wrong in [&["set", "nobody"][..], &["create", "x", "--expires", "soon"], &["create", " "]] {
         let (code, out, err) = run(wrong).await;
         assert!(code == 1 && out.is_empty() && !err.is_empty(), "{wrong:?}: {out} {err}");

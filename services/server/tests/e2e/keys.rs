@@ -115,3 +115,64 @@ async fn a_key_of_the_environment_is_changed_by_hand_and_the_command_says_how() 
     let (code, _, err) = run(KEY, "", &["accounts", "list"]).await;
     assert_eq!(code, 78, "{err}");
 }
+
+/// Changes one byte of the sealed token of the only account of the tier super.
+fn damage(data: &Path, key: &str) {
+    let file = data.join("grok2api.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let id = u32::from_str_radix(key, 16).unwrap().to_be_bytes();
+    // Format, key, nonce, a token of 14 bytes and its tag; behind it stands the tier.
+    let (begin, length) = ([&[1], &id[..]].concat(), 1 + 4 + 24 + 14 + 16);
+    let tokens: Vec<usize> = (0..bytes.len() - length - 5)
+        .filter(|at| bytes[*at..].starts_with(&begin) && bytes[at + length..].starts_with(b"super"))
+        .collect();
+    assert!(!tokens.is_empty());
+    tokens.into_iter().for_each(|at| bytes[at + 40] ^= 1);
+    std::fs::write(&file, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn one_damaged_account_is_told_and_stops_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let run = async |arguments: &[&str]| output(grok2api(data.path()).args(arguments)).await;
+    run(&["accounts", "add", "sim-basic-0001"]).await;
+    run(&["accounts", "add", "sim-super-0001", "--tier", "super"]).await;
+    let (_, status, _) = run(&["keys", "status"]).await;
+    let key = status.lines().find(|line| line.contains("  current ")).unwrap();
+    let key = key.split_whitespace().next().unwrap();
+    damage(data.path(), key);
+
+    let (code, listed, err) = run(&["accounts", "list"]).await;
+    assert!(code == 0 && err.contains("grok2api accounts remove"), "{code} {err}");
+    let hurt = listed.lines().find(|line| line.contains("unreadable")).unwrap();
+    assert!(hurt.contains("damaged") && listed.contains("sim-…0001"), "{listed}");
+    let id = hurt.split_whitespace().next().unwrap();
+
+    let (sim, _sim, sim_said) = ready(grok2api(data.path()).args(["sim", "--listen", "127.0.0.1:0"])).await;
+    let upstream = format!("http://{}", address(&sim_said, "sim"));
+    let mut serve = grok2api(data.path());
+    serve.arg("serve").env("G2A_UPSTREAM_URL", &upstream).env("G2A_ASSETS_URL", &upstream);
+    let (mut product, _lines, said) = ready(&mut serve).await;
+    #[expect(clippy::disallowed_methods, reason = "a client of the product, not a part of it")]
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let body = r#"{"model":"grok-3-fast","messages":[{"role":"user","content":"[[sim:say=hello]]"}]}"#;
+    let chat = client.post(format!("http://{}/v1/chat/completions", address(&said, "http"))).body(body);
+    assert_eq!(chat.send().await.unwrap().status(), 200, "the other one serves");
+    product.kill().await.unwrap();
+    drop(sim);
+
+    let (code, out, err) = run(&["keys", "rotate"]).await;
+    assert!(code == 1 && out.contains("2 values are sealed with key"), "{code} {out}");
+    let told = format!("1 values are damaged and were left as they are: accounts {id} (key {key})");
+    assert!(err.contains(&told) && !out.contains("seals nothing any more"), "{err} {out}");
+    let (code, out, err) = run(&["accounts", "remove", id]).await;
+    assert!(code == 0 && out.contains("1 removed"), "{out} {err}");
+    let (code, listed, err) = run(&["accounts", "list"]).await;
+    assert!(code == 0 && !listed.contains("unreadable") && err.is_empty(), "{listed} {err}");
+    let (code, out, err) = run(&["accounts", "add", "sim-super-0001", "--tier", "super"]).await;
+    assert_eq!(code, 0, "{out} {err}");
+    let (_, listed, _) = run(&["accounts", "list"]).await;
+    assert!(listed.contains(id) && listed.contains("super"), "it is back under its id: {listed}");
+    let (code, out, err) = run(&["keys", "rotate"]).await;
+    assert!(code == 0 && out.contains("seals nothing any more"), "{out} {err}");
+}

@@ -9,8 +9,10 @@
 #![expect(unreachable_pub, reason = "the support module is shared by all modules of this binary")]
 
 mod accounts;
+mod admin;
 mod backup;
 mod bucket;
+mod capture;
 mod chat;
 mod cli;
 mod client_keys;
@@ -20,9 +22,11 @@ mod faults;
 mod http;
 mod import_seed;
 mod keys;
+mod limits;
 mod load;
 mod malformed;
 mod media;
+mod openapi;
 mod processes;
 mod replicas;
 mod sdk;
@@ -30,3 +34,4 @@ mod state;
 mod stores;
 mod support;
 mod usage;
+mod went_back;

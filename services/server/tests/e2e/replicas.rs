@@ -83,7 +83,8 @@ impl Cluster {
     /// Waits until nobody holds anything; the accounts then.
     async fn at_rest(&self, at: usize) -> Vec<pool::Account> {
         loop {
-            let accounts = self.pools[at].list_accounts(ListAccountsRequest {}).await.unwrap().accounts;
+            let accounts =
+                self.pools[at].list_accounts(ListAccountsRequest::default()).await.unwrap().accounts;
             let held = |account: &pool::Account| account.in_flight > 0 || account.windows[0].reserved > 0;
             if !accounts.iter().any(held) {
                 return accounts;

@@ -1,4 +1,4 @@
-//! The official `openai` Python SDK drives the product: `tests/sdk`.
+//! Real SDKs drive the product: `tests/sdk`. What they are answered is held against OpenAI's document and our own.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,7 +7,7 @@ use std::{
 
 use rstest::rstest;
 use serde_json::json;
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
 
 use crate::support::{Product, Shape};
 
@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(300);
 #[case(Shape::Whole)]
 #[case(Shape::Split)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_openai_sdk_works(#[case] shape: Shape) {
+async fn the_sdks_work(#[case] shape: Shape) {
     // Enough that those which a fault takes out are not missed.
     let tokens: Vec<String> = (0..40).map(|n| format!("sim-basic-{n}")).collect();
     let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
@@ -32,18 +32,34 @@ async fn the_openai_sdk_works(#[case] shape: Shape) {
             ("stream_total_timeout", json!(120)),
         ])
         .await;
-    let run = pytest(&product).output();
-    let output = tokio::time::timeout(DEADLINE, run).await.expect("pytest hangs").unwrap();
-    let said =
-        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    assert!(output.status.success(), "{shape:?}, pytest: {}\n{said}", output.status);
+    let record = product.data.path().join("answers.ndjson");
+    let python: [&[&str]; 2] =
+        [&["-m", "pytest", "-q", "tests/sdk"], &["tests/sdk/record.py", record.to_str().unwrap()]];
+    let node = ["openai", "ai", "langchain"].map(|name| format!("tests/sdk/node/{name}.test.js"));
+    let node = ["--test", "--test-timeout=60000"].into_iter().chain(node.iter().map(String::as_str));
+    for (name, arguments) in
+        [("python", python[0].to_vec()), ("node", node.collect()), ("python", python[1].to_vec())]
+    {
+        let mut command = driver(&product, &program(name));
+        command.args(arguments).env("G2A_RECORD", &record);
+        run(command, DEADLINE).await;
+    }
     product.stop().await;
 }
 
-fn pytest(product: &Product) -> Command {
-    let mut command = Command::new(python());
+/// Runs a program to its end, which must be a success; what it said.
+pub async fn run(mut command: Command, deadline: Duration) -> String {
+    let output = timeout(deadline, command.output()).await.expect("it hangs").unwrap();
+    let said =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+    said
+}
+
+/// A program that drives the product, in the workspace.
+pub fn driver(product: &Product, program: &Path) -> Command {
+    let mut command = Command::new(program);
     command
-        .args(["-m", "pytest", "-q", "tests/sdk"])
         .current_dir(workspace())
         .env("G2A_BASE_URL", format!("{}/v1", product.base))
         .env("G2A_SIM_URL", product.sim.url())
@@ -54,12 +70,12 @@ fn pytest(product: &Product) -> Command {
     command
 }
 
-/// The interpreter of the environment that `scripts/setup test` makes.
-fn python() -> PathBuf {
+/// A program of the environment that `scripts/setup test` makes.
+pub fn program(name: &str) -> PathBuf {
     let given = std::env::var_os("G2A_TEST_PYTHON").unwrap_or_else(|| "target/sdk-venv/bin/python".into());
-    let python = workspace().join(given);
-    assert!(python.exists(), "the SDK tests need {}: run 'make test', which installs it", python.display());
-    python
+    let program = workspace().join(given).with_file_name(name);
+    assert!(program.exists(), "this test needs {}: run 'make test', which installs it", program.display());
+    program
 }
 
 fn workspace() -> &'static Path {

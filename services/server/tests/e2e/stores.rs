@@ -144,7 +144,7 @@ async fn of_two_replicas_one_edit_wins_and_the_other_follows_within_a_second(
 /// The accounts, once each is as wanted.
 async fn until(pool: &dyn TokenPool, wanted: impl Fn(&Account) -> bool) -> Vec<Account> {
     loop {
-        let accounts = pool.list_accounts(ListAccountsRequest {}).await.unwrap().accounts;
+        let accounts = pool.list_accounts(ListAccountsRequest::default()).await.unwrap().accounts;
         if !accounts.is_empty() && accounts.iter().all(&wanted) {
             return accounts;
         }
@@ -189,24 +189,6 @@ async fn two_replicas_lose_no_edit_and_no_unit(#[values(Mode::Mysql, Mode::Redis
         assert_eq!(left as usize, 2 * 80 - ROUNDS, "a turn is a unit");
     }
     replica.stop().await;
-    product.stop().await;
-}
-
-#[rstest]
-#[tokio::test]
-async fn replicas_that_start_first_with_a_password_agree_on_it(
-    #[values(Mode::Mysql, Mode::Redis)] mode: Mode,
-) {
-    let product = Product::on_store(Shape::Whole, &[], Backing::start(mode)).await;
-    let password = [("G2A_ADMIN_PASSWORD", "a first password".to_owned())];
-    let start = || product.replica(&password);
-    let (one, two, three) = tokio::join!(start(), start(), start());
-    for replica in [one, two, three] {
-        let revision = replica.services.config.get(GetRequest {}).await.unwrap();
-        assert_eq!(revision.number, 1);
-        assert_eq!(revision.config.unwrap().admin_password, "a first password");
-        replica.stop().await;
-    }
     product.stop().await;
 }
 

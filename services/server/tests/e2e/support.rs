@@ -66,17 +66,34 @@ impl Product {
     }
 
     pub async fn on_store(shape: Shape, tokens: &[&str], backing: Backing) -> Self {
+        Self::equipped(shape, tokens, backing, &[]).await
+    }
+
+    /// With settings of its own.
+    pub async fn equipped(
+        shape: Shape,
+        tokens: &[&str],
+        backing: Backing,
+        more: &[(&'static str, String)],
+    ) -> Self {
         let sim_tasks = Tasks::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sim = grok2api_upstream_sim::start(listener, SimConfig::default(), &sim_tasks).await.unwrap();
         let data = Arc::new(tempfile::tempdir().unwrap());
-        let product = Self::on(shape, sim, sim_tasks, data, backing).await;
+        let product = Self::on(shape, sim, sim_tasks, data, backing, more).await;
         product.add(tokens).await;
         product
     }
 
-    async fn on(shape: Shape, sim: Sim, sim_tasks: Tasks, data: Arc<TempDir>, backing: Backing) -> Self {
-        let settings = settings(&sim, &data, &backing, &[]);
+    async fn on(
+        shape: Shape,
+        sim: Sim,
+        sim_tasks: Tasks,
+        data: Arc<TempDir>,
+        backing: Backing,
+        more: &[(&'static str, String)],
+    ) -> Self {
+        let settings = settings(&sim, &data, &backing, more);
         let instances = match shape {
             Shape::Whole => vec![Instance::start(&settings, &Roles::all(), None).await.unwrap()],
             Shape::Split => split(&settings).await,
@@ -144,7 +161,7 @@ impl Product {
     }
 
     pub async fn accounts(&self) -> Vec<Account> {
-        self.pool().services.pool.list_accounts(ListAccountsRequest {}).await.unwrap().accounts
+        self.pool().services.pool.list_accounts(ListAccountsRequest::default()).await.unwrap().accounts
     }
 
     /// Waits until no account is in flight: every lease is settled.
@@ -219,7 +236,7 @@ impl Product {
         for instance in self.instances.iter().rev() {
             instance.drain().await;
         }
-        Self::on(Shape::Whole, self.sim, self.sim_tasks, self.data, self.backing).await
+        Self::on(Shape::Whole, self.sim, self.sim_tasks, self.data, self.backing, &[]).await
     }
 
     pub async fn stop(self) {
@@ -231,7 +248,7 @@ impl Product {
 }
 
 impl Answer {
-    async fn of(response: reqwest::Response) -> Self {
+    pub async fn of(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Self { status, headers, text: String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned() }
     }

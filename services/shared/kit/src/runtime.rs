@@ -39,6 +39,7 @@ impl Runtime {
             .ok_or_else(|| Error::internal("the config service gave no revision"))??;
         let (sender, receiver) = watch::channel(Arc::new(Applied::try_from(first)?));
         tasks.spawn_background("runtime-follow", async move {
+            let mut away = false;
             loop {
                 while let Some(Ok(revision)) = revisions.next().await {
                     if let Ok(applied) = Applied::try_from(revision) {
@@ -52,8 +53,16 @@ impl Runtime {
                 }
                 tokio::time::sleep(RECONNECT).await;
                 match service.watch(WatchRequest {}).await {
-                    Ok(again) => revisions = again,
-                    Err(error) => tracing::warn!(%error, "configuration cannot be followed, will try again"),
+                    Ok(again) => {
+                        revisions = again;
+                        if std::mem::take(&mut away) {
+                            tracing::info!("configuration is followed again");
+                        }
+                    }
+                    Err(error) if !std::mem::replace(&mut away, true) => {
+                        tracing::warn!(%error, "configuration cannot be followed, will try again: {error}");
+                    }
+                    Err(_) => {}
                 }
             }
         });

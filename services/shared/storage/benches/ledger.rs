@@ -27,6 +27,10 @@ const BATCH: u64 = 20_000;
 const MODELS: u64 = 8;
 const KEYS: u64 = 200;
 const ACCOUNTS: u64 = 1_000;
+/// Of a hundred requests, those of the first key: most, as a product behind one key has them.
+const MAIN: u64 = 60;
+/// One request in so many fails inside of the product.
+const RARE: u64 = 400_000;
 /// Of one answer.
 const LIMIT: Duration = Duration::from_millis(200);
 const TIMES: u32 = 5;
@@ -91,8 +95,14 @@ fn at(number: u64, rows: u64, now: i64) -> i64 {
     now - SPAN + i64::try_from(u128::from(number) * u128::try_from(SPAN).unwrap() / u128::from(rows)).unwrap()
 }
 
+fn key(number: u64) -> String {
+    let key = if mixed(number, 9) % 100 < MAIN { 0 } else { mixed(number, 4) % KEYS };
+    format!("key-{key:032x}")
+}
+
 fn row(number: u64, rows: u64, now: i64) -> Row {
     let outcome = match mixed(number, 1) % 100 {
+        _ if number % RARE == 7 => Outcome::Internal,
         0..3 => Outcome::Upstream,
         3..5 => Outcome::ClientCancelled,
         5 => Outcome::RateLimited,
@@ -106,7 +116,7 @@ fn row(number: u64, rows: u64, now: i64) -> Row {
         request_id: format!("req_{number:032x}"),
         endpoint: "/v1/chat/completions".to_owned(),
         model: format!("grok-{}", mixed(number, 3) % MODELS),
-        client_key: format!("key-{:032x}", mixed(number, 4) % KEYS),
+        client_key: key(number),
         attempts: vec![Attempt {
             account: format!("01900000-0000-7000-8000-{:012x}", mixed(number, 5) % ACCOUNTS),
             outcome: "success".to_owned(),
@@ -167,6 +177,8 @@ async fn pages(mode: &str, ledger: &Arc<dyn Ledger>, rows: u64, now: i64) -> u32
     let account = Some(row(7, rows, now).account().to_owned());
     let (key, model) = (Some(row(7, rows, now).client_key), Some(row(7, rows, now).model));
     let deep = Some(row(rows / 50, rows, now).id);
+    let main = Some(format!("key-{:032x}", 0));
+    let rare = Some(Outcome::Internal);
     let filters = [
         ("first page", any(), None),
         ("deep page", any(), deep),
@@ -180,6 +192,31 @@ async fn pages(mode: &str, ledger: &Arc<dyn Ledger>, rows: u64, now: i64) -> u32
             Filter { outcome: Some(Outcome::Upstream), model: model.clone(), ..any() },
             deep,
         ),
+        ("of the main key", Filter { client_key: main.clone(), ..any() }, None),
+        (
+            "of the main key, failures",
+            Filter { client_key: main.clone(), outcome: Some(Outcome::Upstream), ..any() },
+            None,
+        ),
+        ("of the main key, rare", Filter { client_key: main.clone(), outcome: rare, ..any() }, None),
+        (
+            "of the main key and a model, rare",
+            Filter { client_key: main.clone(), model: model.clone(), outcome: rare, ..any() },
+            None,
+        ),
+        (
+            "of the main key, never",
+            Filter { client_key: main, outcome: Some(Outcome::Refused), ..any() },
+            None,
+        ),
+        ("of a model, rare", Filter { model: model.clone(), outcome: rare, ..any() }, None),
+        (
+            "of a model, successes, deep",
+            Filter { model: model.clone(), outcome: Some(Outcome::Success), ..any() },
+            deep,
+        ),
+        ("of an account, rare", Filter { account: account.clone(), outcome: rare, ..any() }, None),
+        ("rare", Filter { outcome: rare, ..any() }, None),
         ("of account, key and model", Filter { account, client_key: key, model, ..any() }, None),
         ("of a day", Filter { from: Some(now - 40 * DAY), to: Some(now - 39 * DAY), ..any() }, None),
     ];

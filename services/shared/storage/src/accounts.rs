@@ -16,17 +16,27 @@ use crate::Result;
 /// Keeps accounts. Several processes may hold the same store; each sees the others' writes.
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
+    /// How often the store was away from this handle so far. Each time it may have lost what was seen before, so
+    /// whoever follows it reads everything anew.
+    fn interruptions(&self) -> u64 {
+        0
+    }
+
     /// Counts the writes of all processes; cheap enough to ask once a second.
     async fn version(&self) -> Result<u64>;
 
-    /// Every account written after that version, the removed ones included, with the version they bring one to.
+    /// Every account written after that version, the removed ones included, with the version they bring one to. Rows
+    /// that are damaged do not keep the others back.
+    ///
+    /// # Errors
+    /// [`Seal`](crate::Error::Seal) when a token needs a key that is not at hand.
     async fn changed_since(&self, version: u64) -> Result<Changes>;
 
     /// One account, removed or not.
     async fn get(&self, id: Uuid) -> Result<Option<StoredAccount>>;
 
-    /// Adds accounts, all or none. A token that is known already is left as it is; one that was removed comes back
-    /// under its old id as given here. Answers in the order of `accounts`.
+    /// Adds accounts, all or none. A token that is known already is left as it is; one that was removed, or whose row is
+    /// damaged, comes back under its old id as given here. Answers in the order of `accounts`.
     async fn insert(&self, accounts: &[StoredAccount]) -> Result<Vec<Inserted>>;
 
     /// Writes everything but id, token and creation. Returns the row's new version.
@@ -57,6 +67,19 @@ pub struct Changes {
     pub version: u64,
     /// In no particular order.
     pub accounts: Vec<StoredAccount>,
+    /// Rows among them that nothing can be made of.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// An account whose row is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its id, as far as it is one.
+    pub id: String,
+    /// What is wrong, in words.
+    pub reason: String,
+    /// It was removed.
+    pub removed: bool,
 }
 
 /// The answer to one account of an insert.

@@ -49,6 +49,8 @@ pub struct Admin {
     pub last_login_at: Option<i64>,
     /// They may not come in.
     pub disabled: bool,
+    /// The password is the default or somebody else's choice, so nothing is open but to set another.
+    pub must_change: bool,
     /// Counts this row's writes; an update must name the newest.
     pub version: u64,
 }

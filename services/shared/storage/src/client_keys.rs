@@ -13,6 +13,12 @@ use crate::Result;
 /// Keeps client keys. None is ever deleted: usage records name them for ever.
 #[async_trait]
 pub trait ClientKeys: Send + Sync + 'static {
+    /// How often the store was away from this handle so far. Each time it may have lost what was seen before, so
+    /// whoever follows it reads everything anew.
+    fn interruptions(&self) -> u64 {
+        0
+    }
+
     /// Counts the writes of all processes, uses aside; cheap enough to ask a few times a second.
     async fn version(&self) -> Result<u64>;
 

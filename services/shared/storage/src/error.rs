@@ -1,6 +1,10 @@
 //! What storage can fail with.
 
 use grok2api_proto as proto;
+use sqlx::migrate::MigrateError;
+
+/// `ER_LOCK_WAIT_TIMEOUT`.
+const LOCK_WAIT: u16 = 1205;
 
 /// Result of every storage call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -10,7 +14,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The store does not answer as it should.
     #[error("the store failed: {0}")]
-    Store(#[from] sqlx::Error),
+    Store(sqlx::Error),
+    /// Somebody else's session of the database holds what the call needs.
+    #[error("a table or row is locked by another session of the database, which does not end")]
+    Locked,
     /// Redis does not answer as it should.
     #[error("the store failed: {0}")]
     Redis(redis::RedisError),
@@ -18,11 +25,11 @@ pub enum Error {
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(std::time::Duration),
     /// Another process does not come to an end with the migrations.
-    #[error("another process has been migrating the store for {} s", .0.as_secs())]
+    #[error("another process has been migrating the store for {} s, and does not come to an end", .0.as_secs())]
     Migrating(std::time::Duration),
     /// The store's tables cannot be brought up to this version.
     #[error("the store cannot be migrated: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(sqlx::migrate::MigrateError),
     /// A later version of this program has used the store.
     #[error(
         "the store has migration {found}, this program knows {known}: use the newer program it was used with"
@@ -57,6 +64,16 @@ pub enum Error {
         /// Which, e.g. `the name "admin"`.
         what: String,
     },
+    /// More than the store takes at once.
+    #[error("{what} has {bytes} bytes, and the store takes at most {most}")]
+    TooLarge {
+        /// Which.
+        what: String,
+        /// Of it.
+        bytes: usize,
+        /// The store's limit.
+        most: usize,
+    },
     /// A sealed value cannot be opened with the key at hand.
     #[error("{0}")]
     Seal(String),
@@ -78,6 +95,32 @@ pub enum Error {
     },
 }
 
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if is_lock_wait(&error) { Self::Locked } else { Self::Store(error) }
+    }
+}
+
+impl From<MigrateError> for Error {
+    fn from(error: MigrateError) -> Self {
+        match &error {
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
+                if is_lock_wait(source) =>
+            {
+                Self::Locked
+            }
+            _ => Self::Migrate(error),
+        }
+    }
+}
+
+/// MySQL has waited for a lock as long as its session may.
+fn is_lock_wait(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    let error = error.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>());
+    error.is_some_and(|error| error.number() == LOCK_WAIT)
+}
+
 impl From<redis::RedisError> for Error {
     fn from(error: redis::RedisError) -> Self {
         if error.is_timeout() { Self::Timeout(crate::bounded::ANSWER) } else { Self::Redis(error) }
@@ -93,6 +136,9 @@ impl From<Error> for proto::Error {
         }
         if let Error::Taken { .. } = error {
             return proto::Error::new(proto::Kind::Conflict, "already_exists", error.to_string());
+        }
+        if let Error::TooLarge { .. } = error {
+            return proto::Error::new(proto::Kind::TooLarge, "too_large_to_store", error.to_string());
         }
         tracing::error!(%error, "storage: {error}");
         proto::Error::new(proto::Kind::Unavailable, "storage_unavailable", "the store is not available")

@@ -13,11 +13,15 @@
 pub mod accounts;
 pub mod actions;
 pub mod admins;
+pub mod board;
 mod bounded;
+pub mod budgets;
+pub mod captures;
 pub mod client_keys;
 mod error;
 pub mod idempotency;
 pub mod ledger;
+pub mod limiter;
 pub mod media;
 pub mod mysql;
 pub mod redis;
@@ -30,5 +34,5 @@ mod store;
 pub mod videos;
 
 pub use error::{Error, Result};
-pub use resealing::Sealed;
+pub use resealing::{Damaged, Resealed, Sealed};
 pub use store::{Migrated, Store, masked, place};

@@ -81,6 +81,9 @@ pub trait MediaIndex: Send + Sync + 'static {
     /// At most `limit` items whose names follow `after` (the empty text: all), by name.
     async fn page(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Item>>;
 
+    /// At most `limit` items made before that time, or at it under a lesser name (absent: all); the newest first.
+    async fn newest(&self, kind: Kind, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<Item>>;
+
     /// Forgets an item; whether it was known.
     async fn remove(&self, kind: Kind, name: &str) -> Result<bool>;
 

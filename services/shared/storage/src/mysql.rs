@@ -6,10 +6,16 @@ mod accounts;
 mod actions;
 #[path = "sql/admins.rs"]
 mod admins;
+#[path = "sql/budgets.rs"]
+mod budgets;
+#[path = "sql/captures.rs"]
+mod captures;
 #[path = "sql/client_keys.rs"]
 mod client_keys;
 #[path = "sql/columns.rs"]
 mod columns;
+#[path = "sql/deadlock.rs"]
+mod deadlock;
 #[path = "sql/ledger.rs"]
 mod ledger;
 #[path = "sql/media.rs"]
@@ -22,10 +28,15 @@ mod resealing;
 mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
+#[path = "sql/stamp.rs"]
+mod stamp;
 #[path = "sql/videos.rs"]
 mod videos;
 
-use std::{str::FromStr as _, time::Duration};
+use std::{
+    str::FromStr as _,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     ConnectOptions as _, Connection as _,
@@ -35,7 +46,7 @@ use tokio::time::timeout;
 
 use crate::{
     Error, Migrated, Result,
-    bounded::{self, CONNECT},
+    bounded::{self, ANSWER, CONNECT, MIGRATION},
 };
 
 /// The names that the SQL shared with SQLite knows this database by.
@@ -48,8 +59,11 @@ const BEGIN: &str = "BEGIN";
 /// An insertion that leaves rows alone whose key is there.
 const IGNORING: &str = "INSERT IGNORE";
 
+/// Behind a reading in a transaction that writes: keeps the rows to itself.
+const LOCKING: &str = " FOR UPDATE";
+
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
@@ -60,29 +74,37 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "sessions", include_str!("../migrations/mysql/0008_sessions.sql")),
     (9, "actions", include_str!("../migrations/mysql/0009_actions.sql")),
     (10, "video_jobs", include_str!("../migrations/mysql/0010_video_jobs.sql")),
+    (11, "budgets", include_str!("../migrations/mysql/0011_budgets.sql")),
+    (13, "admins_must_change", include_str!("../migrations/mysql/0013_admins_must_change.sql")),
+    (14, "media_newest", include_str!("../migrations/mysql/0014_media_newest.sql")),
+    (15, "captures", include_str!("../migrations/mysql/0015_captures.sql")),
+    (16, "ledger_by_outcome", include_str!("../migrations/mysql/0016_ledger_by_outcome.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a call waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// How long a connection that was given back may take to show that it lives.
 const RELEASE: Duration = Duration::from_secs(2);
-/// How long another process may be at the migrations.
-const MIGRATING: Duration = Duration::from_secs(60);
-/// How long they may take altogether; a server that hangs in the middle must not hold up the start for ever.
-const MIGRATION: Duration = Duration::from_secs(600);
+/// How long the server lets one question wait for another process that is at the migrations.
+const MIGRATING: Duration = Duration::from_secs(5);
 /// Longer than this a connection does not lie idle.
 const IDLE: Duration = Duration::from_secs(30);
 /// READ COMMITTED takes no locks on gaps, so writers of different rows do not meet; nothing here reads twice in one
-/// transaction. A row is waited for no longer than a call may take, and what a lost process has locked is free after
-/// a minute instead of the usual eight hours.
+/// transaction. A row or table is waited for no longer than a call may take, and what a lost process has locked is free
+/// after a minute instead of the usual eight hours.
 const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET SESSION innodb_lock_wait_timeout = 3, SESSION wait_timeout = 60";
+    SET SESSION innodb_lock_wait_timeout = 3, SESSION lock_wait_timeout = 3, SESSION wait_timeout = 60";
+/// A migration waits longer, but not for ever (the server's own limit is a day, or a year): whoever asks for the table
+/// meanwhile waits behind it.
+const MIGRATING_SESSION: &str = "SET SESSION innodb_lock_wait_timeout = 10, SESSION lock_wait_timeout = 10";
 
 /// An open database; clones share its connections.
 #[derive(Clone, Debug)]
 pub struct MySql {
     pool: Pool,
     migrated: Migrated,
+    /// Bytes of one statement that the server takes.
+    max_allowed_packet: usize,
 }
 
 impl MySql {
@@ -95,9 +117,18 @@ impl MySql {
         // By a connection of its own: the pool would try again and again, and tell less.
         let first = timeout(CONNECT, options.connect()).await;
         let mut first = first.map_err(|_| Error::Timeout(CONNECT))??;
-        let migrated = bounded::within(MIGRATION, migrate_alone(&mut first)).await?;
+        wait_for_others(&mut first).await?;
+        let migrated = bounded::within(MIGRATION, migrate(&mut first)).await?;
+        let packet = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS SIGNED)");
+        let packet: i64 = bounded::within(CONNECT, async { Ok(packet.fetch_one(&mut first).await?) }).await?;
+        let max_allowed_packet = usize::try_from(packet).unwrap_or(usize::MAX);
         first.close().await?;
-        Ok(Self { pool: pool(options), migrated })
+        Ok(Self { pool: pool(options), migrated, max_allowed_packet })
+    }
+
+    /// Bytes that one statement may have.
+    fn largest(&self) -> usize {
+        self.max_allowed_packet
     }
 }
 
@@ -118,14 +149,24 @@ fn pool(options: MySqlConnectOptions) -> Pool {
         .connect_lazy_with(options)
 }
 
-/// Migrates while no other process does; sqlx's own lock is none on MariaDB, which refuses to wait for ever.
-async fn migrate_alone(connection: &mut Connection) -> Result<Migrated> {
-    let lock = "SELECT GET_LOCK(CONCAT('grok2api/', MD5(DATABASE())), ?)";
-    let (locked,): (Option<i64>,) =
-        sqlx::query_as(lock).bind(MIGRATING.as_secs()).fetch_one(&mut *connection).await?;
-    if locked != Some(1) {
-        return Err(Error::Migrating(MIGRATING));
+/// Until no other process migrates, and none can begin; sqlx's own lock is none on MariaDB, which refuses to wait for
+/// ever.
+async fn wait_for_others(connection: &mut Connection) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let lock = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('grok2api/', MD5(DATABASE())), ?)");
+        let lock = lock.bind(MIGRATING.as_secs());
+        let locked = async { Ok(lock.fetch_one(&mut *connection).await?) };
+        let locked: Option<i64> = bounded::within(MIGRATING + ANSWER, locked).await?;
+        if locked == Some(1) {
+            return Ok(());
+        }
+        migrate::still_waiting(begun)?;
     }
+}
+
+async fn migrate(connection: &mut Connection) -> Result<Migrated> {
+    sqlx::raw_sql(MIGRATING_SESSION).execute(&mut *connection).await?;
     migrate::run(connection).await
 }
 

@@ -7,6 +7,9 @@
 mod accounts;
 mod actions;
 mod admins;
+mod board;
+mod budgets;
+mod captures;
 mod client_keys;
 mod documents;
 mod idempotency;
@@ -147,6 +150,11 @@ pub async fn warn_of_eviction(connection: &mut ConnectionManager, what: &str) ->
         );
     }
     info
+}
+
+/// A script that stamps what it writes.
+fn stamping(script: &str) -> Script {
+    Script::new(&format!("{}{script}", include_str!("redis/scripts/stamp.lua")))
 }
 
 fn text(value: impl ToString) -> Vec<u8> {

@@ -13,10 +13,50 @@ pub(crate) const BATCH: usize = 100;
 pub struct Sealed {
     /// Which key.
     pub key: KeyId,
-    /// Which kind: `accounts`, `settings_revisions`, `seal_check`.
+    /// Which kind: `accounts`, `captures`, `settings_revisions`, `seal_check`.
     pub kind: &'static str,
     /// How many.
     pub values: u64,
+}
+
+/// What putting values under the current key came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// How many are under it now.
+    pub done: u64,
+    /// Those that no key opens, left as they are.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A sealed value that was changed or moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// As with [`Sealed`].
+    pub kind: &'static str,
+    /// Which row of that kind.
+    pub row: String,
+    /// The key it names, if it does.
+    pub key: Option<KeyId>,
+}
+
+impl Resealed {
+    /// The value of a row under the current key, if it is not yet. One that is damaged is noted.
+    pub(crate) fn rewrap(
+        &mut self,
+        sealer: &Sealer,
+        (kind, row): (&'static str, &str),
+        place: &[u8],
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        match sealer.rewrap(place, sealed) {
+            Err(_) if !sealer.lacks_key(sealed) => {
+                self.damaged.push(Damaged { kind, row: row.to_owned(), key: KeyId::of(sealed) });
+                Ok(None)
+            }
+            Err(error) => Err(Error::Seal(format!("{row} in {kind}: {error}"))),
+            fresh => fresh,
+        }
+    }
 }
 
 /// Refuses a store with values that none of the keys at hand opens: a key was taken away too early.

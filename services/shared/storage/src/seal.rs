@@ -93,14 +93,17 @@ impl Sealer {
     /// # Errors
     /// [`Error::Seal`] when another key sealed it, or it was changed or moved to another row.
     pub fn open(&self, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
-        let opened = self.0.ring.load().open(row, sealed);
-        match opened {
-            Some(opened) => opened,
-            None if self.look_again() => {
-                self.0.ring.load().open(row, sealed).unwrap_or_else(|| Err(self.unknown(sealed)))
-            }
-            None => Err(self.unknown(sealed)),
+        if let Some(opened) = self.0.ring.load().open(row, sealed) {
+            return opened;
         }
+        self.look_again();
+        // Also when somebody else has looked meanwhile.
+        self.0.ring.load().open(row, sealed).unwrap_or_else(|| Err(self.unknown(sealed)))
+    }
+
+    /// Whether a value needs a key that is not at hand; another one that does not open is damaged.
+    pub(crate) fn lacks_key(&self, sealed: &[u8]) -> bool {
+        KeyId::of(sealed).is_some_and(|key| !self.keys().contains(&key))
     }
 
     /// The same secret under the current key; `None` when it is sealed with that already.
@@ -170,14 +173,16 @@ impl Sealer {
         Err(Error::Seal(format!("the store is sealed with key {newest} now, but {}", self.missing())))
     }
 
-    /// Reads the keys again unless that was done just now. Returns whether it was done.
-    fn look_again(&self) -> bool {
+    /// Reads the keys again unless that was done just now; waits for whoever is at it.
+    fn look_again(&self) {
         let mut looked = self.0.looked.lock();
-        if self.0.source.is_none() || looked.elapsed() < LOOK {
-            return false;
+        if looked.elapsed() < LOOK {
+            return;
         }
         *looked = Instant::now();
-        self.reload().inspect_err(|error| tracing::warn!(%error, "the sealing keys: {error}")).is_ok()
+        if let Err(error) = self.reload() {
+            tracing::warn!(%error, "the sealing keys: {error}");
+        }
     }
 
     fn unknown(&self, sealed: &[u8]) -> Error {

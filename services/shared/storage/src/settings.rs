@@ -29,6 +29,12 @@ pub trait Settings: Send + Sync + 'static {
     /// When the store fails or holds an impossible row.
     async fn latest(&self) -> Result<Revision>;
 
+    /// How often the store was away from this handle so far. Each time it may have lost what was seen before, so
+    /// whoever follows it reads everything anew.
+    fn interruptions(&self) -> u64 {
+        0
+    }
+
     /// The newest revision's number; cheap enough to ask twice a second.
     ///
     /// # Errors

@@ -6,10 +6,16 @@ mod accounts;
 mod actions;
 #[path = "sql/admins.rs"]
 mod admins;
+#[path = "sql/budgets.rs"]
+mod budgets;
+#[path = "sql/captures.rs"]
+mod captures;
 #[path = "sql/client_keys.rs"]
 mod client_keys;
 #[path = "sql/columns.rs"]
 mod columns;
+#[path = "sql/deadlock.rs"]
+mod deadlock;
 #[path = "sql/ledger.rs"]
 mod ledger;
 #[path = "sql/media.rs"]
@@ -23,6 +29,8 @@ mod sessions;
 #[path = "sql/settings.rs"]
 mod settings;
 pub mod snapshot;
+#[path = "sql/stamp.rs"]
+mod stamp;
 #[path = "sql/videos.rs"]
 mod videos;
 
@@ -31,7 +39,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{
+    Connection as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
 
 use crate::{Error, Migrated, Result};
 
@@ -46,8 +57,11 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// An insertion that leaves rows alone whose key is there.
 const IGNORING: &str = "INSERT OR IGNORE";
 
+/// Behind a reading in a transaction that writes: nothing, since there is no other writer.
+const LOCKING: &str = "";
+
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -58,6 +72,11 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "sessions", include_str!("../migrations/sqlite/0008_sessions.sql")),
     (9, "actions", include_str!("../migrations/sqlite/0009_actions.sql")),
     (10, "video_jobs", include_str!("../migrations/sqlite/0010_video_jobs.sql")),
+    (11, "budgets", include_str!("../migrations/sqlite/0011_budgets.sql")),
+    (13, "admins_must_change", include_str!("../migrations/sqlite/0013_admins_must_change.sql")),
+    (14, "media_newest", include_str!("../migrations/sqlite/0014_media_newest.sql")),
+    (15, "captures", include_str!("../migrations/sqlite/0015_captures.sql")),
+    (16, "ledger_by_outcome", include_str!("../migrations/sqlite/0016_ledger_by_outcome.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,18 +103,32 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             // With NORMAL a power cut may take what was acknowledged last; the end of the process takes nothing either way.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
-        let until = Instant::now() + BUSY_TIMEOUT;
+        Self::open_with(options, BUSY_TIMEOUT).await
+    }
+
+    async fn open_with(options: SqliteConnectOptions, patience: Duration) -> Result<Self> {
+        let options = options.busy_timeout(patience);
+        let begun = Instant::now();
         loop {
             match Self::connect(options.clone()).await {
                 // Changing the journal mode does not wait for other processes that start at the same moment.
-                Err(Error::Store(error)) if is_locked(&error) && Instant::now() < until => {
+                Err(Error::Store(error)) if is_locked(&error) && begun.elapsed() < patience => {
                     tokio::time::sleep(LOCKED_WAIT).await;
+                }
+                // Whoever holds the lock of a database that is not up to date is most likely mending that.
+                Err(Error::Store(error)) if is_locked(&error) && !is_up_to_date(&options).await => {
+                    migrate::still_waiting(begun)?;
                 }
                 opened => return opened,
             }
         }
+    }
+
+    /// Bytes that one value may have, as SQLite is built.
+    #[expect(clippy::unused_self, reason = "a question that both databases answer")]
+    fn largest(&self) -> usize {
+        1_000_000_000
     }
 
     async fn connect(options: SqliteConnectOptions) -> Result<Self> {
@@ -106,6 +139,17 @@ impl Sqlite {
         lock.commit().await?;
         Ok(Self { pool, migrated })
     }
+}
+
+/// Whether every migration is there, as far as can be seen beside a writer.
+async fn is_up_to_date(options: &SqliteConnectOptions) -> bool {
+    let newest = async {
+        let mut connection = SqliteConnection::connect_with(&options.clone().read_only(true)).await?;
+        let newest = sqlx::query_scalar::<_, i64>("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations");
+        newest.fetch_one(&mut connection).await
+    };
+    // A writer that makes the tables has not shown them yet.
+    newest.await.is_ok_and(|newest| newest >= snapshot::newest_migration())
 }
 
 /// SQLITE_BUSY, with any extension.
@@ -123,4 +167,46 @@ fn upsert(key: &[&str], counters: &[&str]) -> String {
 /// Behind a table: read by this index.
 fn by_index(index: &str) -> String {
     format!(" INDEXED BY {index}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(50);
+
+    /// A database at an older migration, and the lock that a process has that brings it up to date.
+    async fn migrating(directory: &Path, newest: i64) -> (SqliteConnectOptions, SqliteConnection) {
+        Sqlite::open(directory).await.unwrap().close().await;
+        let options = SqliteConnectOptions::new().filename(directory.join(snapshot::FILE));
+        let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+        let later = sqlx::query("DELETE FROM _sqlx_migrations WHERE version > ?").bind(newest);
+        later.execute(&mut other).await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        (options.journal_mode(SqliteJournalMode::Wal), other)
+    }
+
+    #[tokio::test]
+    async fn another_ones_migration_is_waited_for_however_long_it_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (options, mut other) = migrating(dir.path(), 10).await;
+        let opening = Sqlite::open_with(options, PATIENCE);
+        tokio::pin!(opening);
+        let long = tokio::time::timeout(10 * PATIENCE, &mut opening).await;
+        assert!(long.is_err(), "it goes on waiting: {long:?}");
+        sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+        assert_eq!(
+            opening.await.unwrap().migrated(),
+            Migrated { from: 10, to: snapshot::newest_migration() }
+        );
+    }
+
+    #[tokio::test]
+    async fn a_lock_on_what_is_up_to_date_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (options, _other) = migrating(dir.path(), i64::MAX).await;
+        let opened =
+            tokio::time::timeout(Duration::from_secs(20), Sqlite::open_with(options, PATIENCE)).await;
+        assert!(matches!(opened.expect("it does not wait"), Err(Error::Store(error)) if is_locked(&error)));
+    }
 }

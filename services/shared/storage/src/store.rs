@@ -6,11 +6,13 @@ use grok2api_kit::settings::{Mode, Settings as ProcessSettings, Storage};
 use url::Url;
 
 use crate::{
-    Error, Result, Sealed,
+    Error, Resealed, Result, Sealed,
     accounts::Accounts,
     actions::Actions,
     admins::Admins,
-    bounded::{self, ANSWER, within},
+    bounded::{ANSWER, Bounds, WHOLE, within},
+    budgets::Budgets,
+    captures::Captures,
     client_keys::ClientKeys,
     idempotency::{self, Idempotency},
     ledger::Ledger,
@@ -32,7 +34,9 @@ pub struct Store {
     settings: Arc<dyn Settings>,
     media: Arc<dyn MediaIndex>,
     ledger: Arc<dyn Ledger>,
+    captures: Arc<dyn Captures>,
     client_keys: Arc<dyn ClientKeys>,
+    budgets: Arc<dyn Budgets>,
     admins: Arc<dyn Admins>,
     sessions: Arc<dyn Sessions>,
     actions: Arc<dyn Actions>,
@@ -90,7 +94,9 @@ impl Store {
             settings: sqlite.settings(sealer.clone()),
             media: sqlite.media(),
             ledger: sqlite.ledger(),
+            captures: sqlite.captures(sealer.clone()),
             client_keys: sqlite.client_keys(),
+            budgets: sqlite.budgets(),
             admins: sqlite.admins(),
             sessions: sqlite.sessions(),
             actions: sqlite.actions(),
@@ -101,32 +107,38 @@ impl Store {
     }
 
     async fn mysql(mysql: MySql, sealer: Sealer) -> Result<Self> {
+        let bounds = Bounds::default();
         Ok(Self {
-            accounts: bounded::accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
-            settings: bounded::settings(mysql.settings(sealer.clone())),
-            media: bounded::media(mysql.media()),
-            ledger: bounded::ledger(mysql.ledger()),
-            client_keys: bounded::client_keys(mysql.client_keys()),
-            admins: bounded::admins(mysql.admins()),
-            sessions: bounded::sessions(mysql.sessions()),
-            actions: bounded::actions(mysql.actions()),
-            videos: bounded::videos(mysql.videos()),
+            accounts: bounds.accounts(within(ANSWER, mysql.accounts(sealer.clone())).await?),
+            settings: bounds.settings(mysql.settings(sealer.clone())),
+            media: bounds.media(mysql.media()),
+            ledger: bounds.ledger(mysql.ledger()),
+            captures: bounds.captures(mysql.captures(sealer.clone())),
+            client_keys: bounds.client_keys(mysql.client_keys()),
+            budgets: bounds.budgets(mysql.budgets()),
+            admins: bounds.admins(mysql.admins()),
+            sessions: bounds.sessions(mysql.sessions()),
+            actions: bounds.actions(mysql.actions()),
+            videos: bounds.videos(mysql.videos()),
             sealer,
             behind: Behind::MySql(mysql),
         })
     }
 
     async fn redis(redis: Redis, sealer: Sealer) -> Result<Self> {
+        let bounds = Bounds::default();
         Ok(Self {
-            accounts: bounded::accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
-            settings: bounded::settings(redis.settings(sealer.clone())),
-            media: bounded::media(redis.media()),
-            ledger: bounded::ledger(redis.ledger()),
-            client_keys: bounded::client_keys(redis.client_keys()),
-            admins: bounded::admins(redis.admins()),
-            sessions: bounded::sessions(redis.sessions()),
-            actions: bounded::actions(redis.actions()),
-            videos: bounded::videos(redis.videos()),
+            accounts: bounds.accounts(within(ANSWER, redis.accounts(sealer.clone())).await?),
+            settings: bounds.settings(redis.settings(sealer.clone())),
+            media: bounds.media(redis.media()),
+            ledger: bounds.ledger(redis.ledger()),
+            captures: bounds.captures(redis.captures(sealer.clone())),
+            client_keys: bounds.client_keys(redis.client_keys()),
+            budgets: bounds.budgets(redis.budgets()),
+            admins: bounds.admins(redis.admins()),
+            sessions: bounds.sessions(redis.sessions()),
+            actions: bounds.actions(redis.actions()),
+            videos: bounds.videos(redis.videos()),
             sealer,
             behind: Behind::Redis(redis),
         })
@@ -152,9 +164,19 @@ impl Store {
         self.ledger.clone()
     }
 
+    /// Bodies of requests and answers.
+    pub fn captures(&self) -> Arc<dyn Captures> {
+        self.captures.clone()
+    }
+
     /// The keys of the API's clients.
     pub fn client_keys(&self) -> Arc<dyn ClientKeys> {
         self.client_keys.clone()
+    }
+
+    /// What the API's clients have used up.
+    pub fn budgets(&self) -> Arc<dyn Budgets> {
+        self.budgets.clone()
     }
 
     /// Those who may use the console.
@@ -187,7 +209,8 @@ impl Store {
             (Some(url), Behind::Redis(redis)) if url == settings.url => redis.clone(),
             (Some(url), _) => Redis::shared(url).await?,
         };
-        Ok(bounded::idempotency(redis.idempotency(self.sealer.clone())))
+        // Nothing that is followed comes from there.
+        Ok(Bounds::default().idempotency(redis.idempotency(self.sealer.clone())))
     }
 
     /// What opening the store had to do.
@@ -224,19 +247,23 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn sealed(&self) -> Result<Vec<Sealed>> {
-        match &self.behind {
-            Behind::File(sqlite) => sqlite.sealed().await,
-            Behind::MySql(mysql) => mysql.sealed().await,
-            Behind::Redis(redis) => redis.sealed().await,
-        }
+        within(WHOLE, async {
+            match &self.behind {
+                Behind::File(sqlite) => sqlite.sealed().await,
+                Behind::MySql(mysql) => mysql.sealed().await,
+                Behind::Redis(redis) => redis.sealed().await,
+            }
+        })
+        .await
     }
 
     /// Puts at most `limit` values under the current key, the check first, by which other processes learn of the key.
-    /// Returns how many; fewer than `limit` when all are done. It may be cut off and begun again, beside any writers.
+    /// Fewer than `limit` when all are done, save those that are damaged. It may be cut off and begun again, beside any
+    /// writers.
     ///
     /// # Errors
-    /// [`Error::Seal`](crate::Error::Seal) when a value does not open.
-    pub async fn reseal(&self, limit: u64) -> Result<u64> {
+    /// [`Error::Seal`](crate::Error::Seal) when a value needs a key that is not at hand.
+    pub async fn reseal(&self, limit: u64) -> Result<Resealed> {
         match &self.behind {
             Behind::File(sqlite) => sqlite.reseal(&self.sealer, limit).await,
             Behind::MySql(mysql) => mysql.reseal(&self.sealer, limit).await,
@@ -249,7 +276,7 @@ impl Store {
     /// # Errors
     /// [`Error::Seal`](crate::Error::Seal) when it is not: values that others seal do not open here.
     pub async fn follow_key(&self) -> Result<()> {
-        let newest = bounded::within(ANSWER, async {
+        let newest = within(ANSWER, async {
             match &self.behind {
                 Behind::File(sqlite) => sqlite.newest_key().await,
                 Behind::MySql(mysql) => mysql.newest_key().await,

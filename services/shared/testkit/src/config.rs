@@ -26,6 +26,9 @@ pub fn runtime_config() -> RuntimeConfig {
         disable_memory: true,
         usage_retention_days: 90,
         usage_max_rows: 10_000_000,
+        capture_max_body_kb: 4,
+        capture_retention_hours: 24,
+        capture_max_size_mb: 1,
         ..Default::default()
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 mod backing;
+mod captures;
 mod chat;
 mod config;
 mod idempotency;
@@ -16,6 +17,7 @@ mod standing;
 mod videos;
 
 pub use backing::Backing;
+pub use captures::FakeCaptures;
 pub use chat::{FakeChat, Step, Turn};
 pub use config::runtime_config;
 pub use idempotency::FakeIdempotency;

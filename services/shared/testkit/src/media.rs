@@ -10,8 +10,8 @@ use futures_util::{StreamExt as _, stream};
 use grok2api_proto::{
     Error, Result, Stream,
     media::{
-        Chunk, ClearRequest, ClearResponse, FetchRequest, Item, Kind, KindUsage, MediaCache, ReadRequest,
-        StatRequest, UsageRequest, UsageResponse,
+        Chunk, ClearRequest, ClearResponse, FetchRequest, Item, Kind, KindUsage, ListRequest, ListResponse,
+        MediaCache, ReadRequest, RemoveRequest, RemoveResponse, StatRequest, UsageRequest, UsageResponse,
     },
 };
 use parking_lot::Mutex;
@@ -118,5 +118,19 @@ impl MediaCache for FakeMediaCache {
         let before = items.len();
         items.retain(|(kind, _), _| *kind != request.kind());
         Ok(ClearResponse { deleted: (before - items.len()) as u64 })
+    }
+
+    /// All at once, by name.
+    async fn list(&self, request: ListRequest) -> Result<ListResponse> {
+        let items = self.items.lock();
+        let of_kind = items.values().filter(|(item, _)| item.kind() == request.kind());
+        let mut items: Vec<Item> = of_kind.map(|(item, _)| item.clone()).collect();
+        items.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(ListResponse { items, next_cursor: String::new() })
+    }
+
+    async fn remove(&self, request: RemoveRequest) -> Result<RemoveResponse> {
+        let removed = self.items.lock().remove(&(request.kind(), request.name)).is_some();
+        Ok(RemoveResponse { removed })
     }
 }

@@ -10,8 +10,8 @@ use grok2api_proto::{
         ClearAccountsRequest, ClearAccountsResponse, ExplainRequest, ExplainResponse, ExportAccountsRequest,
         ExportBatch, ImportAccountsRequest, ImportProgress, LeaseGrant, LeaseRequest, ListAccountsRequest,
         ListAccountsResponse, PoolEvent, RefreshAccountsRequest, RefreshProgress, RemoveAccountsRequest,
-        RemoveAccountsResponse, RenewRequest, RenewResponse, SettleRequest, SettleResponse, TokenPool,
-        WatchRequest,
+        RemoveAccountsResponse, RenewRequest, RenewResponse, RestoreAccountsRequest, RestoreAccountsResponse,
+        SettleRequest, SettleResponse, TokenPool, WatchRequest,
     },
 };
 use parking_lot::Mutex;
@@ -80,6 +80,10 @@ impl TokenPool for FakePool {
 
     async fn list_accounts(&self, _: ListAccountsRequest) -> Result<ListAccountsResponse> {
         Ok(ListAccountsResponse::default())
+    }
+
+    async fn restore_accounts(&self, _: RestoreAccountsRequest) -> Result<RestoreAccountsResponse> {
+        fixed()
     }
 
     async fn clear_accounts(&self, _: ClearAccountsRequest) -> Result<ClearAccountsResponse> {

@@ -27,7 +27,8 @@ pub enum Ground {
 pub struct Standing {
     /// As a process loads them.
     pub settings: Settings,
-    _backing: Backing,
+    /// What the store runs on.
+    pub backing: Backing,
     _data: TempDir,
 }
 
@@ -58,6 +59,6 @@ impl Standing {
         let given = [("G2A_DATA_DIR", data.path().display().to_string()), ("G2A_MASTER_KEY", KEY.to_owned())];
         let given = given.into_iter().chain(backing.environment());
         let settings = Settings::load(None, given.map(|(name, value)| (name.to_owned(), value)));
-        Self { settings: settings.expect("valid settings"), _backing: backing, _data: data }
+        Self { settings: settings.expect("valid settings"), backing, _data: data }
     }
 }

@@ -65,8 +65,8 @@ impl Hot for Memory {
         Ok(self.with(|pool, now| pool.bound(conversation, now)))
     }
 
-    async fn merge(&self, rows: Vec<StoredAccount>) -> Result<()> {
-        self.with(|pool, now| rows.into_iter().for_each(|row| pool.merge(row, now)));
+    async fn merge(&self, rows: Vec<StoredAccount>, anyway: bool) -> Result<()> {
+        self.with(|pool, now| rows.into_iter().for_each(|row| pool.merge(row, anyway, now)));
         Ok(())
     }
 

@@ -192,8 +192,8 @@ impl Hot for Redis {
         if bound.is_empty() { Ok(None) } else { script::uuid(&bound).map(Some) }
     }
 
-    async fn merge(&self, rows: Vec<StoredAccount>) -> Result<()> {
-        self.owned(move |state| async move { state.merge(rows).await }, async |_, ()| {}).await
+    async fn merge(&self, rows: Vec<StoredAccount>, anyway: bool) -> Result<()> {
+        self.owned(move |state| async move { state.merge(rows, anyway).await }, async |_, ()| {}).await
     }
 
     async fn remove(&self, id: Uuid) -> Result<()> {
@@ -248,7 +248,7 @@ impl Hot for Redis {
 }
 
 impl State {
-    async fn merge(&self, rows: Vec<StoredAccount>) -> Result<()> {
+    async fn merge(&self, rows: Vec<StoredAccount>, anyway: bool) -> Result<()> {
         if self.view.lock().birth.is_empty() {
             // What is read from now on is newer than this.
             self.first_look().await?;
@@ -259,7 +259,7 @@ impl State {
             let mut view = self.view.lock();
             for row in rows {
                 let (id, version) = (row.id, row.version);
-                match view.roster.merge(row, false, now) {
+                match view.roster.merge(row, false, anyway, now) {
                     News::Nothing => {}
                     News::Changed => changed.push(id),
                     News::Added => drop(view.owed.insert(id, Owed::Load)),

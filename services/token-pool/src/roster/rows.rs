@@ -23,8 +23,9 @@ pub(crate) enum News {
 }
 
 impl Roster {
-    /// Takes in an account, or what another process has made of a known one: all of it, or only what people say.
-    pub(crate) fn merge(&mut self, row: StoredAccount, all: bool, now: i64) -> News {
+    /// Takes in an account, or what another process has made of a known one: all of it, or only what people say. A row
+    /// that counts `anyway` is what the store has, even if it is older: it has lost what was written since.
+    pub(crate) fn merge(&mut self, row: StoredAccount, all: bool, anyway: bool, now: i64) -> News {
         let id = row.id;
         if row.deleted_at.is_some() {
             return if self.remove(id, now) { News::Removed } else { News::Nothing };
@@ -33,11 +34,16 @@ impl Roster {
             self.insert(row, now);
             return News::Added;
         };
-        if row.version <= known.stored.version {
+        let lost = row.version < known.stored.version;
+        if row.version == known.stored.version || (lost && !anyway) {
             return News::Nothing;
         }
         let changed = said_otherwise(&known.stored, &row);
-        self.change(id, now, |account, classes| match all {
+        if lost {
+            // What changed by use is known here alone now.
+            self.write(id);
+        }
+        self.change(id, now, |account, classes| match all && !lost {
             true => account.merge(row, classes),
             false => account.stored = row,
         });

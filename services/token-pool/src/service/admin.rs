@@ -6,7 +6,7 @@ use grok2api_proto::{
     Error, Result, mask,
     pool::{
         ChangeAccountsRequest, ChangeAccountsResponse, ClearAccountsResponse, ExportBatch, ExportedAccount,
-        RemoveAccountsResponse,
+        RemoveAccountsResponse, RestoreAccountsResponse,
     },
 };
 use grok2api_storage::accounts::StoredAccount;
@@ -23,9 +23,24 @@ pub(super) async fn remove(shared: Arc<Shared>, names: Vec<String>) -> Result<Re
     let mut answer = RemoveAccountsResponse::default();
     for name in names {
         let id = shared.look(|roster, _| find(roster, &name).map(|account| account.stored.id));
+        let id = id.or_else(|| {
+            Uuid::parse_str(name.trim()).ok().filter(|id| shared.unreadable.has(&id.to_string()))
+        });
         match id {
             Some(id) if shared.remove(id).await? => answer.removed += 1,
             _ => answer.unknown.push(mask(&name)),
+        }
+    }
+    Ok(answer)
+}
+
+/// Brings accounts back that were removed a short while ago.
+pub(super) async fn restore(shared: Arc<Shared>, ids: Vec<String>) -> Result<RestoreAccountsResponse> {
+    let mut answer = RestoreAccountsResponse::default();
+    for id in ids {
+        match Uuid::parse_str(&id) {
+            Ok(known) if shared.restore(known).await? => answer.restored += 1,
+            _ => answer.unknown.push(mask(&id)),
         }
     }
     Ok(answer)

@@ -8,6 +8,7 @@ mod three_ways;
 mod contract;
 mod crowd;
 mod import;
+mod list;
 mod operator;
 mod processes;
 mod refresh;

@@ -10,7 +10,12 @@ use grok2api_proto::{
         SettleRequest, Tier, TokenPool,
     },
 };
-use grok2api_storage::{Store, accounts::Accounts, seal::Sealer, sqlite::Sqlite};
+use grok2api_storage::{
+    Store,
+    accounts::{Accounts, StoredAccount},
+    seal::Sealer,
+    sqlite::Sqlite,
+};
 use grok2api_testkit::{Ground, Reach, RedisServer, reach, runtime_config};
 use grok2api_token_pool::{Deps, start};
 use tempfile::TempDir;
@@ -47,6 +52,14 @@ impl Started {
         let mut started = Self::begin(accounts, hot, dir, runtime_config(), None).await;
         started._under = vec![Arc::new((standing, redis))];
         started.by(ground.reach()).await
+    }
+
+    /// As [`Started::reached`], over rows that stand in the store before it starts.
+    pub(crate) async fn reached_with(how: Reach, shared: bool, rows: Vec<StoredAccount>) -> Self {
+        let redis = shared.then(|| Arc::new(RedisServer::start()));
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        open(dir.path()).await.insert(&rows).await.unwrap();
+        Self::over(dir, redis, runtime_config(), None).await.by(how).await
     }
 
     pub(crate) async fn by(mut self, how: Reach) -> Self {
@@ -98,7 +111,7 @@ impl Started {
     }
 
     pub(crate) async fn list(&self) -> Vec<Account> {
-        self.pool.list_accounts(ListAccountsRequest {}).await.unwrap().accounts
+        self.pool.list_accounts(ListAccountsRequest::default()).await.unwrap().accounts
     }
 
     /// The accounts, once they are as wanted.

@@ -32,11 +32,12 @@ enum StatusArg {
     Invalid,
     Banned,
     Disabled,
+    Unreadable,
 }
 
 impl Args {
     pub(super) async fn run(self, pool: &Arc<dyn TokenPool>) -> Result<(), Failure> {
-        let mut accounts = pool.list_accounts(ListAccountsRequest {}).await?.accounts;
+        let mut accounts = pool.list_accounts(ListAccountsRequest::default()).await?.accounts;
         let none = accounts.is_empty();
         accounts.retain(|account| self.wants(account));
         if self.json {
@@ -65,6 +66,7 @@ fn status(account: &Account) -> Option<StatusArg> {
         Status::Cooling => Some(StatusArg::Cooling),
         Status::Invalid => Some(StatusArg::Invalid),
         Status::Banned => Some(StatusArg::Banned),
+        Status::Unreadable => Some(StatusArg::Unreadable),
         Status::Unspecified => None,
     }
 }
@@ -75,7 +77,9 @@ fn status_name(account: &Account) -> String {
 }
 
 fn row(account: &Account) -> String {
-    let (tier, status) = (super::small(&account.tier()), status_name(account));
+    let status = status_name(account);
+    let tier =
+        if account.tier() == Tier::Unspecified { "-".to_owned() } else { super::small(&account.tier()) };
     let quota: Vec<String> = account.windows.iter().map(quota).collect();
     let quota = if quota.is_empty() { "unknown".to_owned() } else { quota.join(" ") };
     let priority = (account.priority != 0).then(|| format!("priority {}", account.priority));

@@ -13,10 +13,10 @@ use redis::Script;
 use uuid::Uuid;
 
 use self::row::{FIELDS, Fields, Rest};
-use super::{BATCH, Redis, text};
+use super::{BATCH, Redis, stamping, text};
 use crate::{
     Error, Result,
-    accounts::{Accounts, Changes, Inserted, StoredAccount},
+    accounts::{Accounts, Changes, Inserted, StoredAccount, Unreadable},
     seal::Sealer,
 };
 
@@ -27,9 +27,9 @@ const REMOVED: &str = "{g2a}:accounts:removed";
 /// Before the id: an account's own key.
 pub(super) const ACCOUNT: &str = "{g2a}:account:";
 
-static INSERT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_insert.lua")));
-static UPDATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_update.lua")));
-static REMOVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_remove.lua")));
+static INSERT: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/accounts_insert.lua")));
+static UPDATE: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/accounts_update.lua")));
+static REMOVE: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/accounts_remove.lua")));
 static PURGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/accounts_purge.lua")));
 
 struct RedisAccounts {
@@ -61,19 +61,33 @@ impl Accounts for RedisAccounts {
             .redis
             .ask(redis::pipe().atomic().get(VERSION).zrangebyscore(CHANGED, format!("({version}"), "+inf"))
             .await?;
-        Ok(Changes { version: newest.unwrap_or_default(), accounts: self.read(&ids).await? })
+        let mut changes =
+            Changes { version: newest.unwrap_or_default(), accounts: Vec::new(), unreadable: Vec::new() };
+        for (id, removed, account) in self.rows(&ids).await? {
+            match account {
+                Ok(account) => changes.accounts.push(account),
+                // Not the row's fault; it is read again when the key is at hand.
+                Err(error @ Error::Seal(_)) => return Err(error),
+                Err(error) => changes.unreadable.push(Unreadable { id, reason: error.to_string(), removed }),
+            }
+        }
+        Ok(changes)
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<StoredAccount>> {
-        Ok(self.read(&[id.to_string()]).await?.pop())
+        self.rows(&[id.to_string()]).await?.pop().map(|(.., account)| account).transpose()
     }
 
     async fn insert(&self, accounts: &[StoredAccount]) -> Result<Vec<Inserted>> {
+        let known = self.make_way(accounts).await?;
         let mut arguments = vec![text(ACCOUNT)];
         for account in accounts {
-            arguments.extend([text(account.id), account.token.digest().to_vec()]);
-            arguments.push(self.sealer.seal(account.id.as_bytes(), account.token.expose().as_bytes())?);
-            arguments.extend([text(account.created_at), removal(account), Rest::of(account)?]);
+            let digest = account.token.digest();
+            // A row that comes back keeps its id.
+            let place = known.get(&digest).copied().unwrap_or(account.id);
+            arguments.extend([text(account.id), digest.to_vec()]);
+            arguments.push(self.sealer.seal(place.as_bytes(), account.token.expose().as_bytes())?);
+            arguments.extend([text(place), text(account.created_at), removal(account), Rest::of(account)?]);
         }
         let keys = [VERSION, CHANGED, TOKENS, REMOVED];
         let answers: Vec<(bool, String, u64, i64)> = self.redis.run(&INSERT, &keys, &arguments).await?;
@@ -120,26 +134,58 @@ impl Accounts for RedisAccounts {
 }
 
 impl RedisAccounts {
-    /// The accounts of those ids, in order; without the ones that are gone.
-    async fn read(&self, ids: &[String]) -> Result<Vec<StoredAccount>> {
-        let mut accounts = Vec::with_capacity(ids.len());
+    /// Those of the ids, in order, without the ones that are gone; with whether they were removed, as far as that can
+    /// be told, and what is in them.
+    async fn rows(&self, ids: &[String]) -> Result<Vec<(String, bool, Result<StoredAccount>)>> {
+        let mut rows = Vec::with_capacity(ids.len());
         for ids in ids.chunks(BATCH) {
             let mut read = redis::pipe();
             for id in ids {
                 read.cmd("HMGET").arg(format!("{ACCOUNT}{id}")).arg(&FIELDS);
             }
-            let rows: Vec<Fields> = self.redis.ask(&read).await?;
-            for (id, row) in ids.iter().zip(rows) {
-                accounts.extend(row::account(&self.sealer, id, row)?);
+            let found: Vec<Fields> = self.redis.ask(&read).await?;
+            for (id, fields) in ids.iter().zip(found) {
+                let removed = fields[row::REMOVED].as_ref().is_some_and(|removed| !removed.is_empty());
+                let account = row::account(&self.sealer, id, fields).transpose();
+                rows.extend(account.map(|account| (id.clone(), removed, account)));
             }
         }
-        Ok(accounts)
+        Ok(rows)
+    }
+
+    /// Removes what is damaged under the tokens of these accounts, so that they come back. Returns the ids of the tokens
+    /// that are known.
+    async fn make_way(&self, accounts: &[StoredAccount]) -> Result<HashMap<[u8; 32], Uuid>> {
+        let mut known = HashMap::new();
+        for accounts in accounts.chunks(BATCH) {
+            let mut read = redis::pipe();
+            for account in accounts {
+                read.hget(TOKENS, account.token.digest().to_vec());
+            }
+            let found: Vec<Option<String>> = self.redis.ask(&read).await?;
+            let mut ids = Vec::new();
+            for (account, id) in accounts.iter().zip(found) {
+                let Some(id) = id else { continue };
+                known.insert(account.token.digest(), row::id(&id)?);
+                ids.push(id);
+            }
+            for (id, removed, account) in self.rows(&ids).await? {
+                match account {
+                    Err(Error::ImpossibleRow { .. }) if !removed => {
+                        self.remove(row::id(&id)?, accounts[0].created_at).await?;
+                    }
+                    Err(error @ Error::Seal(_)) => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        Ok(known)
     }
 
     /// The accounts that tokens led to, by their ids as they are written.
     async fn known(&self, ids: Vec<String>) -> Result<HashMap<String, StoredAccount>> {
-        let accounts = self.read(&ids).await?;
-        Ok(accounts.into_iter().map(|account| (account.id.to_string(), account)).collect())
+        let rows = self.rows(&ids).await?;
+        rows.into_iter().map(|(id, _, account)| Ok((id, account?))).collect()
     }
 }
 

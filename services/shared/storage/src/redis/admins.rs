@@ -30,6 +30,9 @@ struct Rest {
     password_hash: String,
     last_login_at: Option<i64>,
     disabled: bool,
+    /// Rows from before there was a console lack it.
+    #[serde(default)]
+    must_change: bool,
 }
 
 struct RedisAdmins(Documents);
@@ -77,6 +80,7 @@ fn document(admin: &Admin) -> Result<Document> {
         password_hash: admin.password_hash.clone(),
         last_login_at: admin.last_login_at,
         disabled: admin.disabled,
+        must_change: admin.must_change,
     };
     Ok(Document {
         id: admin.id,
@@ -99,6 +103,7 @@ fn open(document: Document) -> Result<Admin> {
         created_at: document.created_at,
         last_login_at: rest.last_login_at,
         disabled: rest.disabled,
+        must_change: rest.must_change,
         version: document.version,
     })
 }

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use redis::Script;
 use uuid::Uuid;
 
-use super::{BATCH, Redis, text};
+use super::{BATCH, Redis, stamping, text};
 use crate::{Error, Result};
 
-static INSERT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/document_insert.lua")));
-static UPDATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/document_update.lua")));
+static INSERT: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/document_insert.lua")));
+static UPDATE: LazyLock<Script> = LazyLock::new(|| stamping(include_str!("scripts/document_update.lua")));
 static USED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/document_used.lua")));
 
 /// One kind of documents.

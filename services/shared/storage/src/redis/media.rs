@@ -1,4 +1,4 @@
-//! [`MediaIndex`] in Redis: for each kind a hash an item, sorted sets of names by use and by name, names by source,
+//! [`MediaIndex`] in Redis: for each kind a hash an item, sorted sets of names by use, by creation and by name, names by source,
 //! and a counter of bytes.
 
 use std::sync::{Arc, LazyLock};
@@ -31,6 +31,7 @@ struct Keys {
     used: String,
     sources: String,
     bytes: String,
+    created: String,
 }
 
 impl Redis {
@@ -49,12 +50,13 @@ impl Keys {
             used: key("used"),
             sources: key("sources"),
             bytes: key("bytes"),
+            created: key("created"),
         }
     }
 
     /// As the scripts take them.
-    fn all(&self) -> [&str; 4] {
-        [&self.names, &self.used, &self.sources, &self.bytes]
+    fn all(&self) -> [&str; 5] {
+        [&self.names, &self.used, &self.sources, &self.bytes, &self.created]
     }
 }
 
@@ -63,9 +65,8 @@ impl MediaIndex for RedisMedia {
     async fn put(&self, item: &Item) -> Result<()> {
         let keys = Keys::of(item.kind);
         let mut arguments = vec![text(&keys.item), text(&item.name), text(&item.source)];
-        arguments.extend([text(item.size), text(item.last_used_at)]);
+        arguments.extend([text(item.size), text(item.last_used_at), text(item.created_at)]);
         arguments.extend([text("type"), text(&item.content_type), text("etag"), text(&item.etag)]);
-        arguments.extend([text("created"), text(item.created_at)]);
         self.redis.run(&PUT, &keys.all(), &arguments).await
     }
 
@@ -115,6 +116,17 @@ impl MediaIndex for RedisMedia {
         self.read(kind, names).await
     }
 
+    async fn newest(&self, kind: Kind, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<Item>> {
+        let keys = Keys::of(kind);
+        let (known, placed): (u64, u64) =
+            self.redis.ask(redis::pipe().zcard(&keys.names).zcard(&keys.created)).await?;
+        if known != placed {
+            self.place(kind).await?;
+        }
+        let names = self.newest_names(&keys.created, before, limit as usize).await?;
+        self.read(kind, names).await
+    }
+
     async fn remove(&self, kind: Kind, name: &str) -> Result<bool> {
         let keys = Keys::of(kind);
         let arguments = [text(&keys.item), text(1), text(name)];
@@ -134,6 +146,48 @@ impl MediaIndex for RedisMedia {
 }
 
 impl RedisMedia {
+    /// Gives every item its place by creation: those of before there was such an order have none.
+    async fn place(&self, kind: Kind) -> Result<()> {
+        let mut after = String::new();
+        loop {
+            let items = self.page(kind, &after, BATCH as u32).await?;
+            let Some(last) = items.last() else { return Ok(()) };
+            after.clone_from(&last.name);
+            let mut add = redis::pipe();
+            for item in &items {
+                add.zadd(Keys::of(kind).created, &item.name, item.created_at).ignore();
+            }
+            self.redis.ask::<()>(&add).await?;
+        }
+    }
+
+    async fn newest_names(
+        &self,
+        created: &str,
+        before: Option<(i64, &str)>,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        let from = before.map_or_else(|| "+inf".to_owned(), |(at, _)| at.to_string());
+        let (mut names, mut offset) = (Vec::with_capacity(limit), 0);
+        while names.len() < limit {
+            let mut ask = redis::cmd("ZREVRANGEBYSCORE");
+            ask.arg(created).arg(&from).arg("-inf").arg("WITHSCORES");
+            ask.arg("LIMIT").arg(offset).arg(limit.max(1));
+            let (some,): (Vec<(String, i64)>,) = self.redis.ask(redis::pipe().add_command(ask)).await?;
+            offset += some.len();
+            let last = some.len() < limit.max(1);
+            let follows = |(name, at): &(String, i64)| {
+                before.is_none_or(|(then, than)| (*at, name.as_str()) < (then, than))
+            };
+            names.extend(some.into_iter().filter(follows).map(|(name, _)| name));
+            if last {
+                break;
+            }
+        }
+        names.truncate(limit);
+        Ok(names)
+    }
+
     /// The items of those names, in order; without the ones that are gone.
     async fn read(&self, kind: Kind, names: Vec<String>) -> Result<Vec<Item>> {
         if names.is_empty() {

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use redis::Script;
 
-use super::{Redis, SEAL_KEY, accounts, settings, text};
+use super::{Redis, SEAL_KEY, accounts, captures, settings, text};
 use crate::{
-    Error, Result,
-    resealing::{BATCH, Sealed},
+    Result,
+    resealing::{BATCH, Resealed, Sealed},
     seal::{KeyId, Sealer},
 };
 
@@ -17,6 +17,8 @@ static RESEAL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scr
 /// A sealed value, and where it stands.
 struct Value {
     kind: &'static str,
+    /// Which of its kind, for people.
+    row: String,
     key: String,
     field: &'static str,
     /// Where it belongs.
@@ -46,6 +48,9 @@ impl Redis {
         for numbers in self.revisions().await?.chunks(super::BATCH) {
             count(self.revision_values(numbers).await?);
         }
+        for ids in self.capture_ids().await?.chunks(BATCH) {
+            count(self.capture_values(ids).await?);
+        }
         Ok(counts.into_iter().map(|((kind, key), values)| Sealed { key, kind, values }).collect())
     }
 
@@ -57,24 +62,26 @@ impl Redis {
         Ok(self.read_check().await?.and_then(|sealed| KeyId::of(&sealed)))
     }
 
-    /// Puts at most `limit` values under the current key, the check first. Returns how many.
+    /// Puts at most `limit` values under the current key, the check first.
     ///
     /// # Errors
-    /// [`Error::Seal`] when a value does not open.
-    pub async fn reseal(&self, sealer: &Sealer, limit: u64) -> Result<u64> {
-        let mut done = 0;
+    /// [`Error::Seal`](crate::Error::Seal) when a value needs a key that is not at hand.
+    pub async fn reseal(&self, sealer: &Sealer, limit: u64) -> Result<Resealed> {
+        let mut all = Resealed::default();
         let check = self.read_check().await?.unwrap_or_default();
         if let Some(fresh) = sealer.rewrap_check(&check)? {
-            done += u64::from(self.replace(SEAL_KEY, "", check, fresh).await?);
+            all.done += u64::from(self.replace(SEAL_KEY, "", check, fresh).await?);
         }
         for ids in self.account_ids().await?.chunks(BATCH) {
-            done += self.rewrap(sealer, self.account_values(ids).await?, limit.saturating_sub(done)).await?;
+            self.rewrap(sealer, self.account_values(ids).await?, limit, &mut all).await?;
         }
         for numbers in self.revisions().await?.chunks(BATCH) {
-            done +=
-                self.rewrap(sealer, self.revision_values(numbers).await?, limit.saturating_sub(done)).await?;
+            self.rewrap(sealer, self.revision_values(numbers).await?, limit, &mut all).await?;
         }
-        Ok(done)
+        for ids in self.capture_ids().await?.chunks(BATCH) {
+            self.rewrap(sealer, self.capture_values(ids).await?, limit, &mut all).await?;
+        }
+        Ok(all)
     }
 
     async fn read_check(&self) -> Result<Option<Vec<u8>>> {
@@ -82,18 +89,23 @@ impl Redis {
         Ok(sealed)
     }
 
-    async fn rewrap(&self, sealer: &Sealer, values: Vec<Value>, limit: u64) -> Result<u64> {
-        let mut done = 0;
+    async fn rewrap(
+        &self,
+        sealer: &Sealer,
+        values: Vec<Value>,
+        limit: u64,
+        all: &mut Resealed,
+    ) -> Result<()> {
         for value in values {
-            if done == limit {
+            if all.done >= limit {
                 break;
             }
-            let named = |error: Error| Error::Seal(format!("{}: {error}", value.key));
-            if let Some(fresh) = sealer.rewrap(&value.place, &value.sealed).map_err(named)? {
-                done += u64::from(self.replace(&value.key, value.field, value.sealed, fresh).await?);
+            let name = (value.kind, &*value.row);
+            if let Some(fresh) = all.rewrap(sealer, name, &value.place, &value.sealed)? {
+                all.done += u64::from(self.replace(&value.key, value.field, value.sealed, fresh).await?);
             }
         }
-        Ok(done)
+        Ok(())
     }
 
     async fn replace(&self, key: &str, field: &str, old: Vec<u8>, new: Vec<u8>) -> Result<bool> {
@@ -102,6 +114,11 @@ impl Redis {
 
     async fn account_ids(&self) -> Result<Vec<String>> {
         let (ids,): (Vec<String>,) = self.ask(redis::pipe().zrange(accounts::CHANGED, 0, -1)).await?;
+        Ok(ids)
+    }
+
+    async fn capture_ids(&self) -> Result<Vec<String>> {
+        let (ids,): (Vec<String>,) = self.ask(redis::pipe().zrange(captures::IDS, 0, -1)).await?;
         Ok(ids)
     }
 
@@ -114,31 +131,46 @@ impl Redis {
         let places = ids.iter().map(|id| {
             // An id that is none is named when the account is read.
             let place = uuid::Uuid::parse_str(id).unwrap_or_default().as_bytes().to_vec();
-            (format!("{}{id}", accounts::ACCOUNT), place)
+            (id.clone(), format!("{}{id}", accounts::ACCOUNT), place)
         });
         self.values("accounts", "sealed", places.collect()).await
     }
 
     async fn revision_values(&self, numbers: &[u64]) -> Result<Vec<Value>> {
-        let places = numbers.iter().map(|number| (settings::key(*number), crate::settings::place(*number)));
+        let places = numbers
+            .iter()
+            .map(|number| (number.to_string(), settings::key(*number), crate::settings::place(*number)));
         self.values("settings_revisions", "overrides", places.collect()).await
+    }
+
+    async fn capture_values(&self, ids: &[String]) -> Result<Vec<Value>> {
+        let mut read = redis::pipe();
+        for id in ids {
+            read.get(format!("{}{id}", captures::CAPTURE));
+        }
+        let found: Vec<Option<Vec<u8>>> = self.ask(&read).await?;
+        let values = ids.iter().zip(found).filter_map(|(id, sealed)| {
+            let place = uuid::Uuid::parse_str(id).unwrap_or_default().as_bytes().to_vec();
+            let key = format!("{}{id}", captures::CAPTURE);
+            Some(Value { kind: "captures", row: id.clone(), key, field: "", place, sealed: sealed? })
+        });
+        Ok(values.collect())
     }
 
     async fn values(
         &self,
         kind: &'static str,
         field: &'static str,
-        places: Vec<(String, Vec<u8>)>,
+        places: Vec<(String, String, Vec<u8>)>,
     ) -> Result<Vec<Value>> {
         let mut read = redis::pipe();
-        for (key, _) in &places {
+        for (_, key, _) in &places {
             read.hget(key, field);
         }
         let found: Vec<Option<Vec<u8>>> = self.ask(&read).await?;
-        let values = places
-            .into_iter()
-            .zip(found)
-            .filter_map(|((key, place), sealed)| Some(Value { kind, key, field, place, sealed: sealed? }));
+        let values = places.into_iter().zip(found).filter_map(|((row, key, place), sealed)| {
+            Some(Value { kind, row, key, field, place, sealed: sealed? })
+        });
         Ok(values.collect())
     }
 }

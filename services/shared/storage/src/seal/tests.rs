@@ -121,3 +121,36 @@ fn old_keys_of_the_settings_open_and_never_seal() {
     let text = Sealer::load(&given, Path::new("/")).unwrap_err().to_string();
     assert!(text.starts_with("seal.old_keys:") && !text.contains("nonsense"), "{text}");
 }
+
+/// All of them meet the new key at once: one reads the file, and the others must not give up meanwhile.
+#[test]
+fn those_who_wait_while_the_keys_are_read_again_try_them() {
+    const OPENERS: usize = 16;
+    let dir = tempfile::tempdir().unwrap();
+    let running = Sealer::load(&settings("", ""), dir.path()).unwrap();
+    let other = Sealer::load(&settings("", ""), dir.path()).unwrap();
+    other.make_key().unwrap().unwrap();
+    let sealed = other.seal(b"row", b"secret").unwrap();
+    // So many keys that reading them takes a while.
+    let file = dir.path().join(source::KEY_FILE);
+    let more = (0..20_000_u32).map(|number| {
+        let mut key = [1; KEY_BYTES];
+        key[..4].copy_from_slice(&number.to_le_bytes());
+        BASE64_STANDARD.encode(key) + "\n"
+    });
+    let text = fs::read_to_string(&file).unwrap() + &more.collect::<String>();
+    fs::write(&file, text).unwrap();
+    // As if they had not been looked for a while.
+    *running.0.looked.lock() = Instant::now().checked_sub(LOOK).unwrap();
+    let together = std::sync::Barrier::new(OPENERS);
+    std::thread::scope(|scope| {
+        let open = || {
+            together.wait();
+            running.open(b"row", &sealed).map_err(|error| error.to_string())
+        };
+        let openers: Vec<_> = (0..OPENERS).map(|_| scope.spawn(open)).collect();
+        for opener in openers {
+            assert_eq!(opener.join().unwrap().as_deref(), Ok(&b"secret"[..]));
+        }
+    });
+}

@@ -1,5 +1,5 @@
 //! Accounts in SQL. Every write runs in a transaction that counts first: the counter's row keeps other writers out
-//! until the end, so rows become visible in the order of the numbers they are stamped with.
+//! until the end, so rows become visible in the order of their stamps, which are their versions too.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Connection, Db, Pool, Row, Store};
+use super::{Connection, Db, Pool, Row, Store, columns, stamp::stamped};
 use crate::{
     Error, Result,
-    accounts::{Accounts, Changes, Inserted, Status, StoredAccount, Tier, Token},
-    seal::Sealer,
+    accounts::{Accounts, Changes, Inserted, Status, StoredAccount, Tier, Token, Unreadable},
+    seal::{Sealer, hex},
 };
 
 const TABLE: &str = "accounts";
@@ -66,8 +66,16 @@ impl Accounts for SqlAccounts {
             .bind(version.cast_signed())
             .fetch_all(&self.pool)
             .await?;
-        let accounts = rows.iter().map(|row| self.open(row)).collect::<Result<_>>()?;
-        Ok(Changes { version: newest, accounts })
+        let mut changes = Changes { version: newest, accounts: Vec::new(), unreadable: Vec::new() };
+        for row in &rows {
+            match self.open(row) {
+                Ok(account) => changes.accounts.push(account),
+                // Not the row's fault; it is read again when the key is at hand.
+                Err(error @ Error::Seal(_)) => return Err(error),
+                Err(error) => changes.unreadable.push(unreadable(row, error)),
+            }
+        }
+        Ok(changes)
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<StoredAccount>> {
@@ -98,10 +106,10 @@ impl Accounts for SqlAccounts {
     async fn remove(&self, id: Uuid, now_ms: i64) -> Result<bool> {
         let (mut write, changed) = self.write().await?;
         let done = sqlx::query(
-            "UPDATE accounts SET deleted_at = ?, version = version + 1, changed = ?
-             WHERE id = ? AND deleted_at IS NULL",
+            "UPDATE accounts SET deleted_at = ?, version = ?, changed = ? WHERE id = ? AND deleted_at IS NULL",
         )
         .bind(now_ms)
+        .bind(changed)
         .bind(changed)
         .bind(&id.as_bytes()[..])
         .execute(&mut *write)
@@ -120,13 +128,9 @@ impl Accounts for SqlAccounts {
 }
 
 impl SqlAccounts {
-    /// A transaction that holds the write lock, and the counter it stamps its rows with.
+    /// A transaction that holds the write lock, and what it stamps its rows with.
     async fn write(&self) -> Result<(Transaction<'static, Db>, i64)> {
-        let mut write = self.pool.begin_with(BEGIN).await?;
-        sqlx::query("UPDATE accounts_version SET value = value + 1").execute(&mut *write).await?;
-        let (changed,): (i64,) =
-            sqlx::query_as("SELECT value FROM accounts_version").fetch_one(&mut *write).await?;
-        Ok((write, changed))
+        stamped(&self.pool, "accounts_version").await
     }
 
     async fn insert_one(
@@ -143,13 +147,25 @@ impl SqlAccounts {
             let version = self.insert_row(write, account, changed).await?;
             return Ok(Inserted::Added(StoredAccount { version, ..account.clone() }));
         };
-        let known = self.open(&row)?;
-        if known.deleted_at.is_none() {
-            return Ok(Inserted::Known(known));
-        }
-        let mut back = StoredAccount { id: known.id, deleted_at: None, ..account.clone() };
-        back.created_at = known.created_at;
-        back.version = overwrite(write, &back, known.version, changed).await?;
+        let known = match self.open(&row) {
+            Ok(known) if known.deleted_at.is_none() => return Ok(Inserted::Known(known)),
+            Err(error @ Error::Seal(_)) => return Err(error),
+            known => known.ok(),
+        };
+        // What was removed may be damaged as well, and comes back all the same.
+        let id = columns::id(&row, "id", impossible)?;
+        let (created_at, version) = match &known {
+            Some(known) => (known.created_at, known.version),
+            None => (account.created_at, row.try_get::<i64, _>("version")?.cast_unsigned()),
+        };
+        let mut back = StoredAccount { id, deleted_at: None, created_at, ..account.clone() };
+        back.version = overwrite(write, &back, version, changed).await?;
+        sqlx::query("UPDATE accounts SET sealed_token = ?, created_at = ? WHERE id = ?")
+            .bind(self.sealer.seal(id.as_bytes(), back.token.expose().as_bytes())?)
+            .bind(created_at)
+            .bind(&id.as_bytes()[..])
+            .execute(write)
+            .await?;
         Ok(Inserted::Added(back))
     }
 
@@ -158,7 +174,7 @@ impl SqlAccounts {
         sqlx::query(
             "INSERT INTO accounts (id, token_hash, sealed_token, tier, status, status_at, status_cause, enabled,
              note, tags, priority, user_id, windows, failures, created_at, last_used_at, deleted_at, version, changed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&account.id.as_bytes()[..])
         .bind(&account.token.digest()[..])
@@ -178,18 +194,21 @@ impl SqlAccounts {
         .bind(account.last_used_at)
         .bind(account.deleted_at)
         .bind(changed)
+        .bind(changed)
         .execute(write)
         .await?;
-        Ok(1)
+        Ok(changed.cast_unsigned())
     }
 
     /// The account in a row; whatever this program cannot have written is an [`Error::ImpossibleRow`].
     fn open(&self, row: &Row) -> Result<StoredAccount> {
-        let bytes: Vec<u8> = row.try_get("id")?;
-        let id = Uuid::from_slice(&bytes).map_err(|error| impossible(format!("{bytes:?}"), error))?;
+        let id = columns::id(row, "id", impossible)?;
         let wrong = |reason: String| impossible(id.to_string(), reason);
         let sealed: Vec<u8> = row.try_get("sealed_token")?;
-        let token = self.sealer.open(id.as_bytes(), &sealed).map_err(|error| wrong(error.to_string()))?;
+        let token = self.sealer.open(id.as_bytes(), &sealed).map_err(|error| {
+            let lacks_key = self.sealer.lacks_key(&sealed);
+            if lacks_key { Error::Seal(format!("account {id}: {error}")) } else { wrong(error.to_string()) }
+        })?;
         let token = String::from_utf8(token).map_err(|_| wrong("the token is no text".into()))?;
         let tier: String = row.try_get("tier")?;
         let version: i64 = row.try_get("version")?;
@@ -226,7 +245,7 @@ async fn overwrite(
     let done = sqlx::query(
         "UPDATE accounts SET tier = ?, status = ?, status_at = ?, status_cause = ?, enabled = ?, note = ?, tags = ?,
          priority = ?, user_id = ?, windows = ?, failures = ?, last_used_at = ?, deleted_at = ?,
-         version = version + 1, changed = ?
+         version = ?, changed = ?
          WHERE id = ? AND version = ?",
     )
     .bind(account.tier.name())
@@ -243,12 +262,13 @@ async fn overwrite(
     .bind(account.last_used_at)
     .bind(account.deleted_at)
     .bind(changed)
+    .bind(changed)
     .bind(&account.id.as_bytes()[..])
     .bind(expected.cast_signed())
     .execute(&mut *write)
     .await?;
     if done.rows_affected() == 1 {
-        return Ok(expected + 1);
+        return Ok(changed.cast_unsigned());
     }
     let found: Option<(i64,)> = sqlx::query_as("SELECT version FROM accounts WHERE id = ?")
         .bind(&account.id.as_bytes()[..])
@@ -268,6 +288,17 @@ fn json_of<T: serde::de::DeserializeOwned>(
 ) -> Result<T> {
     let text: String = row.try_get(column)?;
     serde_json::from_str(&text).map_err(|error| wrong(format!("{column}: {error}")))
+}
+
+/// What can be told of a row that does not open.
+fn unreadable(row: &Row, error: Error) -> Unreadable {
+    let id: Vec<u8> = row.try_get("id").unwrap_or_default();
+    let removed: Option<i64> = row.try_get("deleted_at").unwrap_or_default();
+    Unreadable {
+        id: Uuid::from_slice(&id).map_or_else(|_| hex(&id), |id| id.to_string()),
+        reason: error.to_string(),
+        removed: removed.is_some(),
+    }
 }
 
 fn impossible(id: String, reason: impl ToString) -> Error {

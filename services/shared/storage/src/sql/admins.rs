@@ -16,9 +16,11 @@ const LIST: &str = "SELECT * FROM admins ORDER BY name";
 const GET: &str = "SELECT * FROM admins WHERE id = ?";
 const FIND: &str = "SELECT * FROM admins WHERE name = ?";
 const INSERT: &str = "INSERT INTO admins
-    (name, role, password_hash, last_login_at, disabled, id, created_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, 1)";
+    (name, role, password_hash, last_login_at, disabled, must_change, id, created_at, version)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)";
 const UPDATE: &str = "UPDATE admins
-    SET name = ?, role = ?, password_hash = ?, last_login_at = ?, disabled = ?, version = version + 1
+    SET name = ?, role = ?, password_hash = ?, last_login_at = ?, disabled = ?, must_change = ?,
+    version = version + 1
     WHERE id = ? AND version = ?";
 
 struct SqlAdmins {
@@ -71,6 +73,7 @@ impl SqlAdmins {
             .bind(&admin.password_hash)
             .bind(admin.last_login_at)
             .bind(admin.disabled)
+            .bind(admin.must_change)
             .bind(&admin.id.as_bytes()[..])
             .bind(last)
             .execute(&self.pool)
@@ -96,6 +99,7 @@ fn open(row: &Row) -> Result<Admin> {
         created_at: row.try_get("created_at")?,
         last_login_at: row.try_get("last_login_at")?,
         disabled: row.try_get("disabled")?,
+        must_change: row.try_get("must_change")?,
         version: columns::unsigned(row, "version", wrong)?,
     })
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Pool, Row, Store, accounts::is_taken, columns};
+use super::{BEGIN, Db, Pool, Row, Store, accounts::is_taken, columns, deadlock::unlocked, stamp::stamped};
 use crate::{
     Error, Result,
     client_keys::{Changes, ClientKey, ClientKeys, Digest, impossible},
@@ -19,7 +19,7 @@ const INSERT: &str = "INSERT INTO client_keys
     (id, digest, masked, created_at, last_used_at, revoked_at, spec, version, changed)
     VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)";
 const UPDATE: &str = "UPDATE client_keys
-    SET masked = ?, revoked_at = ?, spec = ?, version = version + 1, changed = ? WHERE id = ? AND version = ?";
+    SET masked = ?, revoked_at = ?, spec = ?, version = ?, changed = ? WHERE id = ? AND version = ?";
 const USED: &str = "UPDATE client_keys SET last_used_at = ?
     WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)";
 
@@ -86,6 +86,7 @@ impl ClientKeys for SqlClientKeys {
             .bind(key.revoked_at)
             .bind(spec(key)?)
             .bind(changed)
+            .bind(changed)
             .bind(&key.id.as_bytes()[..])
             .bind(key.version.cast_signed())
             .execute(&mut *write)
@@ -96,26 +97,29 @@ impl ClientKeys for SqlClientKeys {
             return Err(Error::Conflict { expected: key.version, found });
         }
         write.commit().await?;
-        Ok(key.version + 1)
+        Ok(changed.cast_unsigned())
     }
 
     async fn used(&self, uses: &[(Uuid, i64)]) -> Result<()> {
-        let mut write = self.pool.begin_with(BEGIN).await?;
-        for (id, at) in uses {
-            sqlx::query(USED).bind(at).bind(&id.as_bytes()[..]).bind(at).execute(&mut *write).await?;
-        }
-        Ok(write.commit().await?)
+        // In one order for all processes, so that they do not wait for each other in a circle.
+        let mut uses = uses.to_vec();
+        uses.sort_unstable();
+        unlocked(|| self.try_used(&uses)).await
     }
 }
 
 impl SqlClientKeys {
-    /// A transaction that holds the write lock, and the counter it stamps its row with.
+    /// A transaction that holds the write lock, and what it stamps its row with.
     async fn write(&self) -> Result<(Transaction<'static, Db>, i64)> {
+        stamped(&self.pool, "client_keys_version").await
+    }
+
+    async fn try_used(&self, uses: &[(Uuid, i64)]) -> Result<(), sqlx::Error> {
         let mut write = self.pool.begin_with(BEGIN).await?;
-        sqlx::query("UPDATE client_keys_version SET value = value + 1").execute(&mut *write).await?;
-        let (changed,): (i64,) =
-            sqlx::query_as("SELECT value FROM client_keys_version").fetch_one(&mut *write).await?;
-        Ok((write, changed))
+        for (id, at) in uses {
+            sqlx::query(USED).bind(at).bind(&id.as_bytes()[..]).bind(at).execute(&mut *write).await?;
+        }
+        write.commit().await
     }
 }
 

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Pool, Store, accounts::is_taken, by_index};
+use super::{BEGIN, Db, Pool, Store, accounts::is_taken, by_index, deadlock::is_deadlock};
 use crate::{
     Error, Result,
     ledger::{Filter, Keep, Ledger, Outcome, Query, Row, Series, first_id, sums as sums_of},
@@ -28,8 +28,6 @@ const CHUNK: usize = 200;
 /// How often a transaction is begun again that met another writer.
 const ATTEMPTS: usize = 4;
 const DAY: i64 = 24 * 60 * 60 * 1000;
-/// A transaction that the database ended so that another could go on.
-const DEADLOCK: &str = "40001";
 
 struct SqlLedger {
     pool: Pool,
@@ -61,13 +59,21 @@ impl Ledger for SqlLedger {
         let (first, end) = filter.ids(before);
         // The ids from an index alone; only then the rows of the page.
         let mut select = QueryBuilder::<Db>::new(row::SELECT);
-        select.push(" FROM (SELECT id FROM ledger").push(found.index);
-        select.push(" WHERE id >= ").push_bind(first.as_bytes().to_vec());
-        select.push(" AND id < ").push_bind(end.as_bytes().to_vec());
-        for (column, number) in found.equal {
-            select.push(format_args!(" AND {column} = ")).push_bind(number);
+        select.push(" FROM (SELECT id FROM (");
+        for (part, outcome) in found.outcomes.iter().enumerate() {
+            select.push(if part == 0 { "SELECT id FROM (" } else { " UNION ALL SELECT id FROM (" });
+            select.push("SELECT id FROM ledger").push(&found.index);
+            select.push(" WHERE id >= ").push_bind(first.as_bytes().to_vec());
+            select.push(" AND id < ").push_bind(end.as_bytes().to_vec());
+            for (column, number) in &found.equal {
+                select.push(format_args!(" AND {column} = ")).push_bind(*number);
+            }
+            if let Some(outcome) = outcome {
+                select.push(" AND outcome = ").push_bind(*outcome as i64);
+            }
+            select.push(" ORDER BY id DESC LIMIT ").push_bind(limit).push(format_args!(") p{part}"));
         }
-        select.push(" ORDER BY id DESC LIMIT ").push_bind(limit).push(") p JOIN ledger l ON l.id = p.id");
+        select.push(") u ORDER BY id DESC LIMIT ").push_bind(limit).push(") p JOIN ledger l ON l.id = p.id");
         select.push(row::JOINS).push(" ORDER BY l.id DESC");
         let rows = select.build().fetch_all(&self.pool).await?;
         rows.iter().map(row::read).collect()
@@ -94,10 +100,13 @@ impl Ledger for SqlLedger {
     }
 }
 
-/// What the filter's names are by number, and the index that leaves fewest rows to look at.
+/// What the filter's names are by number, and how they are looked for.
 struct Conditions {
+    /// The one that leaves fewest rows to look at.
     index: String,
     equal: Vec<(&'static str, i64)>,
+    /// Each is a part of the question; none stands for any.
+    outcomes: Vec<Option<Outcome>>,
 }
 
 impl SqlLedger {
@@ -130,17 +139,15 @@ impl SqlLedger {
             let Some(number) = self.names.find(&self.pool, kind, name).await? else { return Ok(None) };
             equal.push((column, number));
         }
-        // Most rows are successes, so their index would be the longest way; the most selective one stands first.
-        let failures = filter.outcome.filter(|outcome| *outcome != Outcome::Success);
-        let best = match equal.first() {
-            Some((column @ ("account" | "client_key"), _)) => Some(*column),
-            _ if failures.is_some() => Some("outcome"),
-            Some((column, _)) => Some(*column),
-            None => None,
+        // The most selective name leads. Its index is by outcome first and then by time, so that no row of another outcome
+        // is passed over; the newest of all are the newest of each.
+        let outcomes = match (equal.first(), filter.outcome) {
+            (Some(_), None) => Outcome::ALL.map(Some).to_vec(),
+            (_, outcome) => vec![outcome],
         };
-        let index = best.map(|column| by_index(&format!("ledger_{column}"))).unwrap_or_default();
-        equal.extend(filter.outcome.map(|outcome| ("outcome", outcome as i64)));
-        Ok(Some(Conditions { index, equal }))
+        let lead = equal.first().map(|(column, _)| *column).or(filter.outcome.map(|_| "outcome"));
+        let index = lead.map(|column| by_index(&format!("ledger_{column}"))).unwrap_or_default();
+        Ok(Some(Conditions { index, equal, outcomes }))
     }
 
     async fn prune_rows(&self, keep: Keep, now: i64, limit: u32) -> Result<u64> {
@@ -190,6 +197,5 @@ async fn unknown<'r>(write: &mut Transaction<'_, Db>, rows: &'r [Row]) -> Result
 
 /// Whether another writer was in the way, and trying again helps.
 fn met_another(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    is_taken(error) || code.is_some_and(|code| code == DEADLOCK)
+    is_taken(error) || is_deadlock(error)
 }

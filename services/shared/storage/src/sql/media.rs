@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::Row as _;
 
-use super::{BEGIN, Pool, Row, Store};
+use super::{BEGIN, Pool, Row, Store, deadlock::unlocked};
 use crate::{
     Error, Result,
     media::{Item, Kind, MediaIndex, Usage, Use},
@@ -21,10 +21,11 @@ const USAGE: &str =
     "SELECT COUNT(*) AS items, CAST(COALESCE(SUM(size), 0) AS SIGNED) AS bytes FROM media WHERE kind = ?";
 const OLDEST: &str = "SELECT * FROM media WHERE kind = ? ORDER BY last_used_at, name LIMIT ?";
 const PAGE: &str = "SELECT * FROM media WHERE kind = ? AND name > ? ORDER BY name LIMIT ?";
+const NEWEST: &str = "SELECT * FROM media
+    WHERE kind = ? AND (created_at < ? OR (created_at = ? AND name < ?))
+    ORDER BY created_at DESC, name DESC LIMIT ?";
 const REMOVE: &str = "DELETE FROM media WHERE kind = ? AND name = ?";
 const CLEAR: &str = "DELETE FROM media WHERE kind = ?";
-
-const ATTEMPTS: u32 = 5;
 
 struct SqlMedia {
     pool: Pool,
@@ -72,6 +73,12 @@ impl MediaIndex for SqlMedia {
         rows.iter().map(item).collect()
     }
 
+    async fn newest(&self, kind: Kind, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<Item>> {
+        let (at, name) = before.unwrap_or((i64::MAX, ""));
+        let page = sqlx::query(NEWEST).bind(number(kind)).bind(at).bind(at).bind(name).bind(limit);
+        page.fetch_all(&self.pool).await?.iter().map(item).collect()
+    }
+
     async fn remove(&self, kind: Kind, name: &str) -> Result<bool> {
         let done = sqlx::query(REMOVE).bind(number(kind)).bind(name).execute(&self.pool).await?;
         Ok(done.rows_affected() > 0)
@@ -104,25 +111,6 @@ impl SqlMedia {
         }
         transaction.commit().await
     }
-}
-
-/// MySQL ends one of two transactions that wait for each other, and nothing of it is written; it is done again.
-async fn unlocked<F>(write: impl Fn() -> F) -> Result<()>
-where
-    F: Future<Output = Result<(), sqlx::Error>>,
-{
-    for _ in 1..ATTEMPTS {
-        match write().await {
-            Err(error) if is_deadlock(&error) => {}
-            done => return Ok(done?),
-        }
-    }
-    Ok(write().await?)
-}
-
-fn is_deadlock(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == "40001")
 }
 
 fn number(kind: Kind) -> i64 {

@@ -1,9 +1,11 @@
 //! Brings the tables up to date, and the little that every database does the same way.
 
+use std::time::Instant;
+
 use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
 
 use super::{Connection, MIGRATIONS, Store};
-use crate::{Error, Migrated, Result};
+use crate::{Error, Migrated, Result, bounded::MIGRATION};
 
 /// sqlx's own name for it; released stores have it.
 const TABLE: &str = "_sqlx_migrations";
@@ -32,17 +34,39 @@ impl Store {
 /// Runs what is missing; the caller keeps other processes out meanwhile.
 pub(super) async fn run(connection: &mut Connection) -> Result<Migrated> {
     connection.ensure_migrations_table(TABLE).await?;
-    // Of a start that was cut off; MySQL leaves such a mark, and the migration is run again.
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE").execute(&mut *connection).await?;
-    let from = newest(connection).await?;
     let to = MIGRATIONS.map(|(number, ..)| number).into_iter().max().unwrap_or_default();
-    if from > to {
-        return Err(Error::Newer { found: from, known: to });
+    // Those too that were begun and not finished: a newer program has been here.
+    let found = newest(connection).await?;
+    if found > to {
+        return Err(Error::Newer { found, known: to });
     }
+    // Of a start that was cut off; MySQL leaves such a mark, and the migration is run again.
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE AND version <= ?")
+        .bind(to)
+        .execute(&mut *connection)
+        .await?;
+    let from = newest(connection).await?;
     let mut migrator = Migrator::with_migrations(MIGRATIONS.map(migration).to_vec());
     migrator.set_locking(false);
     migrator.run(connection).await?;
     Ok(Migrated { from, to })
+}
+
+/// For a process that waits for another one's migrations since then.
+///
+/// # Errors
+/// [`Error::Migrating`] when that has taken too long.
+pub(super) fn still_waiting(begun: Instant) -> Result<()> {
+    let waited = begun.elapsed();
+    if waited > MIGRATION {
+        return Err(Error::Migrating(waited));
+    }
+    let (waited_s, most) = (waited.as_secs(), MIGRATION.as_secs());
+    tracing::warn!(
+        waited_s,
+        "another process is migrating the store: waiting since {waited_s} s, at most {most} s"
+    );
+    Ok(())
 }
 
 async fn newest(connection: &mut Connection) -> Result<i64> {

@@ -2,12 +2,14 @@
 //! read, so writers side by side lose nothing, and a run that was cut off is simply begun again.
 
 use sqlx::{Decode, Encode, Type};
+use uuid::Uuid;
 
 use super::{BEGIN, Db, Pool, Store, accounts::read_check};
 use crate::{
     Result,
-    resealing::{BATCH, Sealed},
-    seal::{KeyId, Sealer},
+    bounded::{WHOLE, within},
+    resealing::{BATCH, Resealed, Sealed},
+    seal::{KeyId, Sealer, hex},
     settings,
 };
 
@@ -20,6 +22,8 @@ struct Column<K> {
     write: &'static str,
     /// Where a row's value belongs.
     place: fn(&K) -> Vec<u8>,
+    /// Which row that is, for people.
+    name: fn(&K) -> String,
 }
 
 /// A key of rows.
@@ -39,6 +43,15 @@ const ACCOUNTS: Column<Vec<u8>> = Column {
         WHERE id > ? AND SUBSTR(sealed_token, 2, 4) <> ? ORDER BY id LIMIT ?",
     write: "UPDATE accounts SET sealed_token = ? WHERE id = ? AND sealed_token = ?",
     place: Vec::clone,
+    name: |id| Uuid::from_slice(id).map_or_else(|_| hex(id), |id| id.to_string()),
+};
+const CAPTURES: Column<Vec<u8>> = Column {
+    kind: "captures",
+    count: "SELECT SUBSTR(sealed, 2, 4), COUNT(*) FROM captures GROUP BY SUBSTR(sealed, 2, 4)",
+    read: "SELECT id, sealed FROM captures WHERE id > ? AND SUBSTR(sealed, 2, 4) <> ? ORDER BY id LIMIT ?",
+    write: "UPDATE captures SET sealed = ? WHERE id = ? AND sealed = ?",
+    place: Vec::clone,
+    name: |id| hex(id),
 };
 const SETTINGS: Column<i64> = Column {
     kind: "settings_revisions",
@@ -47,6 +60,7 @@ const SETTINGS: Column<i64> = Column {
         WHERE number > ? AND SUBSTR(overrides, 2, 4) <> ? ORDER BY number LIMIT ?",
     write: "UPDATE settings_revisions SET overrides = ? WHERE number = ? AND overrides = ?",
     place: |number| settings::place(number.cast_unsigned()),
+    name: i64::to_string,
 };
 
 impl Store {
@@ -59,7 +73,11 @@ impl Store {
         let check = check.and_then(|sealed| KeyId::of(&sealed));
         let mut all: Vec<Sealed> =
             check.into_iter().map(|key| Sealed { key, kind: "seal_check", values: 1 }).collect();
-        for (kind, count) in [(ACCOUNTS.kind, ACCOUNTS.count), (SETTINGS.kind, SETTINGS.count)] {
+        for (kind, count) in [
+            (ACCOUNTS.kind, ACCOUNTS.count),
+            (CAPTURES.kind, CAPTURES.count),
+            (SETTINGS.kind, SETTINGS.count),
+        ] {
             let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(count).fetch_all(&self.pool).await?;
             // What no key can have sealed is damaged, and named when it is read.
             let known = rows.into_iter().filter_map(|(key, values)| {
@@ -78,21 +96,22 @@ impl Store {
         Ok(read_check(&self.pool).await?.and_then(|sealed| KeyId::of(&sealed)))
     }
 
-    /// Puts at most `limit` values under the current key, the check first. Returns how many.
+    /// Puts at most `limit` values under the current key, the check first.
     ///
     /// # Errors
-    /// [`Error::Seal`](crate::Error::Seal) when a value does not open.
-    pub async fn reseal(&self, sealer: &Sealer, limit: u64) -> Result<u64> {
-        let mut done = 0;
+    /// [`Error::Seal`](crate::Error::Seal) when a value needs a key that is not at hand.
+    pub async fn reseal(&self, sealer: &Sealer, limit: u64) -> Result<Resealed> {
+        let mut all = Resealed::default();
         let check = read_check(&self.pool).await?.unwrap_or_default();
         if let Some(fresh) = sealer.rewrap_check(&check)? {
             let update = "UPDATE seal_check SET sealed = ? WHERE sealed = ?";
             sqlx::query(update).bind(fresh).bind(check).execute(&self.pool).await?;
-            done += 1;
+            all.done += 1;
         }
-        done += reseal(&self.pool, sealer, &ACCOUNTS, Vec::new(), limit.saturating_sub(done)).await?;
-        done += reseal(&self.pool, sealer, &SETTINGS, i64::MIN, limit.saturating_sub(done)).await?;
-        Ok(done)
+        reseal(&self.pool, sealer, &ACCOUNTS, Vec::new(), limit, &mut all).await?;
+        reseal(&self.pool, sealer, &SETTINGS, i64::MIN, limit, &mut all).await?;
+        reseal(&self.pool, sealer, &CAPTURES, Vec::new(), limit, &mut all).await?;
+        Ok(all)
     }
 }
 
@@ -102,30 +121,42 @@ async fn reseal<K: RowKey>(
     column: &Column<K>,
     mut after: K,
     limit: u64,
-) -> Result<u64> {
-    let mut done = 0;
-    while done < limit {
-        let most = i64::try_from(limit - done).unwrap_or(i64::MAX).min(BATCH as i64);
-        let rows = sqlx::query(column.read)
-            .bind(after.clone())
-            .bind(sealer.current().bytes().to_vec())
-            .bind(most)
-            .fetch_all(pool)
-            .await?;
-        let mut write = pool.begin_with(BEGIN).await?;
-        for row in &rows {
-            let (key, sealed): (K, Vec<u8>) = (sqlx::Row::try_get(row, 0)?, sqlx::Row::try_get(row, 1)?);
-            if let Some(fresh) = sealer.rewrap(&(column.place)(&key), &sealed)? {
-                let written =
-                    sqlx::query(column.write).bind(fresh).bind(key.clone()).bind(sealed).execute(&mut *write);
-                done += written.await?.rows_affected();
-            }
-            after = key;
-        }
-        write.commit().await?;
-        if rows.is_empty() {
-            break;
+    all: &mut Resealed,
+) -> Result<()> {
+    while all.done < limit {
+        let most = i64::try_from(limit - all.done).unwrap_or(i64::MAX).min(BATCH as i64);
+        match within(WHOLE, reseal_some(pool, sealer, column, &after, most, all)).await? {
+            Some(last) => after = last,
+            None => break,
         }
     }
-    Ok(done)
+    Ok(())
+}
+
+/// Returns the last key it came to; none at the end.
+async fn reseal_some<K: RowKey>(
+    pool: &Pool,
+    sealer: &Sealer,
+    column: &Column<K>,
+    after: &K,
+    most: i64,
+    all: &mut Resealed,
+) -> Result<Option<K>> {
+    let current = sealer.current().bytes().to_vec();
+    let read = sqlx::query(column.read).bind(after.clone()).bind(current).bind(most);
+    let rows = read.fetch_all(pool).await?;
+    let mut last = None;
+    let mut write = pool.begin_with(BEGIN).await?;
+    for row in &rows {
+        let (key, sealed): (K, Vec<u8>) = (sqlx::Row::try_get(row, 0)?, sqlx::Row::try_get(row, 1)?);
+        let name = (column.kind, &*(column.name)(&key));
+        if let Some(fresh) = all.rewrap(sealer, name, &(column.place)(&key), &sealed)? {
+            let written =
+                sqlx::query(column.write).bind(fresh).bind(key.clone()).bind(sealed).execute(&mut *write);
+            all.done += written.await?.rows_affected();
+        }
+        last = Some(key);
+    }
+    write.commit().await?;
+    Ok(last)
 }

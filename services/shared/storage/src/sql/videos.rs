@@ -22,20 +22,26 @@ const OLD: &str = "SELECT id FROM video_jobs WHERE open = 0 AND created_at < ? O
 /// Behind every id.
 const LAST: &str = "\u{10ffff}";
 
+/// What a statement takes beside the details.
+const AROUND: usize = 4096;
+
 struct SqlVideos {
     pool: Pool,
+    /// Bytes of one statement.
+    largest: usize,
 }
 
 impl Store {
     /// The videos that clients asked for.
     pub fn videos(&self) -> Arc<dyn VideoJobs> {
-        Arc::new(SqlVideos { pool: self.pool.clone() })
+        Arc::new(SqlVideos { pool: self.pool.clone(), largest: self.largest() })
     }
 }
 
 #[async_trait::async_trait]
 impl VideoJobs for SqlVideos {
     async fn insert(&self, job: &Job) -> Result<bool> {
+        self.fits(job)?;
         let insert = sqlx::query(INSERT)
             .bind(job.id.as_str())
             .bind(job.client.as_str())
@@ -54,6 +60,7 @@ impl VideoJobs for SqlVideos {
     }
 
     async fn update(&self, job: &Job) -> Result<bool> {
+        self.fits(job)?;
         let update = sqlx::query(UPDATE)
             .bind(job.open)
             .bind(job.alive_at)
@@ -84,6 +91,22 @@ impl VideoJobs for SqlVideos {
             purged += u64::from(self.remove(&text(row, "id")?).await?);
         }
         Ok(purged)
+    }
+}
+
+impl SqlVideos {
+    /// Refuses what the database would answer by closing the connection.
+    fn fits(&self, job: &Job) -> Result<()> {
+        let (bytes, most) = (job.details.len(), self.largest.saturating_sub(AROUND));
+        if bytes <= most {
+            return Ok(());
+        }
+        let id = &job.id;
+        tracing::warn!(
+            "the video {id} has {bytes} bytes with its image, and max_allowed_packet is {}",
+            self.largest
+        );
+        Err(Error::TooLarge { what: "the video with its image".to_owned(), bytes, most })
     }
 }
 

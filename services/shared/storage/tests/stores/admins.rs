@@ -42,6 +42,7 @@ fn admin(name: &str) -> Admin {
         created_at: 5,
         last_login_at: None,
         disabled: false,
+        must_change: true,
         version: 1,
     }
 }
@@ -91,7 +92,7 @@ async fn an_update_of_an_old_version_is_refused(one: &Store, other: &Store) {
     one.insert(&ann).await.unwrap();
     one.update(&ann).await.unwrap();
     let refused = other.update(&ann).await;
-    assert!(matches!(refused, Err(Error::Conflict { expected: 1, found: 2 })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Conflict { expected: 1, found: 2.. })), "{refused:?}");
     let refused = other.update(&admin("nobody")).await;
     assert!(matches!(refused, Err(Error::Conflict { found: 0, .. })), "{refused:?}");
 }

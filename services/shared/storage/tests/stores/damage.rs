@@ -1,8 +1,14 @@
 //! Rows that this program cannot have written, and secrets where nobody may read them.
 
 use grok2api_kit::settings::{Mode, Settings};
-use grok2api_storage::{Error, Store, media::Kind, settings::Overrides};
+use grok2api_storage::{
+    Error, Store,
+    accounts::{Inserted, StoredAccount, Unreadable},
+    media::Kind,
+    settings::Overrides,
+};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::support::{Stand, account, command, sql};
 
@@ -22,27 +28,73 @@ const DAMAGES: [(&str, &[&str], &str); 6] = [
 
 #[rstest::rstest]
 #[tokio::test]
-async fn impossible_accounts_are_named(#[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode) {
+async fn a_damaged_account_is_named_and_keeps_no_other_back(
+    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
     let stand = Stand::start(mode);
     for (in_sql, in_redis, reason) in DAMAGES {
         let settings = stand.settings().await;
         let accounts = Store::open(&settings).await.unwrap().accounts();
-        let known = account(1);
-        accounts.insert(std::slice::from_ref(&known)).await.unwrap();
-        if mode == Mode::Redis {
-            damage(&settings, &known.id.to_string(), in_redis).await;
-        } else {
-            sql(&settings, &format!("UPDATE accounts SET {in_sql}")).await;
-        }
-        let error = accounts.load_all().await.unwrap_err();
+        let (hurt, sound) = (account(1), account(2));
+        accounts.insert(&[hurt.clone(), sound.clone()]).await.unwrap();
+        damage(&settings, hurt.id, in_sql, in_redis).await;
+        let accounts = Store::open(&settings).await.unwrap().accounts();
+        let found = accounts.changed_since(0).await.unwrap();
+        assert_eq!(found.accounts.iter().map(|account| account.id).collect::<Vec<_>>(), [sound.id]);
+        let [Unreadable { id, reason: told, removed: false }] = &*found.unreadable else {
+            panic!("{found:?}")
+        };
+        assert_eq!(*id, hurt.id.to_string());
+        assert!(told.contains(reason) && told.contains(id), "{told}");
+        let error = accounts.get(hurt.id).await.unwrap_err();
         assert!(matches!(&error, Error::ImpossibleRow { table: "accounts", .. }), "{error}");
-        let text = error.to_string();
-        assert!(text.contains(reason) && text.contains(&known.id.to_string()), "{text}");
+
+        assert!(accounts.remove(hurt.id, 5).await.unwrap());
+        assert!(!accounts.remove(hurt.id, 6).await.unwrap(), "it is gone already");
+        let gone = accounts.changed_since(found.version).await.unwrap();
+        assert!(matches!(&*gone.unreadable, [Unreadable { removed: true, .. }]), "{gone:?}");
+    }
+}
+
+/// The token is what counts: added again, it has a whole row, whether the damaged one was removed or not.
+#[rstest::rstest]
+#[tokio::test]
+async fn a_damaged_account_is_whole_when_its_token_is_added_again(
+    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
+    #[values(false, true)] removed: bool,
+) {
+    let stand = Stand::start(mode);
+    let settings = stand.settings().await;
+    let accounts = Store::open(&settings).await.unwrap().accounts();
+    let hurt = account(1);
+    accounts.insert(std::slice::from_ref(&hurt)).await.unwrap();
+    for (in_sql, in_redis, _) in DAMAGES {
+        damage(&settings, hurt.id, in_sql, in_redis).await;
+        if removed {
+            assert!(accounts.remove(hurt.id, 5).await.unwrap());
+        }
+        let again = StoredAccount { id: Uuid::now_v7(), ..hurt.clone() };
+        let [Inserted::Added(back)] = &*accounts.insert(&[again]).await.unwrap() else { panic!("{in_sql}") };
+        assert_eq!((back.id, &back.token), (hurt.id, &hurt.token));
+        assert_eq!(accounts.load_all().await.unwrap(), std::slice::from_ref(back));
+        assert_eq!(accounts.get(hurt.id).await.unwrap().as_ref(), Some(back));
+    }
+    assert!(accounts.remove(hurt.id, 7).await.unwrap());
+    assert_eq!(accounts.purge(8).await.unwrap(), 1);
+    assert!(accounts.changed_since(0).await.unwrap().accounts.is_empty());
+}
+
+/// Changes an account's row behind the store's back.
+async fn damage(settings: &Settings, id: Uuid, in_sql: &str, in_redis: &[&str]) {
+    if settings.storage.mode == Mode::Redis {
+        change_field(settings, &id.to_string(), in_redis).await;
+    } else {
+        sql(settings, &format!("UPDATE accounts SET {in_sql} WHERE id = x'{}'", id.simple())).await;
     }
 }
 
 /// Replaces a part of a field, or all of it.
-async fn damage(settings: &Settings, id: &str, change: &[&str]) {
+async fn change_field(settings: &Settings, id: &str, change: &[&str]) {
     let key = format!("{{g2a}}:account:{id}");
     let [field, from, to] = change else { panic!("a field, what was, what is") };
     let mut value = (*to).to_owned();

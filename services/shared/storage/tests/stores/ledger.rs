@@ -90,6 +90,7 @@ async fn every_store_keeps_the_contract(#[values(Mode::File, Mode::Mysql, Mode::
     rows_come_back_as_they_were_given(&*stand.fresh().await.ledger()).await;
     a_row_is_written_and_counted_once(&*stand.fresh().await.ledger()).await;
     pages_follow_each_other_and_filters_hold(&*stand.fresh().await.ledger()).await;
+    filters_hold_together_over_all_pages(&*stand.fresh().await.ledger()).await;
     sums_are_those_of_the_rows(&*stand.fresh().await.ledger()).await;
     the_most_asked_come_first(&*stand.fresh().await.ledger()).await;
     what_is_too_old_goes(&*stand.fresh().await.ledger()).await;
@@ -146,6 +147,50 @@ async fn pages_follow_each_other_and_filters_hold(store: &dyn Ledger) {
     assert_eq!(page(Filter { outcome: Some(Outcome::Timeout), ..key.clone() }, None, 9).await, "8");
     assert_eq!(page(Filter { outcome: Some(Outcome::Success), ..key }, None, 9).await, "5 2");
     assert_eq!(page(Filter { outcome: Some(Outcome::Timeout), ..any() }, None, 9).await, "8");
+}
+
+/// Every set of filters, in small pages: what a look at every row would find.
+async fn filters_hold_together_over_all_pages(store: &dyn Ledger) {
+    let mut rows: Vec<Row> = (0..90)
+        .map(|number| {
+            let mut row =
+                row(NOW + i64::from(number % 60), number, ["a", "b", "c"][number as usize * 7 % 11 % 3]);
+            row.outcome = Outcome::ALL[number as usize * 5 % 17 % 9];
+            row
+        })
+        .collect();
+    store.record(&rows, 0, NOW).await.unwrap();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.id));
+    let one = &rows[40];
+    let maybe = |wanted: bool, name: &str| wanted.then(|| name.to_owned());
+    for set in 0..32_u32 {
+        let is = |bit: u32| set & (1 << bit) != 0;
+        let filter = Filter {
+            from: is(0).then_some(NOW + 10),
+            to: is(0).then_some(NOW + 50),
+            model: maybe(is(1), &one.model),
+            client_key: maybe(is(2), &one.client_key),
+            account: maybe(is(3), one.account()),
+            outcome: is(4).then_some(one.outcome),
+        };
+        let wants = |row: &&Row| {
+            (!is(0) || (NOW + 10..NOW + 50).contains(&row.started_at()))
+                && (!is(1) || row.model == one.model)
+                && (!is(2) || row.client_key == one.client_key)
+                && (!is(3) || row.account() == one.account())
+                && (!is(4) || row.outcome == one.outcome)
+        };
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = store.page(&filter, before, 7).await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(last.id);
+            found.extend(page);
+        }
+        let wanted: Vec<Row> = rows.iter().filter(wants).cloned().collect();
+        assert_eq!(numbers(&found), numbers(&wanted), "{filter:?}");
+        assert!(!found.is_empty());
+    }
 }
 
 async fn sums_are_those_of_the_rows(store: &dyn Ledger) {

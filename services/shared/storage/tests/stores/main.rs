@@ -5,11 +5,15 @@
 
 mod accounts;
 mod admins;
+mod board;
+mod budgets;
+mod captures;
 mod client_keys;
 mod damage;
 mod durable;
 mod idempotency;
 mod ledger;
+mod limiter;
 mod media;
 mod resealing;
 mod settings;

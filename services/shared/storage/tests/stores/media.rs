@@ -37,6 +37,7 @@ async fn every_store_keeps_the_contract(#[values(Mode::File, Mode::Mysql, Mode::
     a_name_or_a_source_names_one_item(&*stand.fresh().await.media()).await;
     the_least_recently_used_comes_first(&*stand.fresh().await.media()).await;
     pages_follow_each_other(&*stand.fresh().await.media()).await;
+    the_newest_comes_first(&*stand.fresh().await.media()).await;
     writers_side_by_side_agree(&*stand.fresh().await.media()).await;
     what_is_removed_is_gone(&*stand.fresh().await.media()).await;
 }
@@ -111,4 +112,28 @@ async fn writers_side_by_side_agree(index: &dyn MediaIndex) {
     assert_eq!(index.usage(Kind::Image).await.unwrap(), Usage { items: 30, bytes: 30 });
     assert_eq!(index.page(Kind::Image, "", 100).await.unwrap().len(), 30);
     assert_eq!(index.clear(Kind::Image).await.unwrap(), 30);
+}
+
+async fn the_newest_comes_first(index: &dyn MediaIndex) {
+    let made = |name: &str, at: i64| Item { created_at: at, ..item(Kind::Image, name, 1, NOW) };
+    for item in [made("b", 1), made("a", 2), made("d", 2), made("c", 2), made("e", 3)] {
+        index.put(&item).await.unwrap();
+    }
+    index.put(&item(Kind::Video, "film", 1, NOW)).await.unwrap();
+    let mut all = Vec::new();
+    let mut before: Option<(i64, String)> = None;
+    loop {
+        let from = before.as_ref().map(|(at, name)| (*at, name.as_str()));
+        let page = index.newest(Kind::Image, from, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        before = Some((last.created_at, last.name.clone()));
+        all.extend(page);
+    }
+    assert_eq!(names(&all), ["e", "d", "c", "a", "b"]);
+    index.remove(Kind::Image, "d").await.unwrap();
+    let rest = index.newest(Kind::Image, Some((2, "d")), 9).await.unwrap();
+    assert_eq!(names(&rest), ["c", "a", "b"], "a page goes on behind an item that is gone");
+    assert!(index.newest(Kind::Image, None, 0).await.unwrap().is_empty());
+    index.clear(Kind::Image).await.unwrap();
+    assert!(index.newest(Kind::Image, None, 9).await.unwrap().is_empty());
 }

@@ -86,6 +86,42 @@ async fn a_migration_that_was_cut_off_is_done_again() {
     assert_eq!(store.accounts().load_all().await.unwrap().len(), 1);
 }
 
+/// An older program meets a store that a newer one has begun to migrate: MySQL's mark of it must survive.
+#[tokio::test]
+async fn a_store_that_a_newer_program_is_migrating_is_refused_and_keeps_its_mark() {
+    let stand = Stand::start(Mode::Mysql);
+    let settings = stand.settings().await;
+    Store::open(&settings).await.unwrap();
+    let row = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9999, 'half of the future', 0, x'00', 0)";
+    sql(&settings, row).await;
+    for _ in 0..2 {
+        let Err(error) = Store::open(&settings).await else { panic!("it was opened") };
+        assert!(matches!(error, Error::Newer { found: 9999, .. }), "{error}");
+    }
+}
+
+/// Somebody else's lock on a table: the start ends soon, and says what it waited for.
+#[rstest::rstest]
+#[tokio::test]
+async fn a_table_that_another_session_has_locked_ends_the_start_soon(
+    #[values("accounts", "seal_check", "_sqlx_migrations")] table: &str,
+) {
+    let stand = Stand::start(Mode::Mysql);
+    let settings = stand.settings().await;
+    Store::open(&settings).await.unwrap().close().await;
+    let pool = sqlx::MySqlPool::connect(&settings.storage.url).await.unwrap();
+    let mut other = pool.acquire().await.unwrap();
+    let lock = sqlx::AssertSqlSafe(format!("LOCK TABLES {table} WRITE"));
+    sqlx::raw_sql(lock).execute(&mut *other).await.unwrap();
+    let opened = tokio::time::timeout(Duration::from_secs(30), Store::open(&settings)).await;
+    let Err(error) = opened.expect("it does not hang") else { panic!("it was opened") };
+    assert!(matches!(error, Error::Locked), "{error}");
+    assert!(error.to_string().contains("locked by another session"), "{error}");
+    sqlx::raw_sql("UNLOCK TABLES").execute(&mut *other).await.unwrap();
+    Store::open(&settings).await.unwrap();
+}
+
 fn at(mode: &str, url: &str) -> Settings {
     let data = std::env::temp_dir().display().to_string();
     let key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";

@@ -1,9 +1,12 @@
 //! What every store of video jobs must do. Each function wants an empty one.
 
 use grok2api_kit::settings::Mode;
-use grok2api_storage::videos::{Job, VideoJobs};
+use grok2api_storage::{
+    Error, Store,
+    videos::{Job, VideoJobs},
+};
 
-use crate::support::Stand;
+use crate::support::{Stand, sql};
 
 fn job(id: &str, client: &str, alive_at: i64) -> Job {
     Job {
@@ -105,4 +108,27 @@ async fn processes_share_the_jobs(stand: &Stand) {
     let seen = two.videos().get("video_1").await.unwrap().unwrap();
     assert!(two.videos().update(&seen).await.unwrap());
     assert!(!one.videos().update(&seen).await.unwrap());
+}
+
+/// MariaDB takes 16 MiB at once unless it is told otherwise, and hangs up on more.
+#[tokio::test]
+async fn a_job_that_mysql_does_not_take_is_refused_and_the_next_one_is_kept() {
+    let stand = Stand::start(Mode::Mysql);
+    let settings = stand.settings().await;
+    let videos = Store::open(&settings).await.unwrap().videos();
+    let large = Job { details: vec![7; 20 << 20], ..job("video_1", "a", 1) };
+    let refused = videos.insert(&large).await;
+    assert!(matches!(refused, Err(Error::TooLarge { bytes: 20_971_520, .. })), "{refused:?}");
+    let told = grok2api_proto::Error::from(refused.unwrap_err());
+    assert_eq!((told.kind, &*told.code), (grok2api_proto::Kind::TooLarge, "too_large_to_store"));
+    let small = job("video_1", "a", 1);
+    assert!(videos.insert(&small).await.unwrap());
+    let refused = videos.update(&Job { details: large.details.clone(), ..small }).await;
+    assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+    assert!(videos.remove("video_1").await.unwrap());
+
+    sql(&settings, "SET GLOBAL max_allowed_packet = 64 * 1024 * 1024").await;
+    let videos = Store::open(&settings).await.unwrap().videos();
+    assert!(videos.insert(&large).await.unwrap());
+    assert!(videos.get("video_1").await.unwrap() == Some(large));
 }

@@ -168,7 +168,7 @@ impl Fixture {
         let limits = Limits { concurrency: CONCURRENCY, ..Limits::default() };
         hot.roster().set_limits(limits, now);
         let fixture = Self { hot, now, clock, runtime, server };
-        fixture.call(fixture.hot.merge(accounts.into_iter().collect()));
+        fixture.call(fixture.hot.merge(accounts.into_iter().collect(), false));
         fixture
     }
 
@@ -238,7 +238,7 @@ impl Fixture {
     }
 
     pub(super) fn merge(&self, row: StoredAccount) {
-        self.call(self.hot.merge(vec![row]));
+        self.call(self.hot.merge(vec![row], false));
     }
 
     pub(super) fn remove(&self, number: u128) {

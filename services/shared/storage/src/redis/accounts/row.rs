@@ -12,8 +12,10 @@ use crate::{
 };
 
 pub(super) const FIELDS: [&str; 5] = ["sealed", "created", "version", "removed", "rest"];
-/// In the order of [`FIELDS`]; all absent when there is no such account.
-pub(super) type Fields = (Option<Vec<u8>>, Option<i64>, Option<u64>, Option<String>, Option<Vec<u8>>);
+/// In the order of [`FIELDS`]; all absent when there is no such account. They may hold anything.
+pub(super) type Fields = [Option<Vec<u8>>; 5];
+/// Where among them is when it was removed; empty for not at all.
+pub(super) const REMOVED: usize = 3;
 
 /// What no script looks at.
 #[derive(Serialize, Deserialize)]
@@ -56,18 +58,26 @@ impl Rest {
 
 /// The account in a hash, if there is one; whatever this program cannot have written is an [`Error::ImpossibleRow`].
 pub(super) fn account(sealer: &Sealer, name: &str, row: Fields) -> Result<Option<StoredAccount>> {
-    if matches!(row, (None, None, None, None, None)) {
+    if row.iter().all(Option::is_none) {
         return Ok(None);
     }
-    let (Some(sealed), Some(created_at), Some(version), Some(removed), Some(rest)) = row else {
+    let [Some(sealed), Some(created_at), Some(version), Some(removed), Some(rest)] = row else {
         return Err(impossible(name, "a field is missing"));
     };
     let id = id(name)?;
     let wrong = |reason: String| impossible(id, reason);
+    let numbered = |name: &str, text: &[u8]| {
+        let number = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        number.ok_or_else(|| wrong(format!("{name} is no number")))
+    };
     let rest: Rest = serde_json::from_slice(&rest).map_err(|error| wrong(error.to_string()))?;
-    let token = sealer.open(id.as_bytes(), &sealed).map_err(|error| wrong(error.to_string()))?;
+    let token = sealer.open(id.as_bytes(), &sealed).map_err(|error| {
+        let lacks_key = sealer.lacks_key(&sealed);
+        if lacks_key { Error::Seal(format!("account {id}: {error}")) } else { wrong(error.to_string()) }
+    })?;
     let token = String::from_utf8(token).map_err(|_| wrong("the token is no text".into()))?;
-    let removed = (!removed.is_empty()).then(|| removed.parse()).transpose();
+    let removed = (!removed.is_empty()).then(|| numbered("removed", &removed)).transpose()?;
+    let version: i64 = numbered("version", &version)?;
     Ok(Some(StoredAccount {
         id,
         token: Token::new(token),
@@ -80,10 +90,10 @@ pub(super) fn account(sealer: &Sealer, name: &str, row: Fields) -> Result<Option
         user_id: rest.user_id,
         windows: rest.windows,
         failures: rest.failures,
-        created_at,
+        created_at: numbered("created", &created_at)?,
         last_used_at: rest.last_used_at,
-        deleted_at: removed.map_err(|_| wrong("its removal is no time".into()))?,
-        version,
+        deleted_at: removed,
+        version: u64::try_from(version).map_err(|_| wrong(format!("version {version}")))?,
     }))
 }
 

@@ -5,8 +5,9 @@ local found = tonumber(redis.call('HGET', KEYS[1], 'version') or nil)
 if not found or found ~= tonumber(ARGV[3]) then return {0, found or 0} end
 local owner = redis.call('HGET', KEYS[2], ARGV[2])
 if owner and owner ~= ARGV[1] then return {2, found} end
+local changed = stamp(KEYS[4])
 redis.call('HDEL', KEYS[2], redis.call('HGET', KEYS[1], 'name'))
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[1])
-redis.call('HSET', KEYS[1], 'name', ARGV[2], 'version', found + 1, 'rest', ARGV[4])
-redis.call('ZADD', KEYS[3], redis.call('INCR', KEYS[4]), ARGV[1])
-return {1, found + 1}
+redis.call('HSET', KEYS[1], 'name', ARGV[2], 'version', changed, 'rest', ARGV[4])
+redis.call('ZADD', KEYS[3], changed, ARGV[1])
+return {1, changed}

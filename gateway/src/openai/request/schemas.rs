@@ -1,0 +1,228 @@
+//! What requests may hold, as schemas for `/openapi.json`: the tables of fields, and what stands inside their values.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{Array, ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema, Type},
+};
+
+use super::{
+    LONGEST_NAME,
+    images::{IMAGES, LONGEST_PROMPT},
+    options::{
+        CHAT, MOST_CHOICES,
+        schema::{any_of, form, integer, list, object, of, or_null, words},
+    },
+    videos::VIDEOS,
+};
+
+/// An image of one pixel: the smallest that a reader can try.
+const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+const CHAT_MESSAGE: &str = "ChatMessage";
+const CONTENT_PART: &str = "ContentPart";
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $name:ident = $schema:expr;)+) => {
+        $($(#[$doc])*
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                RefOr::T(Schema::Object($schema.build()))
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        })+
+    };
+}
+
+bodies! {
+    /// `POST /v1/chat/completions`.
+    ChatCompletionRequest = object(CHAT).examples([json!({
+        "model": "grok-4-fast", "messages": [{"role": "user", "content": "Hello!"}],
+    })]);
+    /// `POST /v1/images/generations`.
+    ImageGenerationRequest = without(object(IMAGES), &["image", "images"]).examples([json!({"prompt": "a moon"})]);
+    /// `POST /v1/images/edits`, as JSON.
+    ImageEditRequest = object(IMAGES).examples([json!({"prompt": "a hat", "image": PIXEL})]);
+    /// `POST /v1/images/edits`, as a form.
+    ImageEditForm = without(form(IMAGES), &["images"]).property("image", any_of([file(), ArrayBuilder::from(Array::new(file())).min_items(Some(1)).into()])).required("image");
+    /// `POST /v1/videos`, as JSON.
+    VideoRequest = object(VIDEOS).examples([json!({"prompt": "the sun rises"})]);
+    /// `POST /v1/videos`, as a form.
+    VideoForm = form(VIDEOS).property("input_reference", file());
+}
+
+fn without(object: ObjectBuilder, names: &[&str]) -> ObjectBuilder {
+    let mut object = object.build();
+    object.properties.retain(|name, _| !names.contains(&name.as_str()));
+    object.into()
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn pattern(pattern: &str) -> Schema {
+    text().pattern(Some(pattern)).into()
+}
+
+fn file() -> Schema {
+    text().content_media_type("application/octet-stream").into()
+}
+
+pub(super) fn name() -> Schema {
+    text().min_length(Some(1)).max_length(Some(LONGEST_NAME)).into()
+}
+
+pub(super) fn prompt() -> Schema {
+    text().pattern(Some(r"\S")).max_length(Some(LONGEST_PROMPT)).into()
+}
+
+pub(super) fn choices() -> Schema {
+    integer(1, i64::try_from(MOST_CHOICES).unwrap_or(1))
+}
+
+pub(super) fn thinking_mode() -> Schema {
+    words(&["reasoning_content", "think", "off"])
+}
+
+pub(super) fn stream_options() -> Schema {
+    let include = or_null(of(Type::Boolean));
+    ObjectBuilder::new().schema_type(Type::Object).property("include_usage", include).into()
+}
+
+pub(super) fn no_tool() -> Schema {
+    words(&["auto", "none"])
+}
+
+pub(super) fn plain_text() -> Schema {
+    let object = ObjectBuilder::new().schema_type(Type::Object);
+    object.property("type", words(&["text"])).required("type").into()
+}
+
+pub(super) fn off() -> Schema {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false])).into()
+}
+
+pub(super) fn text_only() -> Schema {
+    list(words(&["text"]))
+}
+
+pub(super) fn opaque() -> Schema {
+    pattern("^(?!transparent$)")
+}
+
+/// A function must have a name; what other kinds of tools look like is not ours to say.
+pub(super) fn tool() -> Schema {
+    let object = || ObjectBuilder::new().schema_type(Type::Object);
+    let some = || text().min_length(Some(1));
+    let function = object().property("name", some()).required("name");
+    let wrapped = object().property("type", words(&["function"])).property("function", function);
+    let other = object().property("type", pattern("^(?!function$)")).required("type");
+    let bare = object().property("type", of(Type::Null)).property("name", some()).required("name");
+    any_of([wrapped.required("type").required("function").into(), other.into(), bare.into()])
+}
+
+pub(super) fn image_format() -> Schema {
+    words(&["url", "b64_json"])
+}
+
+pub(super) fn image_size() -> Schema {
+    pattern("^(auto|[1-9][0-9]{0,8}x[1-9][0-9]{0,8})$")
+}
+
+pub(super) fn video_size() -> Schema {
+    pattern("^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$")
+}
+
+pub(super) fn seconds() -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some([4, 8, 12]));
+    any_of([words(&["4", "8", "12"]), number.into()])
+}
+
+/// An address, a data URL, or the base64 text of an image.
+fn image() -> Schema {
+    text().pattern(Some("^([Hh][Tt][Tt][Pp][Ss]?://|[Dd][Aa][Tt][Aa]:image/|[A-Za-z0-9+/]{8})")).into()
+}
+
+pub(super) fn images() -> Schema {
+    any_of([image(), ArrayBuilder::from(Array::new(image())).min_items(Some(1)).into()])
+}
+
+pub(super) fn reference() -> Schema {
+    let object = ObjectBuilder::new().schema_type(Type::Object);
+    object.property("image_url", image()).required("image_url").property("file_id", of(Type::Null)).into()
+}
+
+pub(super) fn references() -> Schema {
+    list(reference())
+}
+
+pub(super) fn messages() -> Schema {
+    ArrayBuilder::new().items(Ref::from_schema_name(CHAT_MESSAGE)).min_items(Some(1)).into()
+}
+
+/// Schemas that the bodies refer to.
+pub(crate) fn named() -> [(String, RefOr<Schema>); 2] {
+    [(CHAT_MESSAGE.to_owned(), chat_message().into()), (CONTENT_PART.to_owned(), part().into())]
+}
+
+fn chat_message() -> Schema {
+    any_of([
+        message(&["system", "developer", "user"], content()).required("content").into(),
+        assistant(),
+        message(&["tool"], content()).required("content").required("tool_call_id").into(),
+        message(&["function"], content()).required("content").required("name").into(),
+    ])
+}
+
+fn message(roles: &[&str], content: Schema) -> ObjectBuilder {
+    let object = ObjectBuilder::new().schema_type(Type::Object).required("role");
+    let object = object.property("role", words(roles)).property("content", or_null(content));
+    object.property("name", or_null(of(Type::String))).property("tool_call_id", or_null(of(Type::String)))
+}
+
+fn assistant() -> Schema {
+    let function = || {
+        let object = ObjectBuilder::new().schema_type(Type::Object).required("name");
+        object.property("name", text().min_length(Some(1))).property("arguments", or_null(of(Type::String)))
+    };
+    let call = ObjectBuilder::new().schema_type(Type::Object).required("id").required("function");
+    let call = call.property("id", of(Type::String)).property("function", function());
+    let call = call.property("type", or_null(words(&["function"])));
+    let message = message(&["assistant"], content()).property("refusal", or_null(of(Type::String)));
+    let message = message.property("tool_calls", or_null(list(call.into())));
+    message.property("function_call", or_null(function().into())).into()
+}
+
+fn content() -> Schema {
+    let object = ObjectBuilder::new().schema_type(Type::Object).required("text");
+    let parts = ArrayBuilder::new().items(Ref::from_schema_name(CONTENT_PART));
+    any_of([of(Type::String), parts.into(), object.property("text", of(Type::String)).into()])
+}
+
+fn part() -> Schema {
+    let part = |kind: &[&str], field: &str, value: Schema| -> Schema {
+        let object = ObjectBuilder::new().schema_type(Type::Object).required("type").required(field);
+        object.property("type", words(kind)).property(field, value).into()
+    };
+    let detail = or_null(of(Type::String));
+    let url = ObjectBuilder::new().schema_type(Type::Object).required("url");
+    let url = url.property("url", image()).property("detail", detail);
+    let file = ObjectBuilder::new().schema_type(Type::Object).required("file_data");
+    let file = file.property("file_data", pattern("^data:")).property("filename", or_null(of(Type::String)));
+    any_of([
+        part(&["text", "input_text"], "text", of(Type::String)),
+        part(&["refusal"], "refusal", of(Type::String)),
+        part(&["image_url"], "image_url", any_of([image(), url.into()])),
+        part(&["file"], "file", file.property("file_id", of(Type::Null)).into()),
+    ])
+}

@@ -1,0 +1,76 @@
+// The AI SDK, with the OpenAI provider and with the provider for compatible servers.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createOpenAI } from "@ai-sdk/openai";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { APICallError, generateImage, generateText, streamText } from "ai";
+import { apiKey, baseURL, cancelled, ENDLESS, mark, MODEL, recording, THINKING_MODEL } from "./shared.js";
+
+const official = (key = apiKey) => createOpenAI({ apiKey: key, baseURL, fetch: recording });
+const compatible = (key = apiKey) =>
+  createOpenAICompatible({ name: "grok", apiKey: key, baseURL, fetch: recording, includeUsage: true });
+const PROVIDERS = {
+  openai: { chat: (model, key) => official(key).chat(model), image: official().image(MODEL) },
+  "openai-compatible": { chat: (model, key) => compatible(key)(model), image: compatible().imageModel(MODEL) },
+};
+
+for (const [name, { chat, image }] of Object.entries(PROVIDERS)) {
+  describe(name, () => {
+    test("a text with usage", async () => {
+      const { text, finishReason, usage } = await generateText({ model: chat(MODEL), prompt: "[[sim:say=hello there]]" });
+      assert.deepEqual([text, finishReason], ["hello there", "stop"]);
+      assert.equal(usage.totalTokens, usage.inputTokens + usage.outputTokens);
+      assert.ok(usage.inputTokens > 0 && usage.outputTokens > 0);
+    });
+
+    test("a stream with usage", async () => {
+      const result = streamText({ model: chat(MODEL), prompt: "[[sim:say=one two 三]]" });
+      let text = "";
+      for await (const delta of result.textStream) text += delta;
+      assert.deepEqual([text, await result.finishReason], ["one two 三", "stop"]);
+      assert.ok((await result.usage).totalTokens > 0);
+    });
+
+    test("an image", async () => {
+      const { images } = await generateImage({ model: image, prompt: "a moon", n: 2 });
+      assert.equal(images.length, 2);
+      for (const { uint8Array } of images) assert.equal(uint8Array[0], 0xff);
+    });
+
+    test("errors", async () => {
+      const failing = (model, prompt, key) =>
+        generateText({ model: chat(model, key), prompt, maxRetries: 0 }).then(assert.fail, (error) => error);
+      const seen = [
+        await failing(MODEL, "x", "sk-wrong"),
+        await failing("gpt-4", "x"),
+        await failing(MODEL, "[[sim:fault=429+Retry-After=7]]x"),
+      ];
+      for (const error of seen) assert.ok(APICallError.isInstance(error), String(error));
+      assert.deepEqual(seen.map(({ statusCode }) => statusCode), [401, 404, 429]);
+      assert.deepEqual(seen.map(({ isRetryable }) => isRetryable), [false, false, true]);
+      assert.match(seen[1].message, /gpt-4/);
+    });
+
+    test("a failure that passes is tried again", async () => {
+      const prompt = `[[sim:fault=502-html:3]][[sim:say=rescued]]${mark()}`;
+      assert.equal((await generateText({ model: chat(MODEL), prompt, maxRetries: 1 })).text, "rescued");
+    });
+
+    test("leaving stops the upstream", async () => {
+      const [word, leave] = [mark(), new AbortController()];
+      const result = streamText({ model: chat(MODEL), prompt: ENDLESS + word, abortSignal: leave.signal });
+      for await (const part of result.fullStream) {
+        if (part.type === "text-delta") leave.abort();
+        if (part.type === "abort") break;
+      }
+      await cancelled(word);
+    });
+  });
+}
+
+test("reasoning is told apart", async () => {
+  const { text, reasoningText } = await generateText({ model: compatible()(THINKING_MODEL), prompt: "[[sim:say=42]]" });
+  assert.equal(text, "42");
+  assert.ok(reasoningText.trim().length > 0);
+});

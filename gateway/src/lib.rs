@@ -19,6 +19,12 @@
 //!   how they change hands stands in `videos.rs`.
 //! - 2026-11: while nobody can say whether a key's limits let a request pass, keys with limits are refused (503) and all
 //!   others go on: a limit that is sometimes none is worse than a short outage for those who asked for one.
+//! - 2026-11: the loop that accepts connections is ours (`server.rs`), since `axum::serve` has no limits.
+//! - 2026-11: a request with an `Idempotency-Key` goes on when its client leaves, unlike all others: the key says that somebody
+//!   will come back for the answer, and the upstream's units are spent when it takes the turn. Whoever cannot ask the
+//!   keeper of the keys does the request: an outage of one part must not stop all clients.
+//! - 2026-11: overhead is what is left of the time until the headers without the attempts' own time, which chat measures from the
+//!   lease on; a stream is measured up to its first byte, a whole answer to its end.
 //! - After the last frame the turn's stream is read to its end, so that a service behind the network sees a finished
 //!   call and not a cancelled one.
 //!

@@ -5,14 +5,14 @@
 //! needs its attribute and a line in the route table.
 
 pub(crate) mod failures;
+mod headers;
 mod media;
 pub(crate) mod page;
 mod streams;
 pub(crate) mod words;
 
 use utoipa::openapi::{
-    Components, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Response,
-    SecurityRequirement, Type,
+    Components, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement,
     path::{Operation, PathItem},
     security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     tag::TagBuilder,
@@ -69,27 +69,23 @@ pub(crate) fn keyed(api: &mut OpenApi) {
         ]);
         failures::add(operation, &[401, 403, 429, 503, 504]);
     }
+    for post in api.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        post.parameters.get_or_insert_default().push(headers::idempotency_key().into());
+        failures::add(post, &[400, 408, 409]);
+        post.responses.responses.values_mut().for_each(headers::of_turns);
+    }
 }
 
 /// Adds what holds for every answer.
 pub(crate) fn finish(api: &mut OpenApi) {
     for operation in operations(api) {
-        failures::add(operation, &[500]);
-        operation.responses.responses.values_mut().for_each(common_headers);
+        // Any request may find the server busy.
+        failures::add(operation, &[500, 503]);
+        operation.responses.responses.values_mut().for_each(headers::common);
     }
     let components = api.components.get_or_insert_default();
-    components.responses.values_mut().for_each(common_headers);
-}
-
-fn common_headers(response: &mut RefOr<Response>) {
-    let RefOr::T(response) = response else { return };
-    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(64));
-    let id = HeaderBuilder::new().schema(Some(text)).description(Some("The request's id, as in the logs."));
-    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    let millis =
-        HeaderBuilder::new().schema(Some(number)).description(Some("Milliseconds until the headers."));
-    response.headers.insert("x-request-id".to_owned(), id.build().into());
-    response.headers.insert("openai-processing-ms".to_owned(), millis.build().into());
+    components.responses.values_mut().for_each(headers::common);
+    components.responses.values_mut().for_each(headers::of_turns);
 }
 
 fn operations(api: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {

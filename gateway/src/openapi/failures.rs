@@ -14,12 +14,13 @@ use super::words;
 use crate::openai::error::Body;
 
 /// Status, name, what it means.
-const FAILURES: [(u16, &str, &str); 13] = [
+const FAILURES: [(u16, &str, &str); 14] = [
     (400, "BadRequest", "The request is wrong; `param` names the place."),
     (401, "Unauthorized", "The key is missing, wrong, expired or turned off."),
     (403, "Forbidden", "Not with this key, or the upstream refuses the content."),
     (404, "NotFound", "There is no such thing."),
-    (409, "Conflict", "Not in this state."),
+    (408, "TooSlow", "The request came too slowly."),
+    (409, "Conflict", "Not in this state, or a request with this Idempotency-Key stands in the way."),
     (413, "TooLarge", "The request is too large."),
     (415, "UnsupportedMedia", "An attachment is of a kind that the upstream does not take."),
     (416, "RangeNotSatisfiable", "The media has no such part; `content-range` tells its size."),
@@ -98,7 +99,7 @@ fn headers(status: u16) -> Vec<(&'static str, Header)> {
         header(words::one_of(&["false"]), text)
     };
     let mut headers = vec![("x-should-retry", retry)];
-    if matches!(status, 429 | 502 | 503 | 504) {
+    if matches!(status, 409 | 429 | 502 | 503 | 504) {
         headers.push(("retry-after", header(integer(1, 60), "Seconds to wait.")));
         headers.push(("retry-after-ms", header(integer(0, 60_000), "The same in milliseconds.")));
     }

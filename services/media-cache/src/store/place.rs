@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Display,
+    fs::DirEntry,
     io,
     path::{Path as FilePath, PathBuf},
     sync::Arc,
@@ -145,12 +146,27 @@ pub(super) fn sweep(directory: &FilePath) -> io::Result<()> {
     for kind in Kind::ALL {
         for entry in std::fs::read_dir(directory.join(folder(kind)))? {
             let entry = entry?;
-            if entry.file_name().to_str().is_some_and(is_draft) && entry.metadata()?.modified()? < before {
-                std::fs::remove_file(entry.path())?;
+            if entry.file_name().to_str().is_some_and(is_draft) {
+                // Another process may have finished or given up its draft since the directory was read.
+                or_gone(sweep_draft(&entry, before))?;
             }
         }
     }
     Ok(())
+}
+
+fn sweep_draft(draft: &DirEntry, before: SystemTime) -> io::Result<()> {
+    if draft.metadata()?.modified()? < before {
+        std::fs::remove_file(draft.path())?;
+    }
+    Ok(())
+}
+
+fn or_gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 fn is_draft(name: &str) -> bool {

@@ -171,19 +171,23 @@ fn by_index(index: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::migrate::Migrator;
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_millis(50);
 
     /// A database at an older migration, and the lock that a process has that brings it up to date.
     async fn migrating(directory: &Path, newest: i64) -> (SqliteConnectOptions, SqliteConnection) {
-        Sqlite::open(directory).await.unwrap().close().await;
-        let options = SqliteConnectOptions::new().filename(directory.join(snapshot::FILE));
+        let options = SqliteConnectOptions::new()
+            .filename(directory.join(snapshot::FILE))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal);
         let mut other = SqliteConnection::connect_with(&options).await.unwrap();
-        let later = sqlx::query("DELETE FROM _sqlx_migrations WHERE version > ?").bind(newest);
-        later.execute(&mut other).await.unwrap();
+        let older = MIGRATIONS.into_iter().filter(|(number, ..)| *number <= newest).map(migrate::migration);
+        Migrator::with_migrations(older.collect()).run(&mut other).await.unwrap();
         sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-        (options.journal_mode(SqliteJournalMode::Wal), other)
+        (options, other)
     }
 
     #[tokio::test]

@@ -74,6 +74,6 @@ async fn newest(connection: &mut Connection) -> Result<i64> {
     Ok(applied.iter().map(|migration| migration.version).max().unwrap_or_default())
 }
 
-fn migration((number, name, sql): (i64, &'static str, &'static str)) -> Migration {
+pub(super) fn migration((number, name, sql): (i64, &'static str, &'static str)) -> Migration {
     Migration::new(number, name.into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
 }

@@ -143,24 +143,33 @@ async fn a_crowd_gets_exactly_the_budget(one: &dyn Budgets, other: &dyn Budgets)
     let key = Uuid::now_v7();
     let budgets = [budget(150, Unit::Requests, Period::Lifetime), budget(1_000, Unit::Requests, Period::Day)];
     let caller = async |number: usize| {
-        let mut counted = Vec::new();
+        let mut counted = 0;
         for turn in 0..8 {
             let store = if (number + turn).is_multiple_of(2) { one } else { other };
-            let reservation = request(key, NOW, 3);
-            if let Reserved::Counted(_) = store.reserve(&reservation, &budgets).await.unwrap() {
-                // Every fourth gives it back, for another to have.
-                let used = (!(number + turn).is_multiple_of(4)).then_some((3, 1));
-                store.settle(&[settled(&reservation, used)]).await.unwrap();
-                counted.extend(used);
-            }
+            // Every fourth gives it back, for another to have.
+            let used = (!(number + turn).is_multiple_of(4)).then_some((3, 1));
+            let served = serve(store, key, &budgets, used).await;
+            counted += u64::from(served && used.is_some());
         }
-        counted.len()
+        counted
     };
-    let counts: usize = join_all((0..40).map(caller)).await.into_iter().sum();
-    let spent = counted(&one.spent(key, NOW).await.unwrap())[3];
-    let counts = counts as u64;
-    assert_eq!(spent, [counts, 3 * counts, counts]);
+    let mut counts: u64 = join_all((0..40).map(caller)).await.into_iter().sum();
+    assert!((100..=150).contains(&counts), "{counts}");
+    // Callers may have been refused for what others gave back afterwards.
+    while serve(one, key, &budgets, Some((3, 1))).await {
+        counts += 1;
+    }
     assert_eq!(counts, 150);
+    let spent = counted(&one.spent(key, NOW).await.unwrap())[3];
+    assert_eq!(spent, [counts, 3 * counts, counts]);
+}
+
+/// A request from its reservation to what it used; whether it was let in.
+async fn serve(store: &dyn Budgets, key: Uuid, budgets: &[Budget], used: Option<(u64, u64)>) -> bool {
+    let reservation = request(key, NOW, 3);
+    let Reserved::Counted(_) = store.reserve(&reservation, budgets).await.unwrap() else { return false };
+    store.settle(&[settled(&reservation, used)]).await.unwrap();
+    true
 }
 
 async fn who_is_settled_first_is_not_counted(one: &dyn Budgets, other: &dyn Budgets) {

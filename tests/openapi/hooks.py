@@ -3,6 +3,7 @@
 import json
 import os
 import urllib.request
+import uuid
 
 import schemathesis
 
@@ -13,6 +14,7 @@ PNG = bytes.fromhex(
     "5a347d6b0000000049454e44ae426082"
 )
 LONGEST_NAME = 256
+SHORT_KEY = 100
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _media: dict[str, str] = {}
 
@@ -42,6 +44,15 @@ def map_path_parameters(context, path_parameters):
     if context.operation.path == "/images/{name}" and len(path_parameters.get("name", "")) % 2:
         path_parameters["name"] = draw()
     return path_parameters
+
+
+@schemathesis.hook
+def map_headers(context, headers):
+    # A key used again rightly brings the first answer again, even of a video that was deleted since.
+    key = (headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and key.isascii() and key.isprintable() and 0 < len(key) <= SHORT_KEY:
+        headers["Idempotency-Key"] = f"{key}-{uuid.uuid4()}"
+    return headers
 
 
 @schemathesis.hook

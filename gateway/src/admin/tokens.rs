@@ -148,7 +148,7 @@ fn status(account: &Account) -> &'static str {
     let normal = remaining(account, "normal");
     let heavy = if is_super(account) { remaining(account, "heavy") } else { -1 };
     match account.status() {
-        Status::Invalid | Status::Banned => EXPIRED,
+        Status::Invalid | Status::Banned | Status::Unreadable => EXPIRED,
         Status::Cooling => LIMITED,
         _ if normal == 0 || heavy == 0 => LIMITED,
         _ if normal == -1 && heavy == -1 => UNUSED,
@@ -170,6 +170,7 @@ mod tests {
     #[case::cooling(Tier::Basic, Status::Cooling, Some(12), None, LIMITED)]
     #[case::dead(Tier::Basic, Status::Invalid, None, None, EXPIRED)]
     #[case::banned(Tier::Super, Status::Banned, Some(9), Some(9), EXPIRED)]
+    #[case::damaged(Tier::Unspecified, Status::Unreadable, None, None, EXPIRED)]
     #[case::no_heavy_left(Tier::Super, Status::Active, Some(9), Some(0), LIMITED)]
     #[case::one_known(Tier::Heavy, Status::Active, None, Some(3), NORMAL)]
     #[case::fresh_super(Tier::Super, Status::Active, None, None, UNUSED)]

@@ -135,7 +135,7 @@ fn away() -> Error {
 }
 
 /// What the prompt will be counted as, roughly: the chat service puts a few words around it.
-fn prompt_tokens(request: &ChatRequest) -> u64 {
+pub(crate) fn prompt_tokens(request: &ChatRequest) -> u64 {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let texts = parts.filter_map(|part| match &part.kind {
         Some(Part::Text(text)) => Some(text.chars().count()),

@@ -3,6 +3,7 @@
 //! - `routes.rs` is the whole route table, `middleware.rs` the order of the layers with their reasons.
 //! - `openai/` is the protocol without any IO: requests to the product's own terms, events to chunks. What becomes of each
 //!   field of a request is a table there, of which `docs/request-fields.md` is made.
+//! - `anthropic/` is the same for Anthropic's Messages.
 //! - `admin/` is the API of those who run the product; it has sessions in the place of keys.
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
@@ -32,6 +33,7 @@
 
 pub mod admin;
 mod admission;
+mod anthropic;
 mod base_url;
 mod body;
 mod caller;

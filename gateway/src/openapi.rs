@@ -18,17 +18,18 @@ use utoipa::openapi::{
     tag::TagBuilder,
 };
 
-use crate::openai::request::schemas;
+use crate::{anthropic, openai::request::schemas};
 
 pub(crate) use failures::{
-    AllFailures, Answers, ListFailures, MediaFailures, TurnFailures, VideoContentFailures,
+    AllFailures, Answers, ListFailures, MediaFailures, MessagesFailures, TurnFailures, VideoContentFailures,
 };
 pub(crate) use media::{Bytes, MediaHeaders, VideoPage, VideoVariant};
 pub(crate) use streams::{ChatStreamEvent, ImageStreamEvent};
 
 /// Groups of operations, in the order in which a reader meets them.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("Chat", "One conversation turn, whole or as a stream."),
+    ("Messages", "The same in Anthropic's protocol."),
     ("Images", "Images drawn and edited by a chat model."),
     ("Videos", "Videos made behind the request."),
     ("Models", "What can be asked for."),
@@ -51,6 +52,7 @@ fn components() -> Components {
     components.schemas.extend(failures::schemas());
     components.schemas.extend(streams::schemas());
     components.schemas.extend(schemas::named());
+    components.schemas.extend(anthropic::schemas::named());
     let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("A client key.")).build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     let header = ApiKeyValue::with_description("x-api-key", "A client key.");
@@ -83,9 +85,15 @@ pub(crate) fn finish(api: &mut OpenApi) {
         failures::add(operation, &[500, 503]);
         operation.responses.responses.values_mut().for_each(headers::common);
     }
+    operations(api).filter(|operation| is_messages(operation)).for_each(failures::in_messages);
     let components = api.components.get_or_insert_default();
     components.responses.values_mut().for_each(headers::common);
     components.responses.values_mut().for_each(headers::of_turns);
+}
+
+/// Whether it speaks Anthropic's protocol.
+fn is_messages(operation: &Operation) -> bool {
+    operation.tags.iter().flatten().any(|tag| tag == "Messages")
 }
 
 fn operations(api: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {

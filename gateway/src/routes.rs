@@ -2,15 +2,19 @@
 //!
 //! What `routes!` adds is part of `/openapi.json`, as the handler's `#[utoipa::path]` says; what `route` adds is not.
 
-use axum::{Extension, Router, middleware::from_fn_with_state, routing::get};
+use axum::{
+    Extension, Router,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Deps, admin, capture, console,
+    Deps, admin, anthropic, capture, console,
     handlers::{
         chat,
         docs::{self, Docs},
-        health, images, media, missing, models, usage, videos,
+        health, images, media, messages, missing, models, usage, videos,
     },
     idempotency, middleware, openapi,
 };
@@ -52,7 +56,15 @@ fn unversioned(deps: &Deps) -> OpenApiRouter<Deps> {
 
 /// For holders of a key, with the prefix.
 fn versioned(deps: &Deps) -> OpenApiRouter<Deps> {
-    keyed(films(), deps).merge(unversioned(deps))
+    keyed(films(), deps).merge(unversioned(deps)).merge(anthropic(deps))
+}
+
+/// Anthropic's protocol, in the shape of whose failures those of the key are told as well; within it, those that are kept
+/// to be told again.
+fn anthropic(deps: &Deps) -> OpenApiRouter<Deps> {
+    let routes = OpenApiRouter::default().routes(routes!(messages::create)).routes(routes!(messages::count));
+    let translated = routes.route_layer(from_fn(anthropic::error::translate));
+    keyed(translated, deps).route_layer(from_fn(anthropic::error::translate))
 }
 
 fn answers() -> OpenApiRouter<Deps> {

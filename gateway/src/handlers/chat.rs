@@ -1,6 +1,6 @@
 //! `POST /v1/chat/completions`.
 
-mod live;
+pub(super) mod live;
 pub(super) mod opening;
 
 use axum::{

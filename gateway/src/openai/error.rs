@@ -1,6 +1,6 @@
 //! The one mapping of failures to HTTP: architecture section 8.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -85,6 +85,8 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(Body::from(&self.error))).into_response();
         advise(&self.error, response.headers_mut());
+        // For protocols that say it in their own shape.
+        response.extensions_mut().insert(Arc::new(self.error));
         response
     }
 }

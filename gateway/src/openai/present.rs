@@ -92,7 +92,7 @@ impl Annotation<'_> {
 
 /// The state of one answer.
 #[derive(Debug)]
-pub(super) struct Presenter {
+pub(crate) struct Presenter {
     presentation: Presentation,
     block: Block,
     percent: u32,
@@ -120,7 +120,7 @@ struct Insertion {
 }
 
 impl Presenter {
-    pub(super) fn new(presentation: Presentation) -> Self {
+    pub(crate) fn new(presentation: Presentation) -> Self {
         Self {
             presentation,
             block: Block::NotYet,
@@ -133,24 +133,24 @@ impl Presenter {
     }
 
     /// Source addresses, each once, in order.
-    pub(super) fn citations(&self) -> &[String] {
+    pub(crate) fn citations(&self) -> &[String] {
         &self.citations
     }
 
-    pub(super) fn into_citations(self) -> Vec<String> {
+    pub(crate) fn into_citations(self) -> Vec<String> {
         self.citations
     }
 
-    pub(super) fn usage(&self) -> &Usage {
+    pub(crate) fn usage(&self) -> &Usage {
         &self.usage
     }
 
-    pub(super) fn inlines_images(&self) -> bool {
+    pub(crate) fn inlines_images(&self) -> bool {
         self.presentation.inline_images
     }
 
     /// Shows one event; [`Kind::End`] is the caller's.
-    pub(super) fn show(&mut self, event: &Kind, sink: &mut impl Sink) {
+    pub(crate) fn show(&mut self, event: &Kind, sink: &mut impl Sink) {
         match event {
             Kind::Text(text) => {
                 self.close_block(sink);
@@ -186,13 +186,13 @@ impl Presenter {
     }
 
     /// Content that is not the model's own text.
-    pub(super) fn insert(&mut self, text: &str, sink: &mut impl Sink) {
+    pub(crate) fn insert(&mut self, text: &str, sink: &mut impl Sink) {
         self.close_block(sink);
         self.insert_raw(text, sink);
     }
 
     /// Nothing follows.
-    pub(super) fn finish(&mut self, sink: &mut impl Sink) {
+    pub(crate) fn finish(&mut self, sink: &mut impl Sink) {
         self.close_block(sink);
     }
 

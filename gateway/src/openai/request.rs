@@ -1,13 +1,13 @@
 //! `POST /v1/chat/completions`: from JSON text to [`ChatRequest`], or to an error that names the parameter.
 
-mod content;
-mod data_url;
+pub(crate) mod content;
+pub(crate) mod data_url;
 pub mod images;
 mod messages;
-mod options;
+pub(crate) mod options;
 pub mod schemas;
 pub mod videos;
-mod walk;
+pub(crate) mod walk;
 
 use grok2api_proto::{
     Error, Kind, Result,
@@ -79,7 +79,7 @@ impl Completion {
     }
 }
 
-fn json(body: &[u8]) -> Result<Value> {
+pub(crate) fn json(body: &[u8]) -> Result<Value> {
     let invalid = |message| Error::new(Kind::InvalidRequest, "invalid_json", message);
     if body.is_empty() {
         return Err(invalid("the request body is empty; a JSON object was expected".to_owned()));
@@ -119,7 +119,7 @@ fn string_end(body: &[u8], mut at: usize) -> usize {
 }
 
 /// A model's name; errors and logs repeat it.
-fn name(node: Node<'_>) -> Result<String> {
+pub(crate) fn name(node: Node<'_>) -> Result<String> {
     if node.value.as_str().is_some_and(|name| name.chars().count() > LONGEST_NAME) {
         return Err(node.invalid(format_args!("must not be longer than {LONGEST_NAME} characters")));
     }

@@ -6,12 +6,17 @@ use utoipa::{
     IntoResponses, PartialSchema as _, ToSchema as _,
     openapi::{
         ContentBuilder, Header, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
-        Type, path::Operation,
+        Type,
+        path::Operation,
+        schema::{AnyOfBuilder, SchemaType},
     },
 };
 
 use super::words;
-use crate::openai::error::Body;
+use crate::{anthropic::error as messages, openai::error::Body};
+
+/// What the names of answers in Anthropic's protocol begin with.
+const MESSAGES: &str = "Messages";
 
 /// Status, name, what it means.
 const FAILURES: [(u16, &str, &str); 14] = [
@@ -51,6 +56,8 @@ sets! {
     AllFailures: 503 504;
     /// Of a turn at the upstream.
     TurnFailures: 400 403 404 413 415 429 502 503 504;
+    /// Of a turn in Anthropic's protocol, and of its estimate.
+    MessagesFailures: 400 403 404 413 415 429 502 503 504;
     /// Of a list with pages.
     ListFailures: 400 503 504;
     /// Of the bytes of a video that may not be there yet.
@@ -73,14 +80,37 @@ fn entry(status: u16) -> Option<(String, RefOr<Response>)> {
 
 /// The answers that operations refer to.
 pub(super) fn responses() -> impl Iterator<Item = (String, RefOr<Response>)> {
-    FAILURES.into_iter().map(|(status, name, text)| {
-        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(Body::name()))).build();
-        let response = ResponseBuilder::new().description(text).content("application/json", body);
-        let response = headers(status)
-            .into_iter()
-            .fold(response, |response, (name, header)| response.header(name, header));
-        (name.to_owned(), response.build().into())
-    })
+    let own = FAILURES.into_iter().map(|failure| response(failure, "", Ref::from_schema_name(Body::name())));
+    // What fails before the protocol is known is told in our own shape.
+    let either: Schema = AnyOfBuilder::new()
+        .item(Ref::from_schema_name(messages::Body::name()))
+        .item(Ref::from_schema_name(Body::name()))
+        .schema_type(SchemaType::AnyValue)
+        .into();
+    own.chain(FAILURES.into_iter().map(move |failure| response(failure, MESSAGES, either.clone())))
+}
+
+fn response(
+    (status, name, text): (u16, &str, &str),
+    prefix: &str,
+    body: impl Into<RefOr<Schema>>,
+) -> (String, RefOr<Response>) {
+    let body = ContentBuilder::new().schema(Some(body)).build();
+    let response = ResponseBuilder::new().description(text).content("application/json", body);
+    let response =
+        headers(status).into_iter().fold(response, |response, (name, header)| response.header(name, header));
+    (format!("{prefix}{name}"), response.build().into())
+}
+
+/// Refers to the failures of Anthropic's protocol instead.
+pub(super) fn in_messages(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::Ref(reference) = response
+            && let Some(name) = reference.ref_location.rsplit('/').next()
+        {
+            *response = Ref::from_response_name(format!("{MESSAGES}{name}")).into();
+        }
+    }
 }
 
 /// Schemas that are used by the answers alone.

@@ -30,7 +30,7 @@ use crate::{
 };
 use choice::{Brought, Choice};
 
-const PING_EVERY: Duration = Duration::from_secs(10);
+pub(in crate::handlers) const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// Waits for the commit as long as one ping interval, so that early failures have a status of their own.
 pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {

@@ -11,7 +11,7 @@ use super::{
     walk::{Node, Path, quoted},
 };
 
-pub(super) fn parse(mut node: Node<'_>) -> Result<Vec<Part>> {
+pub(crate) fn parse(mut node: Node<'_>) -> Result<Vec<Part>> {
     match node.value {
         Value::String(text) => Ok(vec![text_part(text)]),
         Value::Array(_) => node.items()?.map(part).collect(),
@@ -20,7 +20,7 @@ pub(super) fn parse(mut node: Node<'_>) -> Result<Vec<Part>> {
     }
 }
 
-fn text_part(text: String) -> Part {
+pub(crate) fn text_part(text: String) -> Part {
     Part { kind: Some(part::Kind::Text(text)) }
 }
 
@@ -55,7 +55,7 @@ fn image(mut node: Node<'_>) -> Result<Part> {
 }
 
 /// An http(s) address, a data URL, or the base64 text of an image.
-pub(super) fn image_source(node: Node<'_>) -> Result<Part> {
+pub(crate) fn image_source(node: Node<'_>) -> Result<Part> {
     let path = node.path;
     let address = node.nonempty()?;
     if has_scheme(&address, "http://") || has_scheme(&address, "https://") {
@@ -91,7 +91,7 @@ fn file(mut node: Node<'_>) -> Result<Part> {
     Ok(attachment(path, Source::Data(data.bytes), data.media_type, name))
 }
 
-fn attachment(path: Path<'_>, source: Source, media_type: String, file_name: String) -> Part {
+pub(crate) fn attachment(path: Path<'_>, source: Source, media_type: String, file_name: String) -> Part {
     let attachment = Attachment { source: Some(source), media_type, file_name, param: path.to_string() };
     Part { kind: Some(part::Kind::Attachment(attachment)) }
 }

@@ -14,13 +14,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// What a data URL holds.
 #[derive(Debug, PartialEq)]
-pub(super) struct Data {
-    pub(super) media_type: String,
-    pub(super) bytes: Bytes,
+pub(crate) struct Data {
+    pub(crate) media_type: String,
+    pub(crate) bytes: Bytes,
 }
 
 /// Reads `data:<type>/<subtype>[;…];base64,<payload>`. The error completes a sentence that begins with the place.
-pub(super) fn parse(url: &str) -> Result<Data, String> {
+pub(crate) fn parse(url: &str) -> Result<Data, String> {
     let shape = || "must have the shape data:<media type>;base64,<data>".to_owned();
     let (scheme, rest) = url.split_once(':').ok_or_else(shape)?;
     let (head, payload) = rest.split_once(',').ok_or_else(shape)?;
@@ -38,7 +38,7 @@ pub(super) fn parse(url: &str) -> Result<Data, String> {
 }
 
 /// The base64 text of an image without the `data:` frame, as the seed took it; known by its first bytes.
-pub(super) fn bare_image(text: &str) -> Option<Data> {
+pub(crate) fn bare_image(text: &str) -> Option<Data> {
     let bytes = BASE64.decode(text).ok()?;
     let kind = infer::get(&bytes).filter(|kind| kind.matcher_type() == infer::MatcherType::Image)?;
     Some(Data { media_type: kind.mime_type().to_owned(), bytes: bytes.into() })

@@ -1,6 +1,6 @@
 //! The fields of requests, as tables: what each must be, and what becomes of it.
 
-pub(super) mod schema;
+pub(crate) mod schema;
 
 use grok2api_proto::Result;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use super::{
 
 /// What becomes of a field.
 #[derive(Clone, Copy)]
-pub(super) enum Treatment {
+pub(crate) enum Treatment {
     /// It does what it says.
     Honoured,
     /// The upstream knows nothing of it; this product does it.
@@ -35,7 +35,7 @@ pub(super) enum Treatment {
 
 /// The type of a field.
 #[derive(Clone, Copy)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Boolean,
     Text,
     /// From, to.
@@ -46,6 +46,7 @@ pub(super) enum Shape {
     Stop,
     Texts,
     Object,
+    Objects,
     /// Definitions of functions or other tools.
     Tools,
     TextOrObject,
@@ -53,7 +54,7 @@ pub(super) enum Shape {
     Read(&'static str, fn() -> Schema),
 }
 
-pub(super) struct Field {
+pub(crate) struct Field {
     name: &'static str,
     shape: Shape,
     treatment: Treatment,
@@ -61,7 +62,7 @@ pub(super) struct Field {
     required: bool,
 }
 
-pub(super) const fn field(
+pub(crate) const fn field(
     name: &'static str,
     shape: Shape,
     treatment: Treatment,
@@ -71,26 +72,26 @@ pub(super) const fn field(
 }
 
 /// A field that no request may leave out.
-pub(super) const fn required(name: &'static str, shape: Shape, note: &'static str) -> Field {
+pub(crate) const fn required(name: &'static str, shape: Shape, note: &'static str) -> Field {
     Field { name, shape, treatment: Honoured, note, required: true }
 }
 
-pub(super) const fn unsupported(unless: fn(&Value) -> bool, leaves: fn() -> Schema) -> Treatment {
+pub(crate) const fn unsupported(unless: fn(&Value) -> bool, leaves: fn() -> Schema) -> Treatment {
     Treatment::Refused { unless, leaves, code: "unsupported_parameter" }
 }
 
-use Shape::{Boolean, Integer, Number, Object, Read, Stop, Text, TextOrObject, Texts, Tools};
+use Shape::{Boolean, Integer, Number, Object, Objects, Read, Stop, Text, TextOrObject, Texts, Tools};
 use Treatment::{Emulated, Hint, Honoured, Inert};
 
 const CHOICES: Shape = Integer(1, 128);
-const TOKENS: Shape = Integer(1, i64::MAX);
+pub(crate) const TOKENS: Shape = Integer(1, i64::MAX);
 /// Most answers to one request.
-pub(super) const MOST_CHOICES: usize = 4;
+pub(crate) const MOST_CHOICES: usize = 4;
 /// Of a stop sequence, in characters.
 const LONGEST_STOP: usize = 1024;
 
 /// Every field of OpenAI's chat API, and ours.
-pub(super) const CHAT: &[Field] = &[
+pub(crate) const CHAT: &[Field] = &[
     required("model", Read("string", schemas::name), "an id of `GET /v1/models`"),
     required("messages", Read("list of messages", schemas::messages), "see Messages"),
     field("stream", Boolean, Honoured, "default `false`"),
@@ -160,7 +161,7 @@ pub(super) const CHAT: &[Field] = &[
     field("audio", Object, unsupported(never, schema::nothing), "refused: the upstream gives text only"),
 ];
 
-pub(super) fn never(_: &Value) -> bool {
+pub(crate) fn never(_: &Value) -> bool {
     false
 }
 
@@ -181,7 +182,7 @@ fn is_text_only(value: &Value) -> bool {
 }
 
 /// `n`.
-pub(super) fn choices(mut node: Node<'_>) -> Result<usize> {
+pub(crate) fn choices(mut node: Node<'_>) -> Result<usize> {
     CHOICES.check(&mut node)?;
     let count = whole(&node.value).and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
     if count <= MOST_CHOICES {
@@ -192,13 +193,13 @@ pub(super) fn choices(mut node: Node<'_>) -> Result<usize> {
 }
 
 /// `max_tokens`, `max_completion_tokens`.
-pub(super) fn tokens(mut node: Node<'_>) -> Result<u64> {
+pub(crate) fn tokens(mut node: Node<'_>) -> Result<u64> {
     TOKENS.check(&mut node)?;
     Ok(whole(&node.value).and_then(|count| u64::try_from(count).ok()).unwrap_or(u64::MAX))
 }
 
 /// `stop`, without the empty strings.
-pub(super) fn stop(mut node: Node<'_>) -> Result<Vec<String>> {
+pub(crate) fn stop(mut node: Node<'_>) -> Result<Vec<String>> {
     Stop.check(&mut node)?;
     let sequences = match node.value.take() {
         Value::Array(list) => list,
@@ -216,7 +217,7 @@ pub(super) fn stop(mut node: Node<'_>) -> Result<Vec<String>> {
 }
 
 /// Checks what is left of a request after the fields were read that do something. What is in no table is ignored.
-pub(super) fn check(table: &'static [Field], fields: &mut Fields<'_>) -> Result<()> {
+pub(crate) fn check(table: &'static [Field], fields: &mut Fields<'_>) -> Result<()> {
     table.iter().try_for_each(|field| fields.take(field.name).map_or(Ok(()), |node| field.check(node)))
 }
 
@@ -243,6 +244,7 @@ impl Shape {
             Number(from, to) => value.as_f64().is_some_and(|number| (from..=to).contains(&number)),
             Integer(from, to) => whole(value).is_some_and(|number| (from..=to).contains(&number)),
             Object => value.is_object(),
+            Objects => value.as_array().is_some_and(|list| list.iter().all(Value::is_object)),
             Stop => value.is_string() || is_list_of_texts(value),
             Texts => is_list_of_texts(value),
             Tools => value.is_array(),
@@ -251,7 +253,7 @@ impl Shape {
         }
     }
 
-    pub(super) fn check(self, node: &mut Node<'_>) -> Result<()> {
+    pub(crate) fn check(self, node: &mut Node<'_>) -> Result<()> {
         match self {
             Number(from, to) if node.value.is_number() && !self.admits(&node.value) => {
                 Err(node.invalid(format_args!("is {}, but must be within {from} and {to}", node.value)))
@@ -282,7 +284,7 @@ impl Shape {
             Stop => "a string or a list of strings",
             Texts => "a list of strings",
             Object => "an object",
-            Tools => "a list of objects",
+            Tools | Objects => "a list of objects",
             TextOrObject => "a string or an object",
             Read(name, _) => name,
         }
@@ -290,7 +292,7 @@ impl Shape {
 }
 
 /// An integer that was checked.
-pub(super) fn count(node: &Node<'_>) -> u64 {
+pub(crate) fn count(node: &Node<'_>) -> u64 {
     whole(&node.value).and_then(|count| u64::try_from(count).ok()).unwrap_or_default()
 }
 
@@ -321,7 +323,7 @@ fn named(fields: &mut Fields<'_>) -> Result<()> {
 
 /// The table as Markdown: a section of `docs/request-fields.md`.
 #[cfg(test)]
-pub(super) fn documentation(table: &[Field]) -> String {
+pub(crate) fn documentation(table: &[Field]) -> String {
     use std::fmt::Write as _;
     let mut text = "| field | type | treatment | note |\n|---|---|---|---|\n".to_owned();
     for Field { name, shape, treatment, note, required } in table {

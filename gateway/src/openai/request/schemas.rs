@@ -78,7 +78,7 @@ fn file() -> Schema {
     text().content_media_type("application/octet-stream").into()
 }
 
-pub(super) fn name() -> Schema {
+pub(crate) fn name() -> Schema {
     text().min_length(Some(1)).max_length(Some(LONGEST_NAME)).into()
 }
 

@@ -7,20 +7,20 @@ use serde_json::{Map, Value};
 
 /// Where a value stood: `messages[2].content`. A chain on the stack; text is made only for an error.
 #[derive(Clone, Copy)]
-pub(super) enum Path<'p> {
+pub(crate) enum Path<'p> {
     Root,
     Key(&'p Path<'p>, &'p str),
     Index(&'p Path<'p>, usize),
 }
 
 /// A value and where it stood.
-pub(super) struct Node<'p> {
-    pub(super) value: Value,
-    pub(super) path: Path<'p>,
+pub(crate) struct Node<'p> {
+    pub(crate) value: Value,
+    pub(crate) path: Path<'p>,
 }
 
 /// The fields of an object that have not been taken yet.
-pub(super) struct Fields<'p> {
+pub(crate) struct Fields<'p> {
     map: Map<String, Value>,
     path: &'p Path<'p>,
 }
@@ -38,7 +38,7 @@ impl fmt::Display for Path<'_> {
 
 impl Path<'_> {
     /// An error about this place. The body as a whole is no parameter.
-    pub(super) fn error(&self, code: &'static str, message: impl Into<String>) -> Error {
+    pub(crate) fn error(&self, code: &'static str, message: impl Into<String>) -> Error {
         let error = Error::new(Kind::InvalidRequest, code, message);
         if matches!(self, Path::Root) { error } else { error.at(self.to_string()) }
     }
@@ -55,41 +55,41 @@ impl Path<'_> {
 }
 
 impl<'p> Node<'p> {
-    pub(super) fn root(value: Value) -> Self {
+    pub(crate) fn root(value: Value) -> Self {
         Self { value, path: Path::Root }
     }
 
     /// `invalid_type`: something else was expected here.
-    pub(super) fn expected(&self, what: &str) -> Error {
+    pub(crate) fn expected(&self, what: &str) -> Error {
         let message = format!("{} must be {what}, got {}", self.path.name(), kind_of(&self.value));
         self.path.error("invalid_type", message)
     }
 
     /// `invalid_value`: the type is right, the value is not.
-    pub(super) fn invalid(&self, why: impl fmt::Display) -> Error {
+    pub(crate) fn invalid(&self, why: impl fmt::Display) -> Error {
         self.path.error("invalid_value", format!("{} {why}", self.path.name()))
     }
 
-    pub(super) fn string(self) -> Result<String> {
+    pub(crate) fn string(self) -> Result<String> {
         match self.value {
             Value::String(text) => Ok(text),
             _ => Err(self.expected("a string")),
         }
     }
 
-    pub(super) fn nonempty(self) -> Result<String> {
+    pub(crate) fn nonempty(self) -> Result<String> {
         if self.value.as_str() == Some("") {
             return Err(self.invalid("must not be empty"));
         }
         self.string()
     }
 
-    pub(super) fn boolean(self) -> Result<bool> {
+    pub(crate) fn boolean(self) -> Result<bool> {
         self.value.as_bool().ok_or_else(|| self.expected("a boolean"))
     }
 
     /// Opens an object.
-    pub(super) fn fields<'n>(&'n mut self) -> Result<Fields<'n>> {
+    pub(crate) fn fields<'n>(&'n mut self) -> Result<Fields<'n>> {
         match self.value.take() {
             Value::Object(map) => Ok(Fields { map, path: &self.path }),
             other => Err(Node { value: other, path: self.path }.expected("an object")),
@@ -97,7 +97,7 @@ impl<'p> Node<'p> {
     }
 
     /// Opens a list.
-    pub(super) fn items<'n>(&'n mut self) -> Result<impl ExactSizeIterator<Item = Node<'n>>> {
+    pub(crate) fn items<'n>(&'n mut self) -> Result<impl ExactSizeIterator<Item = Node<'n>>> {
         match self.value.take() {
             Value::Array(items) => {
                 let path: &'n Path<'n> = &self.path;
@@ -111,16 +111,16 @@ impl<'p> Node<'p> {
 
 impl<'p> Fields<'p> {
     /// Takes a field out; absent and `null` are the same.
-    pub(super) fn take(&mut self, key: &'p str) -> Option<Node<'p>> {
+    pub(crate) fn take(&mut self, key: &'p str) -> Option<Node<'p>> {
         let value = self.map.remove(key).filter(|value| !value.is_null())?;
         Some(Node { value, path: Path::Key(self.path, key) })
     }
 
-    pub(super) fn required(&mut self, key: &'p str) -> Result<Node<'p>> {
+    pub(crate) fn required(&mut self, key: &'p str) -> Result<Node<'p>> {
         self.take(key).ok_or_else(|| Path::Key(self.path, key).missing())
     }
 
-    pub(super) fn optional<T>(
+    pub(crate) fn optional<T>(
         &mut self,
         key: &'p str,
         read: impl FnOnce(Node<'p>) -> Result<T>,
@@ -129,13 +129,13 @@ impl<'p> Fields<'p> {
     }
 
     /// Whether the client wrote the field at all, `null` included.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.map.contains_key(key)
     }
 }
 
 /// A client's own text as an error repeats it: quoted, and only its beginning.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const LONGEST: usize = 64;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{:?}…", &text[..end]),

@@ -10,7 +10,7 @@ use super::super::schemas;
 use super::{Field, LONGEST_STOP, Shape, Treatment};
 
 /// An object with the fields of a table.
-pub(in crate::openai::request) fn object(table: &[Field]) -> ObjectBuilder {
+pub(crate) fn object(table: &[Field]) -> ObjectBuilder {
     table.iter().fold(ObjectBuilder::new().schema_type(Type::Object), |object, field| {
         let object = object.property(field.name, field.schema());
         if field.required { object.required(field.name) } else { object }
@@ -44,6 +44,7 @@ impl Shape {
             }
             Self::Texts => list(of(Type::String)),
             Self::Object => of(Type::Object),
+            Self::Objects => list(of(Type::Object)),
             Self::Tools => list(schemas::tool()),
             Self::TextOrObject => any_of([of(Type::String), of(Type::Object)]),
             Self::Read(_, schema) => schema(),
@@ -51,36 +52,36 @@ impl Shape {
     }
 }
 
-pub(in crate::openai::request) fn of(kind: Type) -> Schema {
+pub(crate) fn of(kind: Type) -> Schema {
     ObjectBuilder::new().schema_type(kind).into()
 }
 
-pub(in crate::openai::request) fn integer(from: i64, to: i64) -> Schema {
+pub(crate) fn integer(from: i64, to: i64) -> Schema {
     let bound = |bound: i64| (bound.unsigned_abs() < u64::from(u32::MAX)).then_some(bound);
     ObjectBuilder::new().schema_type(Type::Integer).minimum(bound(from)).maximum(bound(to)).into()
 }
 
-pub(in crate::openai::request) fn list(items: Schema) -> Schema {
+pub(crate) fn list(items: Schema) -> Schema {
     Array::new(items).into()
 }
 
-pub(in crate::openai::request) fn words(words: &[&str]) -> Schema {
+pub(crate) fn words(words: &[&str]) -> Schema {
     crate::openapi::words::one_of(words).into()
 }
 
-pub(in crate::openai::request) fn any_of<const N: usize>(schemas: [Schema; N]) -> Schema {
+pub(crate) fn any_of<const N: usize>(schemas: [Schema; N]) -> Schema {
     let any = schemas.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item);
     // Without a type of its own it would say that it is an object.
     any.schema_type(SchemaType::AnyValue).into()
 }
 
 /// What asks for nothing special is `null` alone.
-pub(in crate::openai::request) fn nothing() -> Schema {
+pub(crate) fn nothing() -> Schema {
     of(Type::Null)
 }
 
 /// `null` is the same as leaving a field out.
-pub(in crate::openai::request) fn or_null(schema: Schema) -> Schema {
+pub(crate) fn or_null(schema: Schema) -> Schema {
     match schema {
         Schema::Object(Object { schema_type: SchemaType::Type(Type::Null), .. }) => schema,
         Schema::Object(mut object) => {
@@ -101,7 +102,7 @@ pub(in crate::openai::request) fn or_null(schema: Schema) -> Schema {
 }
 
 /// Forms know no `null`.
-pub(in crate::openai::request) fn form(table: &[Field]) -> ObjectBuilder {
+pub(crate) fn form(table: &[Field]) -> ObjectBuilder {
     let mut object = object(table).build();
     object.properties.retain(|_, schema| match schema {
         RefOr::T(Schema::Object(field)) => not_null(&mut field.schema_type, field.enum_values.as_mut()),

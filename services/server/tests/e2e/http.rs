@@ -164,12 +164,15 @@ async fn an_http_2_stream_that_is_not_read_is_given_up_alone() {
     let patient = product.replica(&[("G2A_HTTP__WRITE_TIMEOUT_SECONDS", "1".to_owned())]).await;
     let base = format!("http://{}", patient.addresses.http.unwrap());
     #[expect(clippy::disallowed_methods, reason = "a client of the product, not a part of it")]
-    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
+    // The less it takes unread, the sooner it stops.
+    let client = client.http2_initial_stream_window_size(65_535).build().unwrap();
     let ask = async |text: &str| {
         let request = client.post(format!("{base}/v1/chat/completions"));
         request.body(chat(text, true).to_string()).send().await.unwrap()
     };
-    let unread = ask("[[sim:tokens=20000]]").await;
+    // So much that it does not fit into the buffers on its way, even when a busy machine joins many tokens to a chunk.
+    let unread = ask("[[sim:tokens=200000]]").await;
     let mut long = ask("[[sim:tokens=30]][[sim:delay_ms=100]]").await;
     product.sim.wait(|counters| counters.in_flight <= 1).await;
     let mut rest = Vec::new();

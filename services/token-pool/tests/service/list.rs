@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use grok2api_proto::{
@@ -188,6 +188,15 @@ fn row(number: usize) -> StoredAccount {
     row
 }
 
+/// What this process has had of the processors, all its threads together: other processes do not change it, as they do
+/// the time of day.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let ticks: u64 = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
 #[rstest]
 #[case::memory(false)]
 #[case::redis(true)]
@@ -214,18 +223,18 @@ async fn a_page_of_fifty_thousand_accounts_takes_less_than_200_ms(#[case] redis:
             counts: true,
             ..Default::default()
         };
-        let mut fastest = Duration::MAX;
+        let mut each = Vec::new();
         let mut matching = 0;
-        // The first ones still share the machine with the start.
-        for _ in 0..10 {
-            let begun = Instant::now();
+        for _ in 0..9 {
+            let begun = processor_time();
             let page = started.pool.list_accounts(request.clone()).await.unwrap();
-            fastest = fastest.min(begun.elapsed());
+            each.push(processor_time() - begun);
             assert_eq!(page.total, ALL);
             matching = page.matching;
         }
-        println!("{name}, redis {redis}: {matching} match, {} ms", fastest.as_millis());
-        assert!(fastest < Duration::from_millis(200), "{name} took {fastest:?}");
+        each.sort_unstable();
+        println!("{name}, redis {redis}: {matching} match, {each:?}");
+        assert!(each[4] < Duration::from_millis(200), "{name} took {each:?}");
     }
     started.stop().await;
 }

@@ -263,6 +263,7 @@ impl Build<'_> {
             budgets: store.budgets(),
             limiter,
             clock: Clock::system(),
+            prefix: self.settings.keys.prefix.clone(),
             tasks: self.tasks.clone(),
         });
         service.await.map_err(|error| StartError::one("client keys", error))

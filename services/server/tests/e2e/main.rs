@@ -24,6 +24,7 @@ mod import_seed;
 mod keys;
 mod limits;
 mod load;
+mod links;
 mod malformed;
 mod media;
 mod openapi;

@@ -51,6 +51,7 @@ mod openapi;
 mod routes;
 mod running;
 mod server;
+mod unwind;
 pub mod usage;
 mod videos;
 
@@ -62,8 +63,8 @@ use grok2api_proto::{chat::Chat, media::MediaCache};
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
 pub use idempotency::Idempotency;
-pub use routes::router;
 pub use links::Links;
+pub use routes::router;
 pub use running::Running;
 pub use server::serve;
 pub use videos::Videos;

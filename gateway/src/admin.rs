@@ -45,6 +45,7 @@ use session::Who;
 
 pub(crate) use document::add as describe;
 pub(crate) use routes::routes;
+pub(crate) use session::is_admin;
 
 /// What the admin API is built on, beside what the gateway has anyway.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{
     Error, Kind, Result,
+    config::RuntimeConfig,
     keys::{AuthenticateRequest, Changes, Facts, GetRequest, Keys, StandingResponse, Use},
 };
 use parking_lot::{Mutex, RwLock};
@@ -66,9 +67,9 @@ impl ClientKeys {
         Ok(keys)
     }
 
-    /// Whether nobody has ever made a key.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.keys.read().is_empty()
+    /// Whether the API asks for no key: there is no client key, and no parameter `api_key`.
+    pub fn is_open(&self, config: &RuntimeConfig) -> bool {
+        config.api_key.is_empty() && self.0.keys.read().is_empty()
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

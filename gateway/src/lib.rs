@@ -8,9 +8,12 @@
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
 //! Decisions:
-//! - The forwarded host and scheme are believed without a list of trusted proxies: they only shape links inside the
-//!   answer to the very request that carried them. An operator who wants fixed links sets `base_url`. The forwarded
-//!   address decides who may ask, so it is believed of `http.trusted_proxies` only.
+//! - 2026-12: what is forwarded — address, host, scheme — is believed of `http.trusted_proxies` only. The address decides who
+//!   may ask; host and scheme shape links, and links are kept: in conversations, in answers that are told again, in logs. An
+//!   operator who wants fixed links sets `base_url`.
+//! - 2026-12: media are open to everybody who knows a name, as in the seed, until `link_secret` is set; then a link is good for
+//!   one item and for `link_hours`. An admin's session opens them too: the console shows what is there, however old the
+//!   conversation.
 //! - While the config service is away, the keys that are known go on being accepted: an outage of one part must not
 //!   stop all clients. What was revoked meanwhile is refused once it is back.
 //! - A pending turn is accepted with `200` after ten silent seconds, because proxies and clients give up on silent
@@ -34,7 +37,6 @@
 pub mod admin;
 mod admission;
 mod anthropic;
-mod base_url;
 mod body;
 mod caller;
 pub mod capture;
@@ -42,12 +44,14 @@ mod client_keys;
 mod console;
 mod handlers;
 mod idempotency;
+mod links;
 mod middleware;
 pub mod openai;
 mod openapi;
 mod routes;
 mod running;
 mod server;
+mod unwind;
 pub mod usage;
 mod videos;
 
@@ -59,6 +63,7 @@ use grok2api_proto::{chat::Chat, media::MediaCache};
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
 pub use idempotency::Idempotency;
+pub use links::Links;
 pub use routes::router;
 pub use running::Running;
 pub use server::serve;
@@ -77,7 +82,7 @@ pub struct Deps {
     pub runtime: Runtime,
     /// Who may ask.
     pub client_keys: ClientKeys,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Whose `X-Forwarded-…` is believed.
     pub trusted_proxies: Networks,
     /// Told by `/health`.
     pub readiness: Readiness,

@@ -15,8 +15,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
 };
-use grok2api_kit::trace::TRACEPARENT;
-use grok2api_proto::Error;
+use grok2api_kit::trace::{TRACEPARENT, TRACESTATE};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -26,6 +25,7 @@ use tower_http::{
 use crate::{
     idempotency::REPLAYED,
     openai::error::{ATTEMPTS, Failure, RETRY_AFTER_MS, SHOULD_RETRY, UPSTREAM_MS},
+    unwind,
 };
 use measure::{OVERHEAD_MS, PROCESSING_MS};
 
@@ -33,9 +33,10 @@ pub(crate) use auth::key;
 pub(crate) use request_id::{REQUEST_ID, request_id};
 
 /// What a browser's script may read of an answer: all that is not there for the connection alone.
-const EXPOSED: [HeaderName; 19] = [
+const EXPOSED: [HeaderName; 20] = [
     REQUEST_ID,
     TRACEPARENT,
+    TRACESTATE,
     PROCESSING_MS,
     ATTEMPTS,
     UPSTREAM_MS,
@@ -96,8 +97,7 @@ fn cors() -> CorsLayer {
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the panic handler's")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    let text = unwind::message(&*panic);
     tracing::error!(panic.message = text, "a request panicked: {text}");
-    Failure::from(Error::internal("the server failed on this request")).into_response()
+    Failure::from(unwind::failed()).into_response()
 }

@@ -23,7 +23,7 @@ use crate::{anthropic, openai::request::schemas};
 pub(crate) use failures::{
     AllFailures, Answers, ListFailures, MediaFailures, MessagesFailures, TurnFailures, VideoContentFailures,
 };
-pub(crate) use media::{Bytes, MediaHeaders, VideoPage, VideoVariant};
+pub(crate) use media::{Bytes, MediaHeaders, MediaSignature, VideoPage, VideoVariant};
 pub(crate) use streams::{ChatStreamEvent, ImageStreamEvent};
 
 /// Groups of operations, in the order in which a reader meets them.

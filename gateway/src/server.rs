@@ -5,7 +5,8 @@
 //! - `connections.rs` counts the connections and looks through them a few times a second: who is too slow to ask, who
 //!   takes nothing of an answer, who has nothing to do. One look for all of them costs less than timers in each.
 //! - `connection.rs` is one connection, `io.rs` its socket, which tells what passes.
-//! - `flight.rs` is the body of an answer until its last byte, `upload.rs` the body of a request.
+//! - `flight.rs` is the body of an answer until its last byte, `upload.rs` the body of a request. A panic in an answer ends that
+//!   answer (`crate::unwind`), not the connection.
 
 mod connection;
 mod connections;

@@ -17,7 +17,7 @@ use super::{
     session::Who,
     words::{self, some},
 };
-use crate::openai::error::Failure;
+use crate::{links::Links, openai::error::Failure};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,9 +50,10 @@ pub(super) async fn list(
     let kind = words::read_kind(&page.kind)?;
     let (cursor, limit) = (page.cursor.unwrap_or_default(), limit(page.limit)?);
     let listed = console.deps.media.list(ListRequest { kind: kind.into(), cursor, limit }).await?;
+    let links = Links::within(&console.deps.runtime.current().config);
     let items = listed.items.into_iter().map(|item| Item {
         kind: words::kind(item.kind()),
-        url: format!("/{}s/{}", words::kind(item.kind()), item.name),
+        url: links.link(item.kind(), &item.name),
         name: item.name,
         content_type: item.content_type,
         size: item.size,

@@ -14,7 +14,7 @@ use grok2api_proto::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Console, csrf};
+use super::{Console, Services, csrf};
 use crate::{Caller, Deps, middleware::address, openai::error::Failure};
 
 const COOKIE: &str = "g2a_session";
@@ -55,6 +55,14 @@ pub(super) async fn check(
     // The playground's routes are those of clients; whoever asks by a session is no client key.
     request.extensions_mut().insert(Caller::default());
     Ok(next.run(request).await)
+}
+
+/// Whether a request outside of the admin API comes from somebody who may look at everything.
+pub(crate) async fn is_admin(services: &Services, headers: &HeaderMap) -> bool {
+    let Some((token, _)) = given(headers) else { return false };
+    let digest = digest(token).into();
+    let session = services.admins.authenticate(AuthenticateRequest { digest }).await;
+    session.is_ok_and(|session| may(session, Need::Role(Role::Viewer)).is_ok())
 }
 
 /// The admin of a session, when they may do what needs this.

@@ -102,6 +102,10 @@ impl turn::Encoder for Encoder {
 
     fn fail(&mut self, error: &Error, out: &mut BytesMut) {
         self.done = true;
+        Self::failure(error, out);
+    }
+
+    fn failure(error: &Error, out: &mut BytesMut) {
         out.put_slice(b"event: error\ndata: ");
         json(out, &error::Body::new(error, None));
         out.put_slice(b"\n\n");

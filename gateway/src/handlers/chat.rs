@@ -23,7 +23,8 @@ use uuid::Uuid;
 use crate::{
     Caller, Deps,
     admission::admit,
-    base_url, body, capture,
+    body, capture,
+    links::Links,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -133,7 +134,7 @@ fn presentation(deps: &Deps, completion: &Completion, parts: &Parts) -> Presenta
         thinking: completion.thinking.or_else(|| Thinking::named(&config.thinking_mode)).unwrap_or_default(),
         search_in_thinking: config.search_in_thinking,
         inline_images: config.image_mode == "base64",
-        base_url: base_url::of(config, &parts.uri, &parts.headers),
+        links: Links::of(deps, parts),
         late_reasoning: false,
     }
 }

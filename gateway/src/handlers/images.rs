@@ -22,7 +22,8 @@ use super::chat::{image_bytes, incomplete, parse, stopping};
 use crate::{
     Caller, Deps,
     admission::admit,
-    base_url, body, capture,
+    body, capture,
+    links::Links,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -95,8 +96,8 @@ struct Turn {
     stream: bool,
     count: usize,
     previews: u32,
-    /// Links begin with this; nothing gives base64.
-    base_url: Option<String>,
+    /// Nothing gives base64.
+    links: Option<Links>,
 }
 
 async fn run(deps: Deps, request: Request, edit: bool) -> Result<Response, Failure> {
@@ -137,13 +138,12 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, edit: bool, record: &mu
     };
     record.asked(&images.model, images.stream);
     caller.may_ask(&images.model)?;
-    let link = || base_url::of(&deps.runtime.current().config, &parts.uri, &parts.headers);
     let (stream, count, previews) = (images.stream, images.count as usize, images.previews);
-    let base_url = (!images.base64).then(link);
+    let links = (!images.base64).then(|| Links::of(deps, parts));
     let asked = Asked { created: Clock::system().now_ms() / 1000, size: images.size, edit };
     let request = caller.signed(images.into_request(record.turn_id().to_owned()));
     admit(deps.client_keys.admissions(), &caller, record, std::slice::from_ref(&request)).await?;
-    Ok(Turn { id: request_id(&parts.headers).to_owned(), asked, stream, count, previews, base_url, request })
+    Ok(Turn { id: request_id(&parts.headers).to_owned(), asked, stream, count, previews, links, request })
 }
 
 async fn unless_stopped(deps: Deps, turn: Turn, mut record: Record) -> Result<Response> {
@@ -180,8 +180,8 @@ async fn whole(deps: Deps, turn: Turn, record: &mut Record) -> Result<Response> 
     drawn.truncate(turn.count);
     let mut data = Vec::with_capacity(drawn.len());
     for image in &drawn {
-        data.push(match &turn.base_url {
-            Some(base) => Image::Url(format!("{base}/images/{}", image.name)),
+        data.push(match &turn.links {
+            Some(links) => Image::Url(links.image(&image.name)),
             None => Image::B64Json(base64(&deps, image).await?),
         });
     }

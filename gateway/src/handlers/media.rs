@@ -1,34 +1,43 @@
 //! `GET|HEAD /images/{name}`, `/videos/{name}`: from the media cache, whole, in parts, or not at all when the client
-//! has it already (RFC 9110: sections 13 and 14).
+//! has it already (RFC 9110: sections 13 and 14). Links that need a signature are checked before anything is looked up.
 
 mod range;
 
 use axum::{
     body::Body,
-    extract::{Path, State, rejection::PathRejection},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::TryStreamExt as _;
+use grok2api_kit::clock::Clock;
 use grok2api_proto::{
     Error, Result,
     media::{Item, Kind, ReadRequest, StatRequest},
 };
 
 use crate::{
-    Deps,
+    Deps, admin,
+    links::Signer,
     openai::error::Failure,
-    openapi::{Bytes, MediaFailures, MediaHeaders},
+    openapi::{Bytes, MediaFailures, MediaHeaders, MediaSignature},
 };
 use range::Range;
 
 const LONGEST_NAME: usize = 255;
 
+/// What a name stands for does not change.
+const OPEN: &str = "public, max-age=86400";
+/// With a key: for whoever asked, not for a cache that many share.
+const OWN: &str = "private, max-age=86400";
+/// By a session, which may have ended when it is asked for again.
+const SEEN: &str = "private, no-cache";
+
 type Name = Result<Path<String>, PathRejection>;
 
 /// Gives an image, whole or a part of it. `HEAD` is answered too.
 #[utoipa::path(get, path = "/images/{name}", tag = "Media", operation_id = "getImage",
-    params(("name" = String, Path, description = "As in the link."), MediaHeaders),
+    params(("name" = String, Path, description = "As in the link."), MediaSignature, MediaHeaders),
     responses(
         (status = 200, description = "The image.", content(
             (Bytes = "image/*"), (Bytes = "video/*"), (Bytes = "application/octet-stream"))),
@@ -40,18 +49,19 @@ type Name = Result<Path<String>, PathRejection>;
 pub(crate) async fn image(
     State(deps): State<Deps>,
     name: Name,
+    RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Failure> {
     // The seed handed out links to videos under `/images`; they live in old conversations.
     let is_video = name.as_ref().is_ok_and(|Path(name)| name.ends_with(".mp4"));
     let kind = if is_video { Kind::Video } else { Kind::Image };
-    answer(&deps, kind, name, &method, &headers).await.into_response()
+    linked(&deps, kind, name, query.as_deref(), &method, &headers).await
 }
 
 /// Gives a video, whole or a part of it. `HEAD` is answered too.
 #[utoipa::path(get, path = "/videos/{name}", tag = "Media", operation_id = "getVideo",
-    params(("name" = String, Path, description = "As in the link."), MediaHeaders),
+    params(("name" = String, Path, description = "As in the link."), MediaSignature, MediaHeaders),
     responses(
         (status = 200, description = "The video.", content((Bytes = "video/*"), (Bytes = "application/octet-stream"))),
         (status = 206, description = "The part that was asked for.", content(
@@ -62,13 +72,53 @@ pub(crate) async fn image(
 pub(crate) async fn video(
     State(deps): State<Deps>,
     name: Name,
+    RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
-) -> Response {
-    answer(&deps, Kind::Video, name, &method, &headers).await.into_response()
+) -> Result<Response, Failure> {
+    linked(&deps, Kind::Video, name, query.as_deref(), &method, &headers).await
 }
 
-/// An item of the cache, as RFC 9110 says.
+/// What a link leads to.
+async fn linked(
+    deps: &Deps,
+    kind: Kind,
+    name: Name,
+    query: Option<&str>,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let name = name.ok().map(|Path(name)| name).filter(|name| is_name(name)).ok_or_else(not_found)?;
+    let signer = Signer::of(&deps.runtime.current().config);
+    let kept = match signer {
+        None => HeaderValue::from_static(OPEN),
+        Some(signer) => kept(deps, &signer, kind, &name, query, headers).await?,
+    };
+    answer(deps, kind, name, kept, method, headers).await
+}
+
+/// How long a signed link may be kept by its reader. Admins need no signature.
+async fn kept(
+    deps: &Deps,
+    signer: &Signer,
+    kind: Kind,
+    name: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<HeaderValue> {
+    let mut pairs = query.into_iter().flat_map(|query| query.split('&'));
+    let given = pairs.find_map(|pair| pair.strip_prefix("signature="));
+    let refused = match signer.check(kind, name, given, Clock::system().now_ms() / 1000) {
+        Ok(seconds) => return Ok(text(format!("private, max-age={seconds}"))),
+        Err(refused) => refused,
+    };
+    match &deps.admin {
+        Some(services) if admin::is_admin(services, headers).await => Ok(HeaderValue::from_static(SEEN)),
+        _ => Err(refused),
+    }
+}
+
+/// An item of the cache for whoever may have it, as RFC 9110 says.
 pub(super) async fn serve(
     deps: &Deps,
     kind: Kind,
@@ -76,20 +126,20 @@ pub(super) async fn serve(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    answer(deps, kind, Ok(Path(name)), method, headers).await
+    answer(deps, kind, name, HeaderValue::from_static(OWN), method, headers).await
 }
 
 async fn answer(
     deps: &Deps,
     kind: Kind,
-    name: Name,
+    name: String,
+    kept: HeaderValue,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let name = name.ok().map(|Path(name)| name).filter(|name| is_name(name)).ok_or_else(not_found)?;
     let item = deps.media.stat(StatRequest { kind: kind.into(), name }).await?;
     if is_known(headers, &item.etag) {
-        return Ok((StatusCode::NOT_MODIFIED, common(&item)).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, common(&item, kept)).into_response());
     }
     // A range is defined for GET only.
     let range = if *method == Method::GET { range::asked(headers, &item) } else { Range::Whole };
@@ -98,7 +148,7 @@ async fn answer(
         Range::Part { offset, length } => (StatusCode::PARTIAL_CONTENT, offset, length),
         Range::Unsatisfiable => return Ok(unsatisfiable(&item)),
     };
-    let mut answer = common(&item);
+    let mut answer = common(&item, kept);
     answer.insert(header::CONTENT_TYPE, content_type(&item.content_type));
     answer.insert(header::CONTENT_LENGTH, length.into());
     answer.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
@@ -120,11 +170,11 @@ async fn read(deps: &Deps, kind: Kind, item: Item, offset: u64, length: u64) -> 
 }
 
 /// Headers of every answer about an item.
-fn common(item: &Item) -> HeaderMap {
+fn common(item: &Item, kept: HeaderValue) -> HeaderMap {
     HeaderMap::from_iter([
         (header::ETAG, text(item.etag.clone())),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400")),
+        (header::CACHE_CONTROL, kept),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ])
 }

@@ -26,7 +26,8 @@ use crate::{
         stream::Encoder,
         whole::{Answer, Collector},
     },
-    base_url, body, capture,
+    body, capture,
+    links::Links,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -118,7 +119,7 @@ fn presentation(deps: &Deps, thinks: bool, parts: &Parts) -> Presentation {
         thinking: if thinks { Thinking::ReasoningContent } else { Thinking::Off },
         search_in_thinking: config.search_in_thinking,
         inline_images: false,
-        base_url: base_url::of(config, &parts.uri, &parts.headers),
+        links: Links::of(deps, parts),
         late_reasoning: false,
     }
 }

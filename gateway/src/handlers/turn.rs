@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{
+    Extension,
     body::Body,
     http::{HeaderMap, HeaderName, header},
     response::{IntoResponse as _, Response},
@@ -17,7 +18,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::chat::{incomplete, live::PING_EVERY, opening::Opening, stopping};
-use crate::{Deps, running::cancelled, usage::Record};
+use crate::{Deps, running::cancelled, unwind::Farewell, usage::Record};
 
 /// Writes the events of a protocol.
 pub(crate) trait Encoder: Send + 'static {
@@ -30,6 +31,8 @@ pub(crate) trait Encoder: Send + 'static {
     fn is_done(&self) -> bool;
     /// Ends the stream with an error.
     fn fail(&mut self, error: &Error, out: &mut BytesMut);
+    /// The frame that does, for a stream of which nothing is known any more.
+    fn failure(error: &Error, out: &mut BytesMut);
 }
 
 /// Gathers a whole answer.
@@ -77,7 +80,7 @@ pub(crate) async fn stream<E: Encoder>(
         (header::CACHE_CONTROL, "no-cache"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((kind, headers, Body::from_stream(frames)).into_response())
+    Ok((kind, headers, Extension(Farewell(E::failure)), Body::from_stream(frames)).into_response())
 }
 
 /// The body of one stream. Dropping it drops the turn.

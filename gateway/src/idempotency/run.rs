@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{REPLAYED, claim::Claim, recording::Recording};
+use crate::unwind::caught;
 
 const EVENTS: &[u8] = b"text/event-stream";
 
@@ -40,7 +41,7 @@ pub(super) async fn run(claim: Claim, request: Request, next: Next) -> Result<Re
 }
 
 async fn serve(claim: Claim, response: Response, sender: oneshot::Sender<Result<Response>>) {
-    let (parts, body) = response.into_parts();
+    let (parts, body) = caught(response).into_parts();
     // The client may have left, which changes nothing.
     if !parts.status.is_success() {
         claim.released().await;

@@ -34,7 +34,7 @@ async fn check(deps: Deps, mut request: Request, next: Next) -> Result<Response,
 async fn caller(deps: &Deps, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Caller> {
     let applied = deps.runtime.current();
     let shared = &applied.config.api_key;
-    if shared.is_empty() && deps.client_keys.is_empty() {
+    if deps.client_keys.is_open(&applied.config) {
         return Ok(Caller::default());
     }
     let given = given(headers);

@@ -21,6 +21,7 @@ use super::request_id;
 use crate::openai::error::UPSTREAM_MS;
 
 pub(super) const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+const RETRY_COUNT: &str = "x-stainless-retry-count";
 pub(super) const OVERHEAD_MS: HeaderName = HeaderName::from_static("x-g2a-overhead-ms");
 
 /// A request's body, with the time of its end.
@@ -35,6 +36,7 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
     let (begun, ended) = (Instant::now(), Arc::<OnceLock<_>>::default());
     let id = request_id(request.headers()).to_owned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let retry = retry(request.headers());
     let request = request.map(|body| Body::new(Clocked { body, ended: ended.clone() }));
     let mut response = next.run(request).await;
     let whole = ended.get().copied().unwrap_or(begun);
@@ -52,9 +54,15 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
         http.status = status,
         duration_ms = millis,
         overhead_ms = overhead,
+        client.retry = retry,
         "{method} {path} answered {status} after {millis} ms"
     );
     response
+}
+
+/// Which repetition of a request this is, as OpenAI's SDKs count them.
+fn retry(headers: &HeaderMap) -> Option<u32> {
+    headers.get(RETRY_COUNT)?.to_str().ok()?.parse().ok()
 }
 
 /// Nothing for a stream that began before its turns said how long they took.
@@ -91,5 +99,23 @@ impl HttpBody for Clocked {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::first("0", Some(0))]
+    #[case::third("2", Some(2))]
+    #[case::nonsense("many", None)]
+    #[case::negative("-1", None)]
+    fn a_repetition_is_counted_as_its_client_does(#[case] given: &str, #[case] expected: Option<u32>) {
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(RETRY_COUNT), given.parse().unwrap())]);
+        assert_eq!(retry(&headers), expected);
+        assert_eq!(retry(&HeaderMap::new()), None);
     }
 }

@@ -9,6 +9,8 @@ use grok2api_proto::chat::{Citation, Finish, Media, Reasoning, Source, Sources, 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::links::Links;
+
 /// Most source addresses an answer lists.
 const MOST_CITATIONS: usize = 50;
 const OPEN_THINKING: &str = "<think>\n";
@@ -47,8 +49,8 @@ pub struct Presentation {
     pub search_in_thinking: bool,
     /// Images inside the content as base64 instead of links.
     pub inline_images: bool,
-    /// Prefix of media links, without a slash at the end: `https://host`.
-    pub base_url: String,
+    /// Writes the addresses of media.
+    pub links: Links,
     /// Shows reasoning that came after the answer had begun; of no use to somebody who reads along.
     pub late_reasoning: bool,
 }
@@ -161,8 +163,7 @@ impl Presenter {
             Kind::Sources(sources) => self.sources(sources, sink),
             Kind::Citation(citation) => self.citation(citation, sink),
             Kind::Image(image) => {
-                let link =
-                    format!("\n![Generated Image]({}/images/{})\n", self.presentation.base_url, image.name);
+                let link = format!("\n![Generated Image]({})\n", self.presentation.links.image(&image.name));
                 self.insert(&link, sink);
             }
             Kind::VideoProgress(progress) if progress.percent > self.percent => {
@@ -170,8 +171,8 @@ impl Presenter {
                 self.think(&format!("视频已生成{}%\n", progress.percent), sink);
             }
             Kind::Video(video) => {
-                let (base, name) = (&self.presentation.base_url, &video.name);
-                let player = format!("<video src=\"{base}/videos/{name}\" controls=\"controls\"></video>\n");
+                let link = self.presentation.links.video(&video.name);
+                let player = format!("<video src=\"{link}\" controls=\"controls\"></video>\n");
                 self.insert(&player, sink);
             }
             Kind::Usage(usage) => self.usage = *usage,

@@ -9,6 +9,7 @@ use super::{
     present::{Presentation, Thinking},
     stream::Head,
 };
+use crate::links::Links;
 
 pub(super) fn head(include_usage: bool) -> Head {
     Head {
@@ -20,7 +21,7 @@ pub(super) fn head(include_usage: bool) -> Head {
 }
 
 pub(super) fn shown(thinking: Thinking) -> Presentation {
-    Presentation { thinking, base_url: "https://g.example".into(), ..Presentation::default() }
+    Presentation { thinking, links: Links::to("https://g.example"), ..Presentation::default() }
 }
 
 pub(super) fn text(text: &str) -> Kind {

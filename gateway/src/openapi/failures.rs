@@ -22,7 +22,7 @@ const MESSAGES: &str = "Messages";
 const FAILURES: [(u16, &str, &str); 14] = [
     (400, "BadRequest", "The request is wrong; `param` names the place."),
     (401, "Unauthorized", "The key is missing, wrong, expired or turned off."),
-    (403, "Forbidden", "Not with this key, or the upstream refuses the content."),
+    (403, "Forbidden", "Not with this key or link, or the upstream refuses the content."),
     (404, "NotFound", "There is no such thing."),
     (408, "TooSlow", "The request came too slowly."),
     (409, "Conflict", "Not in this state, or a request with this Idempotency-Key stands in the way."),
@@ -63,7 +63,7 @@ sets! {
     /// Of the bytes of a video that may not be there yet.
     VideoContentFailures: 400 404 409 416 503 504;
     /// Of media out of the cache.
-    MediaFailures: 404 416 503 504;
+    MediaFailures: 403 404 416 503 504;
 }
 
 /// Adds failures that an operation does not know of itself.

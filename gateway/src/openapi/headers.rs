@@ -17,6 +17,8 @@ pub(super) fn common(response: &mut RefOr<Response>) {
         .schema_type(Type::String)
         .pattern(Some("^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"));
     put(response, "traceparent", parent, "The request's place in its trace: W3C trace context.");
+    let state = ObjectBuilder::new().schema_type(Type::String);
+    put(response, "tracestate", state, "The request's own, where its trace is continued.");
 }
 
 /// What an answer of the upstream's may have.

@@ -18,6 +18,15 @@ impl PartialSchema for Bytes {
     }
 }
 
+/// What a signed link has.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a description")]
+pub(crate) struct MediaSignature {
+    /// As in the link, when `link_secret` is set.
+    signature: Option<String>,
+}
+
 /// Headers of a request for media (RFC 9110).
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

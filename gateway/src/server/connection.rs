@@ -23,6 +23,7 @@ use super::{
     io::Io,
     upload::Upload,
 };
+use crate::unwind::caught;
 
 /// How long a connection may take to say goodbye, and streams to say why they end.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -147,7 +148,7 @@ impl Serving {
         let begun = connection.begin();
         let mut request = request.map(|body| Body::new(Upload::new(body, self.body_timeout, connection)));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let response = self.router.clone().oneshot(request).await?;
+        let response = caught(self.router.clone().oneshot(request).await?);
         Ok(response.map(|body| begun.carry(body)))
     }
 }

@@ -1,13 +1,22 @@
 //! Clients that are slow, silent, many or gone, over real sockets.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use grok2api_proto::chat::{End, chat_event::Kind};
 use grok2api_testkit::{Step, Turn};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    body::Incoming,
+    client::conn::http2::{self, SendRequest},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rstest::rstest;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
+    sync::Notify,
     time::timeout,
 };
 
@@ -105,6 +114,56 @@ async fn a_client_that_is_refused_while_it_writes_sees_the_answer() {
     client.write_all(&vec![b'x'; 4_000_000]).await.unwrap();
     let answer = rest(&mut client).await;
     assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("unknown_url"), "{answer}");
+}
+
+/// An answer over HTTP/2.
+async fn ask2(sender: &mut SendRequest<Full<Bytes>>, body: &'static str) -> hyper::Response<Incoming> {
+    let request = hyper::Request::post("http://g.example/v1/chat/completions");
+    let request = request.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap();
+    timeout(LONG, sender.send_request(request)).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_that_panics_ends_with_an_error_and_its_connection_goes_on() {
+    let (address, ..) = listen([Turn::of([text("a"), Step::Panic])], &[]).await;
+    let mut client = connect(address).await;
+    send(&mut client, STREAMED).await;
+    let answer = expect(&mut client, "[DONE]\n\n").await;
+    assert!(answer.contains("\"content\":\"a\"") && answer.contains("data: {\"error\":{"), "{answer}");
+    assert!(answer.contains("internal_error"), "{answer}");
+    send(&mut client, WHOLE).await;
+    expect(&mut client, END).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_panics_leaves_those_beside_it_alone() {
+    let (panics, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let bad = Turn::of([text("a"), Step::Until(panics.clone()), Step::Panic]);
+    let end = Step::Batch(vec![Kind::End(End::default())]);
+    let good = Turn::of([text("b"), Step::Until(goes_on.clone()), text("c"), end]);
+    let (address, ..) = listen([bad, good], &[]).await;
+    let io = TokioIo::new(connect(address).await);
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let told = async {
+        let bad = ask2(&mut sender, STREAMED).await;
+        let good = ask2(&mut sender, STREAMED).await;
+        panics.notify_one();
+        let bad = timeout(LONG, bad.into_body().collect()).await.unwrap().unwrap().to_bytes();
+        goes_on.notify_one();
+        let good = timeout(LONG, good.into_body().collect()).await.unwrap().unwrap().to_bytes();
+        let later = ask2(&mut sender, WHOLE).await.status();
+        [bad, good]
+            .map(|body| String::from_utf8(body.to_vec()).unwrap())
+            .into_iter()
+            .chain([later.to_string()])
+    };
+    let told: Vec<String> = tokio::select! {
+        told = told => told.collect(),
+        ended = connection => panic!("the connection ended: {ended:?}"),
+    };
+    assert!(told[0].contains("internal_error") && told[0].ends_with("data: [DONE]\n\n"), "{told:?}");
+    assert!(told[1].contains("\"content\":\"c\"") && told[1].ends_with("data: [DONE]\n\n"), "{told:?}");
+    assert!(!told[1].contains("error") && told[2].starts_with("200"), "{told:?}");
 }
 
 #[tokio::test]

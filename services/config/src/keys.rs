@@ -38,6 +38,7 @@ const ATTEMPTS: usize = 8;
 
 pub(crate) struct Service {
     keys: Arc<dyn ClientKeys>,
+    prefix: String,
     clock: Clock,
     following: Following,
     known: Known,
@@ -49,11 +50,11 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn open(deps: KeysDeps) -> Result<Self> {
-        let KeysDeps { keys, budgets, limiter, clock, tasks } = deps;
+        let KeysDeps { keys, budgets, limiter, prefix, clock, tasks } = deps;
         let reading = Mutex::new(keys.interruptions());
         let following = Following::new(tasks.shutdown().clone());
         let admissions = Admissions::new(limiter, budgets, clock.clone());
-        let service = Self { keys, clock, following, known: Known::default(), admissions, reading };
+        let service = Self { keys, prefix, clock, following, known: Known::default(), admissions, reading };
         service.follow().await?;
         Ok(service)
     }
@@ -153,11 +154,11 @@ impl Service {
 #[tonic::async_trait]
 impl Keys for Service {
     async fn create(&self, request: CreateRequest) -> Result<CreateResponse> {
-        let secret = secret::fresh();
+        let secret = secret::fresh(&self.prefix);
         let key = ClientKey {
             id: Uuid::now_v7(),
             digest: storage::client_keys::digest(secret.as_bytes()),
-            masked: secret::masked(&secret),
+            masked: secret::masked(&self.prefix, &secret),
             created_at: self.clock.now_ms(),
             last_used_at: None,
             revoked_at: None,

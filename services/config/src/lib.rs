@@ -75,6 +75,8 @@ pub struct KeysDeps {
     pub budgets: Arc<dyn Budgets>,
     /// How fast keys ask.
     pub limiter: Arc<dyn Limiter>,
+    /// What secrets begin with: the setting `keys.prefix`.
+    pub prefix: String,
     /// Dates the changes.
     pub clock: Clock,
     /// Owns the task that follows the store.

@@ -41,6 +41,8 @@ pub struct Parameter {
     #[serde(default = "no_limit")]
     pub max: u32,
     #[serde(default)]
+    pub shortest: usize,
+    #[serde(default)]
     pub secret: bool,
 }
 
@@ -171,6 +173,9 @@ impl Parameter {
             Kind::String if matches!(self.format, Format::Url | Format::ProxyUrl) => {
                 format!("{text}, or empty")
             }
+            Kind::String if self.shortest > 0 => {
+                format!("{text} of at least {} characters, or empty", self.shortest)
+            }
             Kind::String => text,
         }
     }
@@ -192,6 +197,9 @@ impl Parameter {
         }
         if text.is_empty() && self.format != Format::LogLevel {
             return !self.required;
+        }
+        if text.chars().count() < self.shortest {
+            return false;
         }
         match self.format {
             Format::Text => true,

@@ -73,6 +73,7 @@ async fn open(standing: &Standing, clock: &Clock, tasks: &Tasks) -> (Arc<dyn Key
         keys: store.client_keys(),
         budgets: store.budgets(),
         limiter: limiter::memory(clock.clone()),
+        prefix: standing.settings.keys.prefix.clone(),
         clock,
         tasks,
     };

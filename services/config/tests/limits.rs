@@ -60,6 +60,7 @@ impl Fixture {
             keys: store.client_keys(),
             budgets: store.budgets(),
             limiter,
+            prefix: "sk-test-".into(),
             clock: self.clock.clone(),
             tasks: self.tasks.clone(),
         };

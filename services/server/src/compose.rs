@@ -119,7 +119,8 @@ pub(crate) async fn run(
     tasks: &Tasks,
     log_level: Option<LogLevel>,
 ) -> Result<Services, StartError> {
-    ops::serve(listeners.ops, readiness.clone(), tasks);
+    let open_api = ops::OpenApi::default();
+    ops::serve(listeners.ops, readiness.clone(), open_api.clone(), tasks);
     let store = if roles.need_storage() { Some(store::open(settings).await?) } else { None };
     if let Some(store) = store.clone() {
         tasks.spawn_background("store-watch", store::watch(store, readiness.clone()));
@@ -179,7 +180,7 @@ pub(crate) async fn run(
         grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
     }
     let running = match listeners.http {
-        Some(listener) => Some(build.gateway(&services, listener).await?),
+        Some(listener) => Some(build.gateway(&services, listener, &open_api).await?),
         None => None,
     };
     presence::start(roles, &services, running, readiness, tasks);
@@ -262,6 +263,7 @@ impl Build<'_> {
             keys: store.client_keys(),
             budgets: store.budgets(),
             limiter,
+            prefix: self.settings.keys.prefix.clone(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
@@ -273,8 +275,11 @@ impl Build<'_> {
         &self,
         services: &Services,
         listener: TcpListener,
+        open_api: &ops::OpenApi,
     ) -> Result<gateway::Running, StartError> {
         let client_keys = self.client_keys(&services.keys).await?;
+        let (known, runtime) = (client_keys.clone(), services.runtime.clone());
+        open_api.told_by(move || known.is_open(&runtime.current().config));
         let usage = gateway::usage::Recorder::start(services.ledger.clone(), self.tasks);
         let running = usage.running().clone();
         let (jobs, chat) = (services.videos.clone(), services.chat.clone());

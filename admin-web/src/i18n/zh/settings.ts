@@ -62,6 +62,9 @@ export const parameters: Dictionary["parameters"] = {
   image_cache_max_size_mb: "缓存图片最多占用的空间（MiB）。最久未使用的先移除；调低后立即生效。",
   video_cache_max_size_mb: "缓存视频最多占用的空间（MiB）。最久未使用的先移除；调低后立即生效。",
   base_url: "服务的公开地址，图片与视频地址以此开头。留空：取自每个请求。",
+  link_secret:
+    "为图片与视频链接签名：链接只在一段时间内有效，没有签名则无法访问。更换后，此前的链接全部失效。留空：链接无需签名，也不会过期。",
+  link_hours: "签名链接的有效时间（小时）；未设置 link_secret 时无意义。",
   usage_retention_days: "用量账本保留请求及其每日合计的天数。",
   usage_max_rows: "用量账本最多保留的请求数；最旧的先移除，合计保留。redis 模式下不超过一百万。",
   api_key: "API 客户端须以 Bearer Token 发送的密钥。留空：API 对所有人开放。",

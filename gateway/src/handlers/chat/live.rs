@@ -8,6 +8,7 @@ mod choice;
 use std::{convert::Infallible, future::poll_fn, time::Duration};
 
 use axum::{
+    Extension,
     body::Body,
     http::{HeaderMap, header},
     response::{IntoResponse as _, Response},
@@ -26,6 +27,7 @@ use crate::{
         whole::total,
     },
     running::cancelled,
+    unwind::Farewell,
     usage::Record,
 };
 use choice::{Brought, Choice};
@@ -67,7 +69,7 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((kind, headers, Body::from_stream(frames)).into_response())
+    Ok((kind, headers, Extension(Farewell(failure)), Body::from_stream(frames)).into_response())
 }
 
 /// The body of one stream.

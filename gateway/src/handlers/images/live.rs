@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::{
+    Extension,
     body::Body,
     http::{HeaderMap, header},
     response::{IntoResponse as _, Response},
@@ -25,6 +26,7 @@ use crate::{
         stream::PING,
     },
     running::cancelled,
+    unwind::Farewell,
     usage::Record,
 };
 
@@ -77,7 +79,7 @@ pub(super) async fn answer(deps: Deps, turn: Turn, mut record: Record) -> Result
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((kind, headers, Body::from_stream(frames)).into_response())
+    Ok((kind, headers, Extension(Farewell(failure)), Body::from_stream(frames)).into_response())
 }
 
 /// The body of one stream.

@@ -8,8 +8,57 @@ use serde_json::Value;
 
 use super::{
     data_url,
+    options::{
+        Field, Shape,
+        Treatment::{Hint, Honoured},
+        check, field, never, refuse, required, schema, unsupported,
+    },
+    schemas,
     walk::{Node, Path, quoted},
 };
+
+/// What a part may hold, by its `type`: each is read below, so this serves the page of fields alone.
+#[cfg(test)]
+pub(crate) const PART: &[Field] = &[
+    required(
+        "type",
+        Shape::Read("string", schemas::part_type),
+        "`text` (`input_text`), `refusal`, `image_url`, `file`; `input_audio` is refused",
+    ),
+    field("text", Shape::Text, Honoured, "of `text`, required"),
+    field("refusal", Shape::Text, Honoured, "of `refusal`, required: said as text"),
+    field(
+        "image_url",
+        Shape::Read("object or string", schemas::image_url),
+        Honoured,
+        "of `image_url`, required: an http(s) address, a data URL, or the bare base64 of an image",
+    ),
+    field("file", Shape::Fields(FILE), Honoured, "of `file`, required"),
+    field(
+        "input_audio",
+        Shape::Object,
+        unsupported(never, schema::nothing),
+        "refused (`unsupported_value`): the upstream hears nothing",
+    ),
+];
+
+/// `image_url`.
+pub(crate) const IMAGE_URL: &[Field] = &[
+    required("url", Shape::Read("string", schemas::image), "the image"),
+    field("detail", Shape::Text, Hint, "the upstream decides how closely it looks"),
+];
+
+/// `file`.
+pub(crate) const FILE: &[Field] = &[
+    required("file_data", Shape::Read("string", schemas::data_url), "`data:…;base64,…`"),
+    field("filename", Shape::Text, Honoured, "its name"),
+    field(
+        "file_id",
+        Shape::Text,
+        unsupported(never, schema::nothing),
+        "refused: no files are stored, send `file_data`",
+    ),
+];
 
 pub(crate) fn parse(mut node: Node<'_>) -> Result<Vec<Part>> {
     match node.value {
@@ -50,8 +99,9 @@ fn image(mut node: Node<'_>) -> Result<Part> {
         return image_source(node);
     }
     let mut fields = node.fields()?;
-    fields.optional("detail", Node::string)?;
-    image_source(fields.required("url")?)
+    let url = fields.required("url")?;
+    check(IMAGE_URL, &mut fields)?;
+    image_source(url)
 }
 
 /// An http(s) address, a data URL, or the base64 text of an image.
@@ -80,8 +130,7 @@ pub(crate) fn image_source(node: Node<'_>) -> Result<Part> {
 fn file(mut node: Node<'_>) -> Result<Part> {
     let mut fields = node.fields()?;
     if let Some(id) = fields.take("file_id") {
-        let message = format!("'{}' is not supported: send 'file_data'", id.path);
-        return Err(id.path.error("unsupported_parameter", message));
+        refuse(FILE, id)?;
     }
     let name = fields.optional("filename", Node::string)?.unwrap_or_default();
     let data = fields.required("file_data")?;

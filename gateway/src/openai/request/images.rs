@@ -16,13 +16,14 @@ use super::{
     schemas,
     walk::{Fields, Node, quoted},
 };
-use Shape::{Boolean, Integer, Object, Read, Text};
+use Shape::{Boolean, Integer, Object, Read, Text, Words};
 use Treatment::{Emulated, Hint, Honoured};
 
 /// Draws when no model is named.
 const USUAL_MODEL: &str = "grok-3-fast";
 pub(super) const LONGEST_PROMPT: usize = 32_000;
 const COUNT: Shape = Integer(1, 10);
+const QUALITIES: Shape = Words(&["auto", "low", "medium", "high", "standard", "hd"]);
 const PREVIEWS: Shape = Integer(0, 3);
 
 /// The fields of both requests.
@@ -66,18 +67,18 @@ pub(super) const IMAGES: &[Field] = &[
         Honoured,
         "edits only: `{\"image_url\": …}` each",
     ),
-    field("quality", Text, Hint, "one quality"),
-    field("style", Text, Hint, "say it in the prompt"),
+    field("quality", QUALITIES, Hint, "one quality"),
+    field("style", Words(&["vivid", "natural"]), Hint, "say it in the prompt"),
     field("background", Text, unsupported(is_no_transparency, schemas::opaque), "refused when `transparent`"),
     field(
         "output_format",
-        Text,
+        Words(&["png", "jpeg", "webp"]),
         Hint,
         "images are what the upstream gives, JPEG as a rule; the answer says what",
     ),
     field("output_compression", Integer(0, 100), Hint, "images are passed on as they come"),
-    field("input_fidelity", Text, Hint, "one fidelity"),
-    field("moderation", Text, Hint, "the upstream has the last word"),
+    field("input_fidelity", Words(&["high", "low"]), Hint, "one fidelity"),
+    field("moderation", Words(&["low", "auto"]), Hint, "the upstream has the last word"),
     field("user", Text, Hint, "for the client's own use"),
     field(
         "mask",

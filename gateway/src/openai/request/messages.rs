@@ -7,6 +7,12 @@ use grok2api_proto::{
 
 use super::{
     content,
+    options::{
+        self, Field, Shape,
+        Treatment::{Hint, Honoured},
+        field, never, required, schema, unsupported,
+    },
+    schemas,
     walk::{Fields, Node, quoted},
 };
 
@@ -18,6 +24,43 @@ const ROLES: [(&str, Role); 6] = [
     ("assistant", Role::Assistant),
     ("tool", Role::Tool),
     ("function", Role::Tool),
+];
+
+/// Every field of a message.
+pub(crate) const MESSAGE: &[Field] = &[
+    required("role", Shape::Read("string", schemas::role), "see [the API](api.md#messages)"),
+    field(
+        "content",
+        Shape::Read("string, object with `text`, or list of parts", schemas::content),
+        Honoured,
+        "an assistant may leave it out",
+    ),
+    field(
+        "name",
+        Shape::Text,
+        Hint,
+        "the upstream tells no speakers apart; of a `function` it says which was called",
+    ),
+    field("refusal", Shape::Text, Honoured, "of an assistant: said as its text"),
+    field(
+        "tool_calls",
+        Shape::Read("list of objects", schemas::calls),
+        Honoured,
+        "of an assistant: calls of functions; `custom` ones are refused",
+    ),
+    field(
+        "function_call",
+        Shape::Read("object", schemas::function),
+        Honoured,
+        "of an assistant: the older way",
+    ),
+    field("tool_call_id", Shape::Text, Honoured, "of a `tool`, required"),
+    field(
+        "audio",
+        Shape::Object,
+        unsupported(never, schema::nothing),
+        "refused: the upstream keeps no audio",
+    ),
 ];
 
 pub(super) fn parse(mut node: Node<'_>) -> Result<Vec<Message>> {
@@ -47,9 +90,13 @@ fn message(mut node: Node<'_>) -> Result<Message> {
     let name = fields.optional("name", Node::string)?;
     let (role, is_function) = self::role(role)?;
     let mut message = Message { role: role.into(), ..Message::default() };
+    let mut refusal = None;
     if role == Role::Assistant {
         message.tool_calls = calls(&mut fields)?;
-        fields.optional("refusal", Node::string)?;
+        refusal = fields.optional("refusal", Node::string)?.filter(|text| !text.is_empty());
+        if let Some(audio) = fields.take("audio") {
+            options::refuse(MESSAGE, audio)?;
+        }
     } else if role == Role::Tool {
         message.tool_call_id = match name.filter(|_| is_function) {
             Some(name) => name,
@@ -57,6 +104,7 @@ fn message(mut node: Node<'_>) -> Result<Message> {
         };
     }
     message.parts = parts(&mut fields, role)?;
+    message.parts.extend(refusal.map(content::text_part));
     Ok(message)
 }
 
@@ -96,6 +144,10 @@ fn tool_call(mut node: Node<'_>) -> Result<FunctionCall> {
     if let Some(kind) = fields.take("type")
         && kind.value != "function"
     {
+        if kind.value == "custom" {
+            let message = format!("'{}' is \"custom\": only calls of functions are supported", kind.path);
+            return Err(kind.path.error("unsupported_parameter", message));
+        }
         return Err(kind.invalid("must be \"function\""));
     }
     function(&mut fields.required("function")?, id)

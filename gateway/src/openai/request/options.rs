@@ -8,7 +8,7 @@ use utoipa::openapi::Schema;
 
 use super::{
     schemas,
-    walk::{Fields, Node},
+    walk::{Fields, Node, Path, quoted},
 };
 
 /// What becomes of a field.
@@ -45,8 +45,15 @@ pub(crate) enum Shape {
     /// A string or a list of strings.
     Stop,
     Texts,
+    /// One of these words.
+    Words(&'static [&'static str]),
     Object,
     Objects,
+    /// An object with these fields.
+    Fields(&'static [Field]),
+    /// An object whose values are all of one kind, whatever their names.
+    Map(&'static Shape),
+    TextOrObjects,
     /// Definitions of functions or other tools.
     Tools,
     TextOrObject,
@@ -80,7 +87,10 @@ pub(crate) const fn unsupported(unless: fn(&Value) -> bool, leaves: fn() -> Sche
     Treatment::Refused { unless, leaves, code: "unsupported_parameter" }
 }
 
-use Shape::{Boolean, Integer, Number, Object, Objects, Read, Stop, Text, TextOrObject, Texts, Tools};
+use Shape::{
+    Boolean, Integer, Map, Number, Object, Objects, Read, Stop, Text, TextOrObject, TextOrObjects, Texts,
+    Tools, Words,
+};
 use Treatment::{Emulated, Hint, Honoured, Inert};
 
 const CHOICES: Shape = Integer(1, 128);
@@ -112,19 +122,19 @@ pub(crate) const CHAT: &[Field] = &[
     field("top_p", Number(0.0, 1.0), Hint, "the upstream has no such control"),
     field("frequency_penalty", Number(-2.0, 2.0), Hint, "the upstream has no such control"),
     field("presence_penalty", Number(-2.0, 2.0), Hint, "the upstream has no such control"),
-    field("logit_bias", Object, Hint, "the upstream has no such control"),
+    field("logit_bias", Map(&Number(-100.0, 100.0)), Hint, "the upstream has no such control"),
     field("seed", Integer(i64::MIN, i64::MAX), Hint, "the upstream has no such control"),
-    field("reasoning_effort", Text, Hint, "the model decides"),
-    field("verbosity", Text, Hint, "the model decides"),
-    field("web_search_options", Object, Hint, "the model searches when it sees fit"),
-    field("prediction", Object, Hint, "speed only"),
-    field("service_tier", Text, Hint, "one tier"),
+    field("reasoning_effort", EFFORTS, Hint, "the model decides"),
+    field("verbosity", DEGREES, Hint, "the model decides"),
+    field("web_search_options", Shape::Fields(SEARCH), Hint, "the model searches when it sees fit"),
+    field("prediction", Shape::Fields(PREDICTION), Hint, "speed only"),
+    field("service_tier", TIERS, Hint, "one tier"),
     field("store", Boolean, Hint, "nothing is stored"),
-    field("metadata", Object, Hint, "for the client's own use"),
+    field("metadata", Map(&Text), Hint, "for the client's own use"),
     field("user", Text, Hint, "for the client's own use"),
     field("safety_identifier", Text, Hint, "for the client's own use"),
     field("prompt_cache_key", Text, Hint, "speed only"),
-    field("prompt_cache_retention", Text, Hint, "speed only"),
+    field("prompt_cache_retention", Words(&["in_memory", "in-memory", "24h"]), Hint, "speed only"),
     field("max_completion_tokens", TOKENS, Emulated, "the answer is cut and ends with `length`; see Limits"),
     field("max_tokens", TOKENS, Emulated, "the same; the smaller one counts"),
     field("stop", Stop, Emulated, "at most 4 strings of at most 1024 characters; see Limits"),
@@ -137,7 +147,12 @@ pub(crate) const CHAT: &[Field] = &[
     field("tools", Tools, Inert, "the model answers without calling them"),
     field("functions", Tools, Inert, "the model answers without calling them"),
     field("parallel_tool_calls", Boolean, Inert, "no tool is called"),
-    field("top_logprobs", Integer(0, 20), Inert, "goes with `logprobs`"),
+    field(
+        "top_logprobs",
+        Integer(0, 20),
+        unsupported(is_zero, schemas::zero),
+        "refused unless 0: the upstream tells no probabilities",
+    ),
     field(
         "tool_choice",
         TextOrObject,
@@ -161,8 +176,34 @@ pub(crate) const CHAT: &[Field] = &[
     field("audio", Object, unsupported(never, schema::nothing), "refused: the upstream gives text only"),
 ];
 
+const DEGREES: Shape = Words(&["low", "medium", "high"]);
+const EFFORTS: Shape = Words(&["none", "minimal", "low", "medium", "high", "xhigh", "max"]);
+const TIERS: Shape = Words(&["auto", "default", "flex", "scale", "priority"]);
+
+/// `web_search_options`.
+const SEARCH: &[Field] = &[
+    field("search_context_size", DEGREES, Hint, "the model decides"),
+    field("user_location", Shape::Fields(LOCATION), Hint, "the upstream knows no places"),
+];
+const LOCATION: &[Field] =
+    &[required("type", Words(&["approximate"]), ""), required("approximate", Shape::Fields(PLACE), "")];
+const PLACE: &[Field] = &[
+    field("city", Text, Hint, ""),
+    field("country", Text, Hint, ""),
+    field("region", Text, Hint, ""),
+    field("timezone", Text, Hint, ""),
+];
+
+/// `prediction`.
+const PREDICTION: &[Field] =
+    &[required("type", Words(&["content"]), ""), required("content", TextOrObjects, "")];
+
 pub(crate) fn never(_: &Value) -> bool {
     false
+}
+
+fn is_zero(value: &Value) -> bool {
+    whole(value) == Some(0)
 }
 
 fn is_false(value: &Value) -> bool {
@@ -221,6 +262,21 @@ pub(crate) fn check(table: &'static [Field], fields: &mut Fields<'_>) -> Result<
     table.iter().try_for_each(|field| fields.take(field.name).map_or(Ok(()), |node| field.check(node)))
 }
 
+/// The refusal of a field that was taken out before the others.
+pub(crate) fn refuse(table: &'static [Field], node: Node<'_>) -> Result<()> {
+    let named = |field: &&Field| matches!(node.path, Path::Key(_, key) if key == field.name);
+    table.iter().find(named).map_or(Ok(()), |field| field.check(node))
+}
+
+/// The same for an object all of which is checked by its table.
+pub(crate) fn check_all(table: &'static [Field], fields: &mut Fields<'_>) -> Result<()> {
+    table.iter().try_for_each(|field| match fields.take(field.name) {
+        Some(node) => field.check(node),
+        None if field.required => fields.required(field.name).map(drop),
+        None => Ok(()),
+    })
+}
+
 impl Field {
     fn check(&self, mut node: Node<'_>) -> Result<()> {
         if let Treatment::Refused { unless, code, .. } = self.treatment
@@ -229,7 +285,7 @@ impl Field {
         {
             return Err(node
                 .path
-                .error(code, format!("this value of '{}' is not supported: {}", self.name, self.note)));
+                .error(code, format!("this value of '{}' is not supported: {}", node.path, self.note)));
         }
         self.shape.check(&mut node)
     }
@@ -241,10 +297,13 @@ impl Shape {
         match self {
             Boolean => value.is_boolean(),
             Text => value.is_string(),
+            Words(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             Number(from, to) => value.as_f64().is_some_and(|number| (from..=to).contains(&number)),
             Integer(from, to) => whole(value).is_some_and(|number| (from..=to).contains(&number)),
-            Object => value.is_object(),
-            Objects => value.as_array().is_some_and(|list| list.iter().all(Value::is_object)),
+            Object | Shape::Fields(_) => value.is_object(),
+            Map(each) => value.as_object().is_some_and(|map| map.values().all(|one| each.admits(one))),
+            Objects => is_list_of_objects(value),
+            TextOrObjects => value.is_string() || is_list_of_objects(value),
             Stop => value.is_string() || is_list_of_texts(value),
             Texts => is_list_of_texts(value),
             Tools => value.is_array(),
@@ -270,6 +329,18 @@ impl Shape {
                 Err(node.invalid("must hold at most 4 strings"))
             }
             Tools if self.admits(&node.value) => node.items()?.try_for_each(tool),
+            Words(words) if node.value.is_string() && !self.admits(&node.value) => {
+                let given = quoted(node.value.as_str().unwrap_or_default());
+                Err(node.invalid(format_args!("is {given}, but must be one of {}", words.join(", "))))
+            }
+            Map(each) if node.value.is_object() && !self.admits(&node.value) => {
+                let wrong =
+                    node.value.as_object().and_then(|map| map.iter().find(|(_, one)| !each.admits(one)));
+                let name = wrong.map(|(name, _)| quoted(name)).unwrap_or_default();
+                let message = format!("'{}' must be {}, which {name} is not one of", node.path, self.name());
+                Err(node.path.error("invalid_type", message))
+            }
+            Shape::Fields(table) if self.admits(&node.value) => check_all(table, &mut node.fields()?),
             _ if self.admits(&node.value) => Ok(()),
             _ => Err(node.expected(self.name())),
         }
@@ -283,7 +354,12 @@ impl Shape {
             Integer(..) => "an integer",
             Stop => "a string or a list of strings",
             Texts => "a list of strings",
-            Object => "an object",
+            Words(_) => "a string",
+            Object | Shape::Fields(_) => "an object",
+            Map(Text) => "an object of strings",
+            Map(Number(..)) => "an object of numbers within -100 and 100",
+            Map(_) => "an object",
+            TextOrObjects => "a string or a list of objects",
             Tools | Objects => "a list of objects",
             TextOrObject => "a string or an object",
             Read(name, _) => name,
@@ -300,6 +376,10 @@ pub(crate) fn count(node: &Node<'_>) -> u64 {
 fn whole(value: &Value) -> Option<i64> {
     let rounded = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
     value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX)).or_else(|| value.as_f64().and_then(rounded))
+}
+
+fn is_list_of_objects(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(Value::is_object))
 }
 
 fn is_list_of_texts(value: &Value) -> bool {
@@ -328,6 +408,10 @@ pub(crate) fn documentation(table: &[Field]) -> String {
     let mut text = "| field | type | treatment | note |\n|---|---|---|---|\n".to_owned();
     for Field { name, shape, treatment, note, required } in table {
         let note = if *required { format!("required; {note}") } else { (*note).to_owned() };
+        let note = match shape {
+            Words(words) => format!("`{}`; {note}", words.join("`, `")),
+            _ => note,
+        };
         let shape = shape.name().trim_start_matches("a ").trim_start_matches("an ");
         writeln!(text, "| `{name}` | {shape} | {} | {note} |", treatment.name()).ok();
     }

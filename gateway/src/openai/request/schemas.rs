@@ -10,6 +10,7 @@ use utoipa::{
 
 use super::{
     LONGEST_NAME,
+    content::{FILE, IMAGE_URL},
     images::{IMAGES, LONGEST_PROMPT},
     options::{
         CHAT, MOST_CHOICES,
@@ -112,6 +113,10 @@ pub(super) fn off() -> Schema {
     ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false])).into()
 }
 
+pub(super) fn zero() -> Schema {
+    integer(0, 0)
+}
+
 pub(super) fn text_only() -> Schema {
     list(words(&["text"]))
 }
@@ -149,7 +154,7 @@ pub(super) fn seconds() -> Schema {
 }
 
 /// An address, a data URL, or the base64 text of an image.
-fn image() -> Schema {
+pub(super) fn image() -> Schema {
     text().pattern(Some("^([Hh][Tt][Tt][Pp][Ss]?://|[Dd][Aa][Tt][Aa]:image/|[A-Za-z0-9+/]{8})")).into()
 }
 
@@ -191,19 +196,28 @@ fn message(roles: &[&str], content: Schema) -> ObjectBuilder {
 }
 
 fn assistant() -> Schema {
-    let function = || {
-        let object = ObjectBuilder::new().schema_type(Type::Object).required("name");
-        object.property("name", text().min_length(Some(1))).property("arguments", or_null(of(Type::String)))
-    };
-    let call = ObjectBuilder::new().schema_type(Type::Object).required("id").required("function");
-    let call = call.property("id", of(Type::String)).property("function", function());
-    let call = call.property("type", or_null(words(&["function"])));
     let message = message(&["assistant"], content()).property("refusal", or_null(of(Type::String)));
-    let message = message.property("tool_calls", or_null(list(call.into())));
-    message.property("function_call", or_null(function().into())).into()
+    let message = message.property("tool_calls", or_null(calls())).property("audio", of(Type::Null));
+    message.property("function_call", or_null(function())).into()
 }
 
-fn content() -> Schema {
+pub(super) fn function() -> Schema {
+    let object = ObjectBuilder::new().schema_type(Type::Object).required("name");
+    let object = object.property("name", text().min_length(Some(1)));
+    object.property("arguments", or_null(of(Type::String))).into()
+}
+
+pub(super) fn calls() -> Schema {
+    let call = ObjectBuilder::new().schema_type(Type::Object).required("id").required("function");
+    let call = call.property("id", of(Type::String)).property("function", function());
+    list(call.property("type", or_null(words(&["function"]))).into())
+}
+
+pub(super) fn role() -> Schema {
+    words(&["system", "developer", "user", "assistant", "tool", "function"])
+}
+
+pub(super) fn content() -> Schema {
     let object = ObjectBuilder::new().schema_type(Type::Object).required("text");
     let parts = ArrayBuilder::new().items(Ref::from_schema_name(CONTENT_PART));
     any_of([of(Type::String), parts.into(), object.property("text", of(Type::String)).into()])
@@ -214,15 +228,23 @@ fn part() -> Schema {
         let object = ObjectBuilder::new().schema_type(Type::Object).required("type").required(field);
         object.property("type", words(kind)).property(field, value).into()
     };
-    let detail = or_null(of(Type::String));
-    let url = ObjectBuilder::new().schema_type(Type::Object).required("url");
-    let url = url.property("url", image()).property("detail", detail);
-    let file = ObjectBuilder::new().schema_type(Type::Object).required("file_data");
-    let file = file.property("file_data", pattern("^data:")).property("filename", or_null(of(Type::String)));
     any_of([
         part(&["text", "input_text"], "text", of(Type::String)),
         part(&["refusal"], "refusal", of(Type::String)),
-        part(&["image_url"], "image_url", any_of([image(), url.into()])),
-        part(&["file"], "file", file.property("file_id", of(Type::Null)).into()),
+        part(&["image_url"], "image_url", image_url()),
+        part(&["file"], "file", object(FILE).into()),
     ])
+}
+
+#[cfg(test)]
+pub(super) fn part_type() -> Schema {
+    words(&["text", "input_text", "refusal", "image_url", "file"])
+}
+
+pub(super) fn image_url() -> Schema {
+    any_of([image(), object(IMAGE_URL).into()])
+}
+
+pub(super) fn data_url() -> Schema {
+    pattern("^data:")
 }

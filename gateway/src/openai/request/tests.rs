@@ -101,6 +101,10 @@ fn bytes_that_are_not_utf8_are_refused_with_the_position() {
 #[case(messages(json!([{"role": "assistant", "tool_calls": [1]}])), Some("messages[0].tool_calls[0]"), "invalid_type")]
 #[case(messages(json!([{"role": "assistant", "tool_calls": [{}]}])), Some("messages[0].tool_calls[0].id"), "missing_required_parameter")]
 #[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a", "type": "x"}]}])), Some("messages[0].tool_calls[0].type"), "invalid_value")]
+#[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "f", "input": "x"}}]}])), Some("messages[0].tool_calls[0].type"), "unsupported_parameter")]
+#[case(messages(json!([{"role": "assistant", "audio": {"id": "a"}}])), Some("messages[0].audio"), "unsupported_parameter")]
+#[case(messages(json!([{"role": "assistant", "audio": 1}])), Some("messages[0].audio"), "invalid_type")]
+#[case(messages(json!([{"role": "assistant", "refusal": 1}])), Some("messages[0].refusal"), "invalid_type")]
 #[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a"}]}])), Some("messages[0].tool_calls[0].function"), "missing_required_parameter")]
 #[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a", "function": {}}]}])), Some("messages[0].tool_calls[0].function.name"), "missing_required_parameter")]
 #[case(messages(json!([{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {}}}]}])), Some("messages[0].tool_calls[0].function.arguments"), "invalid_type")]
@@ -160,9 +164,26 @@ fn bytes_that_are_not_utf8_are_refused_with_the_position() {
 #[case(with("seed", json!("x")), Some("seed"), "invalid_type")]
 #[case(with("user", json!(1)), Some("user"), "invalid_type")]
 #[case(with("metadata", json!("x")), Some("metadata"), "invalid_type")]
+#[case(with("metadata", json!({"a": 1})), Some("metadata"), "invalid_type")]
 #[case(with("logit_bias", json!([])), Some("logit_bias"), "invalid_type")]
+#[case(with("logit_bias", json!({"50256": "x"})), Some("logit_bias"), "invalid_type")]
+#[case(with("logit_bias", json!({"50256": -101})), Some("logit_bias"), "invalid_type")]
+#[case(with("reasoning_effort", json!(1)), Some("reasoning_effort"), "invalid_type")]
+#[case(with("reasoning_effort", json!("a lot")), Some("reasoning_effort"), "invalid_value")]
+#[case(with("verbosity", json!(["low"])), Some("verbosity"), "invalid_type")]
+#[case(with("verbosity", json!("loud")), Some("verbosity"), "invalid_value")]
+#[case(with("service_tier", json!(false)), Some("service_tier"), "invalid_type")]
+#[case(with("service_tier", json!("first class")), Some("service_tier"), "invalid_value")]
+#[case(with("prediction", json!("x")), Some("prediction"), "invalid_type")]
+#[case(with("prediction", json!({"type": "content"})), Some("prediction.content"), "missing_required_parameter")]
+#[case(with("prediction", json!({"type": "content", "content": 1})), Some("prediction.content"), "invalid_type")]
+#[case(with("prediction", json!({"type": "oracle", "content": "x"})), Some("prediction.type"), "invalid_value")]
+#[case(with("web_search_options", json!([])), Some("web_search_options"), "invalid_type")]
+#[case(with("web_search_options", json!({"search_context_size": "x"})), Some("web_search_options.search_context_size"), "invalid_value")]
+#[case(with("web_search_options", json!({"user_location": {"type": "approximate", "approximate": {"city": 1}}})), Some("web_search_options.user_location.approximate.city"), "invalid_type")]
 #[case(with("logprobs", json!(true)), Some("logprobs"), "unsupported_parameter")]
 #[case(with("top_logprobs", json!(21)), Some("top_logprobs"), "invalid_value")]
+#[case(with("top_logprobs", json!(1)), Some("top_logprobs"), "unsupported_parameter")]
 #[case(with("store", json!("x")), Some("store"), "invalid_type")]
 #[case(with("parallel_tool_calls", json!("x")), Some("parallel_tool_calls"), "invalid_type")]
 #[case(with("response_format", json!("json")), Some("response_format"), "invalid_type")]
@@ -245,6 +266,9 @@ fn our_own_fields_are_read() {
 #[case::hints(json!({"frequency_penalty": 0.1, "logit_bias": {"50256": -100}, "n": 1, "presence_penalty": 0.1, "seed": 7,
     "temperature": 0.2, "top_p": 0.9, "user": "u1", "metadata": {"a": "b"}, "store": false, "service_tier": "auto",
     "reasoning_effort": "low", "some_unknown_field": {"x": 1}, "parallel_tool_calls": true}))]
+#[case::nested(json!({"prediction": {"type": "content", "content": [{"type": "text", "text": "x"}]}, "verbosity": "low",
+    "web_search_options": {"search_context_size": "low", "user_location": {"type": "approximate",
+    "approximate": {"city": "Bern", "country": null}}}, "metadata": {}, "logit_bias": {}, "top_logprobs": 0}))]
 #[case::limits(json!({"stop": ["s t", "ZZZ", "ZZZ"], "max_completion_tokens": 4096, "max_tokens": 32000.0}))]
 #[case::tools(json!({"tool_choice": "auto", "tools": [
     {"type": "function", "function": {"name": "get_weather", "parameters": {}, "strict": true}},
@@ -270,16 +294,27 @@ fn roles_and_shapes_of_content_are_folded() {
         {"role": "assistant", "function_call": {"name": "g", "arguments": "{}"}},
         {"role": "function", "name": "g", "content": "43"},
         {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}], "reasoning_content": "r"},
+        {"role": "assistant", "content": null, "refusal": "never", "audio": null},
     ])))
     .unwrap()
     .messages;
     let roles: Vec<Role> = read.iter().map(Message::role).collect();
     use Role::{Assistant, System, Tool, User};
-    assert_eq!(roles, [System, System, User, Assistant, Tool, Assistant, Tool, Assistant]);
+    assert_eq!(roles, [System, System, User, Assistant, Tool, Assistant, Tool, Assistant, Assistant]);
     let told: Vec<Vec<&str>> = read.iter().map(texts).collect();
     assert_eq!(
         told,
-        [vec!["s"], vec!["d1", "d2"], vec!["u"], vec![], vec!["42"], vec![], vec!["43"], vec!["no"]]
+        [
+            vec!["s"],
+            vec!["d1", "d2"],
+            vec!["u"],
+            vec![],
+            vec!["42"],
+            vec![],
+            vec!["43"],
+            vec!["no"],
+            vec!["never"]
+        ]
     );
     let call = |id: &str, name: &str, arguments: &str| FunctionCall {
         id: id.into(),
@@ -359,11 +394,15 @@ fn the_page_of_fields_is_up_to_date() {
         | no effect | its type is checked; nothing comes of it in this version |\n\
         | refused | 400 `unsupported_parameter`, unless the value asks for nothing special |\n";
     let chat = options::documentation(options::CHAT);
+    let message = options::documentation(messages::MESSAGE);
+    let [part, image, file] = [content::PART, content::IMAGE_URL, content::FILE].map(options::documentation);
     let messages = options::documentation(crate::anthropic::request::fields::FIELDS);
     let images = images::documentation();
     let videos = options::documentation(videos::VIDEOS);
     let page = format!(
-        "{intro}\n## Chat completions\n\n{chat}\n## Messages\n\n{messages}\n## Images\n\n{images}\n## Videos\n\n{videos}"
+        "{intro}\n## Chat completions\n\n{chat}\n### `messages[]`\n\n{message}\n### `messages[].content[]`\n\n{part}\n\
+         ### `messages[].content[].image_url`\n\n{image}\n### `messages[].content[].file`\n\n{file}\n\
+         ## Messages\n\n{messages}\n## Images\n\n{images}\n## Videos\n\n{videos}"
     );
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, &page).unwrap();

@@ -1,7 +1,8 @@
 //! Chat completions in one answer.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
+use axum::extract::ConnectInfo;
 use grok2api_proto::{
     Error, Kind,
     chat::{End, Media, Reasoning, Started, Text, chat_event},
@@ -121,19 +122,22 @@ async fn reasoning_is_shown_as_configured_and_as_asked(
 
 #[rstest]
 #[case::of_the_request("", None, "http://g.example")]
-#[case::forwarded("", Some("https"), "https://g.example")]
-#[case::configured("https://pub.example/", Some("https"), "https://pub.example")]
+#[case::forwarded("", Some("10.0.0.1"), "https://pub.example")]
+#[case::forwarded_by_anybody("", Some("192.0.2.1"), "http://g.example")]
+#[case::configured("https://own.example/", Some("10.0.0.1"), "https://own.example")]
 #[tokio::test]
 async fn images_are_links_to_ourselves(
     #[case] base: &str,
-    #[case] proto: Option<&str>,
+    #[case] proxy: Option<&str>,
     #[case] expected: &str,
 ) {
     let turn = Turn::of([Step::Batch(vec![image("a.png"), end()])]);
     let gateway = Gateway::configured([turn], |config| config.base_url = base.into());
     let mut request = post(&hello());
-    if let Some(proto) = proto {
-        request.headers_mut().insert("x-forwarded-proto", proto.parse().unwrap());
+    request.headers_mut().insert("x-forwarded-proto", "https".parse().unwrap());
+    request.headers_mut().insert("x-forwarded-host", "pub.example".parse().unwrap());
+    if let Some(proxy) = proxy {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(proxy.parse().unwrap(), 4711)));
     }
     let answer = gateway.ask(request).await;
     assert_eq!(content(&answer), format!("\n![Generated Image]({expected}/images/a.png)\n"));

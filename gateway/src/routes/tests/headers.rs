@@ -108,10 +108,13 @@ async fn a_trace_is_continued_and_one_without_is_begun() {
     let gateway = Gateway::new();
     let mut request = get("/v1/models");
     request.headers_mut().insert("traceparent", PARENT.parse().unwrap());
+    request.headers_mut().insert("tracestate", "vendor=1".parse().unwrap());
     let answer = gateway.ask(request).await;
     let given = answer.header("traceparent").unwrap().to_owned();
     assert_eq!((&given[..36], given.len()), (&PARENT[..36], PARENT.len()));
     assert!(given.ends_with("-01") && given != PARENT, "{given}");
+    assert_eq!(answer.header("tracestate"), Some("vendor=1"));
+    assert!(answer.header("access-control-expose-headers").unwrap().contains("tracestate"));
     let fresh = gateway.get("/v1/nope").await.header("traceparent").unwrap().to_owned();
     assert!(fresh.starts_with("00-") && fresh.len() == PARENT.len() && fresh[..36] != given[..36]);
 }

@@ -39,7 +39,7 @@ fn secrets_are_marked() {
     let table = table();
     let secrets: Vec<&str> =
         table.iter().filter(|parameter| parameter.secret).map(|p| p.name.as_str()).collect();
-    assert_eq!(secrets, ["admin_password", "api_key", "proxy_url", "cf_clearance"]);
+    assert_eq!(secrets, ["admin_password", "link_secret", "api_key", "proxy_url", "cf_clearance"]);
 }
 
 #[rstest]
@@ -52,6 +52,9 @@ fn secrets_are_marked() {
 #[case("cf_clearance", json!("cf_clearance=abc.1-2; __cf_bm=x"))]
 #[case("admin_password", json!("密码 with spaces"))]
 #[case("max_attempts", json!(10))]
+#[case("link_secret", json!(""))]
+#[case("link_secret", json!("十六个字的秘密十六个字的秘密十六"))]
+#[case("link_hours", json!(8760))]
 #[case("accept_language", json!(""))]
 fn good_values_are_taken(#[case] name: &str, #[case] value: Value) {
     table().get(name).unwrap().check(&value).unwrap();
@@ -81,6 +84,8 @@ fn good_values_are_taken(#[case] name: &str, #[case] value: Value) {
 #[case("cf_clearance", json!("a\u{200b}b"))]
 #[case("api_key", json!("x".repeat(MAX_TEXT + 1)))]
 #[case("admin_password", json!(""))]
+#[case("link_secret", json!("fifteen letters"))]
+#[case("link_hours", json!(0))]
 fn bad_values_are_refused_at_the_parameter(#[case] name: &str, #[case] value: Value) {
     let error = table().get(name).unwrap().check(&value).unwrap_err();
     assert_eq!((error.code.as_ref(), error.param.as_deref()), ("invalid_parameter", Some(name)));

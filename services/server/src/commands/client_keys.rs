@@ -69,6 +69,7 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
         budgets: store.budgets(),
         // Nobody asks for admission here.
         limiter: limiter::memory(Clock::system()),
+        prefix: settings.keys.prefix.clone(),
         clock: Clock::system(),
         tasks: tasks.clone(),
     });

@@ -20,17 +20,24 @@ use crate::{processes::Processes, support::Shape};
 
 /// Slow readers that begin at the same time: more would only wait for the two cores of a small machine.
 const BEGIN: usize = 32;
+/// Far more than may be kept of an answer: over a megabyte.
+const TOKENS: usize = 6_000;
 /// What may be kept for one that does not read: the buffers of its answer on its way through, and of the upstream's.
 const KIB_EACH: u64 = 384;
+/// How long all of them read at the same time, and what the product may grow by meanwhile.
+const HELD: Duration = Duration::from_secs(10);
+const GROWTH_KIB: u64 = 24 * 1024;
+/// For others that ask in the middle of it, on a machine that has other things to do as well.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Open files of a process that serves nobody, some connections to others among them.
 const FEW: usize = 150;
-/// Without a byte for so long a client is given up.
-const WRITE_TIMEOUT: u64 = 15;
+/// Without a byte for so long a client is given up: none of them may be before all have begun and were held.
+const WRITE_TIMEOUT: u64 = 120;
 const FLOOD: usize = 5_000;
 /// What one of them may cost, where five of six wait for the body of a request; without optimisation it is about 60.
 const KIB_EACH_CONNECTION: u64 = 96;
 const MOST: u64 = 2_000;
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_secs(300);
 
 fn chat(text: &str, stream: bool) -> Vec<u8> {
     let body =
@@ -68,7 +75,7 @@ async fn read_slowly(address: SocketAddr, crowd: &Crowd) -> TcpStream {
     // Or the kernel would read for it.
     socket.set_recv_buffer_size(4096).unwrap();
     let mut client = socket.connect(address).await.unwrap();
-    client.write_all(&chat("[[sim:tokens=1200]]", true)).await.unwrap();
+    client.write_all(&chat(&format!("[[sim:tokens={TOKENS}]]"), true)).await.unwrap();
     let mut byte = [0];
     assert_eq!(client.read(&mut byte).await.unwrap(), 1);
     crowd.open.fetch_add(1, Ordering::Relaxed);
@@ -104,11 +111,14 @@ async fn slow_readers_cost_little_and_hurt_nobody(#[case] shape: Shape, #[case] 
             tokio::task::yield_now().await;
         }
         let all_open = began.elapsed();
-        let (slowest, during) = (slowest(product.http, 20).await, product.used());
+        let (held, first) = (Instant::now(), product.used());
+        let slowest = slowest(product.http, 20).await;
+        tokio::time::sleep(HELD.saturating_sub(held.elapsed())).await;
+        let (last, unfinished) = (product.used(), product.upstream().await.0["in_flight"].clone());
         crowd.open.store(usize::MAX, Ordering::Relaxed);
-        (all_open, slowest, during)
+        (all_open, slowest, [first, last], unfinished)
     };
-    let (readers, (all_open, slowest, during)) = tokio::join!(readers, others);
+    let (readers, (all_open, slowest, during, unfinished)) = tokio::join!(readers, others);
     // They read no more. Each is disconnected, and its turn given up.
     nobody_is_blamed(&product).await;
     let after = served(product.http).await;
@@ -117,8 +127,11 @@ async fn slow_readers_cost_little_and_hurt_nobody(#[case] shape: Shape, #[case] 
         "{shape:?}: {count} slow readers within {all_open:?}: {before:?} before, {during:?} during; others within \
          {slowest:?}, {after:?} later"
     );
+    assert_eq!(unfinished, json!(count), "the upstream waits for every reader");
     let most = before.resident_kib + count as u64 * KIB_EACH;
-    assert!(during.resident_kib < most, "{during:?}, {most} would be too many");
+    assert!(during.iter().all(|used| used.resident_kib < most), "{during:?}, {most} would be too many");
+    assert!(during[1].resident_kib < during[0].resident_kib + GROWTH_KIB, "it grows: {during:?}");
+    assert!(slowest < PATIENCE && after < PATIENCE, "others wait: {slowest:?}, {after:?}");
 }
 
 /// Accounts do not suffer for clients that leave.
@@ -146,6 +159,7 @@ async fn a_flood_of_connections_costs_little_and_hurts_nobody(
     for _ in 0..3 {
         let (flood, slowest) = flood(product.http).await;
         during.push(product.used());
+        assert!(slowest < PATIENCE, "others wait: {slowest:?}");
         println!(
             "{shape:?}: {FLOOD} connections, at most {MOST} open: {during:?}, others within {slowest:?}"
         );

@@ -26,7 +26,7 @@ const LIMIT: u64 = 64 * 1024;
 #[derive(Debug, Default)]
 struct Said {
     statuses: Vec<u16>,
-    /// The last answer had a body in OpenAI's shape.
+    /// The last answer had a body in the shape of its protocol's errors.
     shaped: bool,
 }
 
@@ -50,11 +50,29 @@ fn read(text: &str) -> Said {
     for answer in text.split("HTTP/1.1 ").skip(1) {
         said.statuses.push(answer[..3].parse().unwrap());
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let error =
-            serde_json::from_str::<Value>(body).ok().and_then(|body| body["error"].as_object().cloned());
-        said.shaped = error.is_some_and(|error| error.len() == 4 && error["code"].is_string());
+        said.shaped = is_error(body);
     }
     said
+}
+
+/// OpenAI's shape, or Anthropic's.
+fn is_error(body: &str) -> bool {
+    let Ok(body) = serde_json::from_str::<Value>(body) else { return false };
+    let Some(error) = body["error"].as_object() else { return false };
+    let text = |name: &str| error.get(name).is_some_and(Value::is_string);
+    let openai = error.len() == 4 && text("code") && body.as_object().is_some_and(|body| body.len() == 1);
+    text("type") && text("message") && (openai || body["type"] == "error")
+}
+
+/// The same over HTTP/2, as far as it can be said there.
+async fn send_again(client: &reqwest::Client, address: SocketAddr, wrong: &Wrong) -> Option<Said> {
+    let (method, path, kind, body) = wrong.parts()?;
+    let request = client.request(method.parse().unwrap(), format!("http://{address}{path}"));
+    let request = request.header("content-type", kind).body(body.to_vec()).timeout(LONG);
+    let answer = request.send().await.unwrap_or_else(|error| panic!("{error:?}: {method} {path}"));
+    assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+    let status = answer.status().as_u16();
+    Some(Said { statuses: vec![status], shaped: is_error(&answer.text().await.unwrap()) })
 }
 
 #[rstest]
@@ -81,15 +99,33 @@ async fn wrong_requests_are_refused_and_leave_nothing_behind(#[case] shape: Shap
         }
         used.push(product.used());
     }
-    println!(
-        "{shape:?}: {counts:?}, {shaped} in OpenAI's shape; resident KiB and files after each tenth: {used:?}"
-    );
+    println!("{shape:?}: {counts:?}, {shaped} in shape; resident KiB and files after each tenth: {used:?}");
     let (first, last) = (used[0].resident_kib, used[9].resident_kib);
     assert!(last < first + 8 * 1024, "{used:?}");
     assert!(used[9].files < used[0].files + AT_ONCE, "{used:?}");
     assert_eq!(counts.values().sum::<usize>(), count);
     assert_eq!(product.upstream().await.1, 0, "none of them was worth a turn");
     let right = send(product.http, &wrong::right()).await;
+    assert_eq!(right.statuses, [200]);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_requests_over_http_2_are_refused_one_by_one(
+    #[values(Shape::Whole, Shape::Split)] shape: Shape,
+) {
+    let product = Processes::start(shape, 1, &[("MAX_BODY_BYTES", LIMIT)]).await;
+    #[expect(clippy::disallowed_methods, reason = "a client of the product, not a part of it")]
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let said = stream::iter((0..1_000).map(wrong)).map(async |wrong| {
+        let said = send_again(&client, product.http, &wrong).await;
+        said.map(|said| (wrong, said))
+    });
+    let said: Vec<_> = said.buffer_unordered(AT_ONCE).filter_map(async |said| said).collect().await;
+    assert!(said.len() > 400, "{}", said.len());
+    said.iter().for_each(|(wrong, said)| check(wrong, said));
+    assert_eq!(product.upstream().await.1, 0, "none of them was worth a turn");
+    let right = send_again(&client, product.http, &wrong::right()).await.unwrap();
     assert_eq!(right.statuses, [200]);
 }
 
@@ -100,4 +136,5 @@ fn check(wrong: &Wrong, said: &Said) {
         assert!((400..500).contains(status) || *status == 100, "{name}: {status} to {text:?}");
     }
     assert!(wrong.may_close || said.statuses.last().is_some_and(|status| *status != 100), "{name}: {text:?}");
+    assert!(wrong.may_close || said.shaped, "{name}: {said:?} to {text:?}");
 }

@@ -3,32 +3,85 @@
 
 use std::time::Duration;
 
+use grok2api_proto::keys::{CreateRequest, Limits, Spec};
+use serde_json::json;
+
 use crate::{
-    sdk::{driver, program},
+    admin,
+    sdk::{KEY, driver, program},
     support::{Product, Shape},
 };
 
 /// It stops by itself well before.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(600);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_answer_is_outside_of_the_document() {
+async fn start() -> Product {
     let tokens: Vec<String> = (0..40).map(|n| format!("sim-basic-{n}")).collect();
     let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
     let product = Product::with(Shape::Whole, &tokens).await;
     product.patience(60).await;
-    let mut command = driver(&product, &program("schemathesis"));
+    product
+}
+
+/// Asks as whoever has that key or session, if any; what schemathesis said.
+async fn ask(product: &Product, bearer: Option<&str>, arguments: &[&str]) -> String {
+    let mut command = driver(product, &program("schemathesis"));
     command
         .args(["run", &format!("{}/openapi.json", product.base)])
         // A schema cannot say what makes a text the base64 of an image, nor that a conversation must say something.
         .args(["--exclude-checks", "positive_data_acceptance"])
-        // Those of the admin API ask for a session, and are asked in `admin`.
-        .args(["--exclude-path-regex", "^/api/"])
-        .args(["--max-examples", "15", "--seed", "1", "--max-time", "80", "--no-shrink"])
-        .args(["--suppress-health-check", "all", "--warnings", "off"])
+        .args(["--seed", "1", "--no-shrink", "--suppress-health-check", "all", "--warnings", "off"])
+        .args(arguments)
         .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("PYTHONPATH", "tests/openapi");
-    let said = crate::sdk::run(command, DEADLINE).await;
+    if let Some(bearer) = bearer {
+        command.args(["--header", &format!("Authorization: Bearer {bearer}")]);
+    }
+    crate::sdk::run(command, DEADLINE).await
+}
+
+/// The API of clients; that of admins has a test of its own.
+const CLIENTS: [&str; 6] = ["--exclude-path-regex", "^/api/", "--max-examples", "15", "--max-time", "150"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_is_outside_of_the_document() {
+    let product = start().await;
+    let said = ask(&product, None, &CLIENTS).await;
     assert!(said.contains("Tested: 16"), "{said}");
+    product.stop().await;
+}
+
+/// A key that may do little meets refusals: 401 without it, 403 for other models, 429 when it asks too often.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_to_a_key_with_limits_is_outside_of_the_document() {
+    let product = start().await;
+    // The hooks draw their picture with this one.
+    product.set(&[("api_key", json!(KEY))]).await;
+    let spec = Spec {
+        name: "limited".into(),
+        models: vec!["grok-4-fast".into()],
+        limits: Some(Limits { requests_per_minute: Some(20), ..Limits::default() }),
+        ..Spec::default()
+    };
+    let request = CreateRequest { spec: Some(spec), author: "test".into() };
+    let secret = product.gateway().services.keys.create(request).await.unwrap().secret;
+    let said = ask(&product, Some(&secret), &CLIENTS).await;
+    assert!(said.contains("Tested: 16"), "{said}");
+    product.set(&[("api_key", json!(""))]).await;
+    let statuses: Vec<u32> = product.entries(1).await.iter().map(|entry| entry.http_status).collect();
+    assert!([403, 429].iter().all(|status| statuses.contains(status)), "{statuses:?}");
+    product.stop().await;
+}
+
+/// The document knows of the admin API which routes there are and how they fail, and no field of what they take, so only what
+/// is read is asked here. The live view has no end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_to_an_admin_who_reads_is_outside_of_the_document() {
+    let (product, owner) = admin::start(Shape::Whole, &["sim-basic-1"]).await;
+    product.ask("grok-3-fast", "draw a moon").await;
+    let only = ["--include-path-regex", "^/api/", "--include-method", "GET", "--exclude-path", "/api/live"];
+    let bounds = ["--max-examples", "10", "--max-time", "100"];
+    let said = ask(&product, Some(&owner.token), &[&only[..], &bounds].concat()).await;
+    assert!(said.contains("Tested: "), "{said}");
     product.stop().await;
 }

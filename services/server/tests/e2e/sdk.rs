@@ -11,7 +11,7 @@ use tokio::{process::Command, time::timeout};
 
 use crate::support::{Product, Shape};
 
-const KEY: &str = "sk-sdk-tests";
+pub const KEY: &str = "sk-sdk-tests";
 /// Far above what the tests need; every request has a deadline of its own.
 const DEADLINE: Duration = Duration::from_secs(300);
 

@@ -68,7 +68,7 @@ async fn every_store_serves_is_managed_and_keeps(
     product.stop().await;
 }
 
-async fn readyz(product: &Product) -> (u16, Value) {
+pub async fn readyz(product: &Product) -> (u16, Value) {
     let ops = product.gateway().addresses.ops;
     let answer = product.http.get(format!("http://{ops}/readyz")).send().await.unwrap();
     (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())

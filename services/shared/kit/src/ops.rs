@@ -1,17 +1,36 @@
 //! The operations port: `/livez`, `/readyz`.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{lifecycle::Tasks, readiness::Readiness};
 
+const OPEN: &str = "the API is open to everybody who reaches it: make a client key, or set api_key";
+
+/// Whether the API asks for no key, told by the process that serves it; others say nothing of it.
+#[derive(Clone, Default)]
+pub struct OpenApi(Arc<OnceLock<Box<dyn Fn() -> bool + Send + Sync>>>);
+
+impl OpenApi {
+    /// Says who knows; whoever said so first is believed.
+    pub fn told_by(&self, knows: impl Fn() -> bool + Send + Sync + 'static) {
+        self.0.get_or_init(|| Box::new(knows));
+    }
+
+    fn is_open(&self) -> Option<bool> {
+        self.0.get().map(|knows| knows())
+    }
+}
+
 /// Serves the operations routes until the hard stop, so that probes see the draining.
-pub fn serve(listener: TcpListener, readiness: Readiness, tasks: &Tasks) {
+pub fn serve(listener: TcpListener, readiness: Readiness, open_api: OpenApi, tasks: &Tasks) {
     let router = Router::new()
         .route("/livez", get(|| async { Json(json!({"status": "alive"})) }))
         .route("/readyz", get(ready))
-        .with_state(readiness);
+        .with_state((readiness, open_api));
     tasks.spawn_background("ops", async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "operations port: {error}");
@@ -19,12 +38,19 @@ pub fn serve(listener: TcpListener, readiness: Readiness, tasks: &Tasks) {
     });
 }
 
-/// `200 {"status":"ready"}` or `503 {"status":"waiting","waiting_for":[…]}`.
-async fn ready(State(readiness): State<Readiness>) -> (StatusCode, Json<Value>) {
+/// `200 {"status":"ready"}` or `503 {"status":"waiting","waiting_for":[…]}`; where the gateway runs also whether the API is
+/// open, which is no reason to send nobody there.
+async fn ready(State((readiness, open_api)): State<(Readiness, OpenApi)>) -> (StatusCode, Json<Value>) {
     let pending = readiness.pending();
-    if pending.is_empty() {
-        (StatusCode::OK, Json(json!({"status": "ready"})))
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "waiting", "waiting_for": pending})))
+    if !pending.is_empty() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "waiting", "waiting_for": pending})));
     }
+    let mut told = json!({"status": "ready"});
+    if let Some(open) = open_api.is_open() {
+        told["open_api"] = open.into();
+        if open {
+            told["warning"] = OPEN.into();
+        }
+    }
+    (StatusCode::OK, Json(told))
 }

@@ -14,8 +14,8 @@ use std::{fmt, path::Path};
 
 pub use media::{Bucket, MediaPlace};
 pub use model::{
-    Admin, Data, Grpc, Http, Internal, Lifecycle, Log, LogFormat, Media, Ops, Peers, Seal, Settings, Storage,
-    Upstream,
+    Admin, Data, Grpc, Http, Internal, Keys, Lifecycle, Log, LogFormat, Media, Ops, Peers, Seal, Settings,
+    Storage, Upstream,
 };
 pub use networks::Networks;
 pub use storage::Mode;
@@ -222,6 +222,16 @@ mod tests {
         assert_eq!((settings.http.idempotency_seconds, settings.http.max_connections), (0, 1));
         let given = env(&[("G2A_HTTP__IDEMPOTENCY_SECONDS", "90000")]);
         assert!(Settings::load(None, given).unwrap_err()[0].0.contains("http.idempotency_seconds"));
+    }
+
+    #[test]
+    fn keys_begin_with_what_can_stand_in_a_header() {
+        let prefix = |prefix: &str| Settings::load(None, env(&[("G2A_KEYS__PREFIX", prefix)]));
+        assert_eq!(Settings::load(None, []).unwrap().keys.prefix, "sk-g2a-");
+        assert_eq!(prefix("sk-").unwrap().keys.prefix, "sk-");
+        for wrong in ["sk g2a", "ключ-", &"k".repeat(33)] {
+            assert!(prefix(wrong).unwrap_err()[0].0.starts_with("keys.prefix"), "{wrong}");
+        }
     }
 
     #[test]

@@ -163,6 +163,3 @@ pub fn digest(secret: &[u8]) -> Digest {
 pub(crate) fn impossible(id: impl ToString, reason: impl ToString) -> crate::Error {
     crate::Error::ImpossibleRow { table: "client_keys", id: id.to_string(), reason: reason.to_string() }
 }
-
-/// A secret's beginning, the same for all.
-pub const PREFIX: &str = "sk-g2a-";

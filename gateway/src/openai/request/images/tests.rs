@@ -72,6 +72,8 @@ fn a_size_is_told_as_a_shape(#[case] size: &str, #[case] shape: Size, #[case] ra
 #[case(json!({"response_format": "png"}), "response_format", "invalid_value")]
 #[case(json!({"partial_images": 4}), "partial_images", "invalid_value")]
 #[case(json!({"quality": 1}), "quality", "invalid_type")]
+#[case(json!({"quality": "best"}), "quality", "invalid_value")]
+#[case(json!({"output_format": "gif"}), "output_format", "invalid_value")]
 #[case(json!({"background": "transparent"}), "background", "unsupported_parameter")]
 #[case(json!({"stream": "yes"}), "stream", "invalid_type")]
 fn a_wrong_generation_is_refused_by_name(#[case] fields: Value, #[case] param: &str, #[case] code: &str) {

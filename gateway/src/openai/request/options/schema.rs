@@ -24,7 +24,11 @@ impl Field {
             _ => self.shape.schema(),
         };
         let (name, note) = (self.treatment.name(), self.note);
-        let text = if note.starts_with(name) { note.to_owned() } else { format!("{name}: {note}") };
+        let text = match note {
+            "" => name.to_owned(),
+            note if note.starts_with(name) => note.to_owned(),
+            note => format!("{name}: {note}"),
+        };
         described(if self.required { schema } else { or_null(schema) }, text)
     }
 }
@@ -43,7 +47,14 @@ impl Shape {
                 any_of([text().into(), ArrayBuilder::new().items(text()).max_items(Some(4)).into()])
             }
             Self::Texts => list(of(Type::String)),
+            Self::Words(list) => words(list),
             Self::Object => of(Type::Object),
+            Self::Fields(table) => object(table).into(),
+            Self::Map(each) => ObjectBuilder::new()
+                .schema_type(Type::Object)
+                .additional_properties(Some(each.schema()))
+                .into(),
+            Self::TextOrObjects => any_of([of(Type::String), list(of(Type::Object))]),
             Self::Objects => list(of(Type::Object)),
             Self::Tools => list(schemas::tool()),
             Self::TextOrObject => any_of([of(Type::String), of(Type::Object)]),

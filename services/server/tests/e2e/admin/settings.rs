@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Admin, PASSWORD, keys, start, try_login};
-use crate::support::Shape;
+use crate::{stores::readyz, support::Shape};
 
 fn parameter<'a>(answer: &'a Value, name: &str) -> &'a Value {
     answer["parameters"].as_array().unwrap().iter().find(|parameter| parameter["name"] == name).unwrap()
@@ -99,6 +99,31 @@ async fn parameters_are_changed_by_revision_and_rolled_back(#[case] shape: Shape
         ]
     );
     assert_eq!((&system["open_api"], &system["upstream"]["simulated"]), (&json!(false), &json!(true)));
+    product.stop().await;
+}
+
+#[rstest]
+#[case::whole(Shape::Whole)]
+#[case::split(Shape::Split)]
+#[tokio::test]
+async fn an_open_api_is_told_of_until_there_is_a_key(#[case] shape: Shape) {
+    let (product, owner) = start(shape, &[]).await;
+    let told = async || {
+        let ((status, ready), system) = (readyz(&product).await, owner.get("/api/system").await);
+        assert_eq!((status, &ready["status"]), (200, &json!("ready")));
+        assert_eq!(ready["open_api"], system["open_api"]);
+        (ready["open_api"].as_bool().unwrap(), ready["warning"].is_string())
+    };
+    assert_eq!(told().await, (true, true));
+    product.set(&[("api_key", json!("sk-closed"))]).await;
+    assert_eq!(told().await, (false, false));
+    product.set(&[("api_key", json!(""))]).await;
+    assert_eq!(told().await, (true, true));
+    owner.post("/api/keys", &json!({"spec": {"name": "a client"}})).await;
+    while product.get("/v1/models").await.status != 401 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(told().await, (false, false));
     product.stop().await;
 }
 

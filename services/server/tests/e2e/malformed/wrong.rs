@@ -17,8 +17,10 @@ pub(super) struct Wrong {
 
 const JSON: &str = "application/json";
 
+const ROUTES: usize = 5;
+
 /// Routes with bodies that they take.
-fn bodies() -> [(&'static str, Value); 4] {
+fn bodies() -> [(&'static str, Value); ROUTES] {
     let content = json!([{"type": "text", "text": "what is this? 这是什么?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]);
     [
@@ -34,6 +36,14 @@ fn bodies() -> [(&'static str, Value); 4] {
         ),
         ("/v1/images/edits", json!({"prompt": "a cat", "image": ["data:image/png;base64,iVBORw0KGgo="]})),
         ("/v1/videos", json!({"prompt": "a cat", "seconds": "4", "size": "720x1280"})),
+        (
+            "/v1/messages",
+            json!({"model": "grok-3-fast", "max_tokens": 10, "stream": true, "system": "be kind",
+                "stop_sequences": ["x"], "messages": [{"role": "user", "content": [
+                    {"type": "text", "text": "what is this?"},
+                    {"type": "image", "source": {"type": "base64", "media_type": "image/png",
+                        "data": "iVBORw0KGgo="}}]}]}),
+        ),
     ]
 }
 
@@ -76,6 +86,25 @@ fn wrong_values() -> Vec<(usize, &'static str, Value)> {
         (3, "seconds", json!([[], {}, "soon"])),
         (3, "model", json!([5, "grok-3-fast", "no-such-model"])),
         (3, "input_reference", json!([5, "x", []])),
+        (4, "model", json!([5, {}, "", "no-such-model"])),
+        (
+            4,
+            "messages",
+            json!(["hi", 5, {}, [], [5], [{}], [null], [{"role": "wizard", "content": "x"}],
+            [{"role": "user", "content": 5}], [{"role": "user", "content": [5]}],
+            [{"role": "user", "content": [{"type": "noise"}]}], [{"role": "user", "content": [{"type": "text"}]}],
+            [{"role": "user", "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png",
+                "data": "!"}}]}],
+            [{"role": "assistant", "content": [{"type": "tool_use", "id": 5}]}],
+            [{"role": "user", "content": [{"type": "tool_result"}]}]]),
+        ),
+        (4, "max_tokens", json!([-1, 0, 1.5, "many", []])),
+        (4, "system", json!([5, {}, [5], [{"type": "text"}]])),
+        (4, "stream", json!(["yes", 1, []])),
+        (4, "stop_sequences", json!([5, "x", [5], ["a", "b", "c", "d", "e"]])),
+        (4, "thinking", json!([5, "on", []])),
+        (4, "temperature", json!(["hot", 2, []])),
+        (4, "mcp_servers", json!([5, [{}]])),
     ];
     let each = |(route, field, values): (usize, &'static str, Value)| {
         let Value::Array(values) = values else { panic!("a list of values") };
@@ -97,6 +126,21 @@ pub(super) fn wrong(number: u64) -> Wrong {
         7 => wrong_route(&mut dice),
         8 => broken_framing(&mut dice),
         _ => noise(&mut dice),
+    }
+}
+
+impl Wrong {
+    /// Method, path, content type and body, where these are all that is wrong: HTTP/2 can say them too.
+    pub(super) fn parts(&self) -> Option<(&str, &str, &str, &[u8])> {
+        if self.may_close {
+            return None;
+        }
+        let end = self.bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+        let mut lines = std::str::from_utf8(&self.bytes[..end]).ok()?.lines();
+        let mut first = lines.next()?.split(' ');
+        let (method, path) = (first.next()?, first.next()?);
+        let kind = lines.find_map(|line| line.strip_prefix("content-type: ")).unwrap_or_default();
+        Some((method, path, kind, &self.bytes[end + 4..]))
     }
 }
 
@@ -150,7 +194,16 @@ fn garbled(dice: &mut impl Rng) -> Wrong {
 fn wrong_value(dice: &mut impl Rng) -> Wrong {
     let (route, field, value) = pick(dice, &WRONG_VALUES).clone();
     let (path, mut body) = bodies()[route].clone();
-    let missing = [(0, "model"), (0, "messages"), (1, "prompt"), (2, "prompt"), (2, "image"), (3, "prompt")];
+    let missing = [
+        (0, "model"),
+        (0, "messages"),
+        (1, "prompt"),
+        (2, "prompt"),
+        (2, "image"),
+        (3, "prompt"),
+        (4, "model"),
+        (4, "messages"),
+    ];
     if dice.random_range(0..8) == 0 {
         let (route, field) = *pick(dice, &missing);
         let (path, mut body) = bodies()[route].clone();
@@ -163,7 +216,7 @@ fn wrong_value(dice: &mut impl Rng) -> Wrong {
 
 /// What a parser can choke on.
 fn extreme(dice: &mut impl Rng) -> Wrong {
-    let path = bodies()[dice.random_range(0..4)].0;
+    let path = bodies()[dice.random_range(0..ROUTES)].0;
     let deep = dice.random_range(200..20_000);
     let body = match dice.random_range(0..8) {
         0 => "[".repeat(deep).into_bytes(),
@@ -236,6 +289,8 @@ fn wrong_route(dice: &mut impl Rng) -> Wrong {
             "/images/nothing.jpg",
             "/v1/videos/none",
             "/v1/videos/none/content",
+            "/v1/messages",
+            "/v1/messages/nothing",
             &long,
         ],
     );
@@ -243,10 +298,10 @@ fn wrong_route(dice: &mut impl Rng) -> Wrong {
         0 => format!("GET {path} HTTP/1.1"),
         1 => format!("DELETE {path} HTTP/1.1"),
         2 => format!("PATCH {path}?a=%&b HTTP/1.1"),
-        _ => format!(
-            "{} /v1/chat/completions HTTP/1.1",
-            pick(dice, &["GET", "PUT", "TRACE", "PURGE", "M-SEARCH"])
-        ),
+        _ => {
+            let method = *pick(dice, &["GET", "PUT", "TRACE", "PURGE", "M-SEARCH"]);
+            format!("{method} {} HTTP/1.1", pick(dice, &["/v1/chat/completions", "/v1/messages"]))
+        }
     };
     Wrong { name: "wrong route", bytes: request(&head, b"\r\n"), ends: false, may_close: false }
 }

@@ -7,6 +7,8 @@ use url::{Host, Url};
 
 use super::{Mistake, Networks, storage::Mode};
 
+const LONGEST_PREFIX: usize = 32;
+
 /// All settings of a process. Meanings and defaults: `defaults.toml`.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +21,7 @@ pub struct Settings {
     pub media: Media,
     pub seal: Seal,
     pub admin: Admin,
+    pub keys: Keys,
     pub upstream: Upstream,
     pub internal: Internal,
     pub grpc: Grpc,
@@ -63,6 +66,7 @@ section! {
     }
     Seal { key: String, key_file: String, old_keys: String }
     Admin { password: String }
+    Keys { prefix: String }
     Upstream { url: Url, assets_url: Url, allow_private_images: bool }
     Internal { secret: String }
     Grpc { chat: SocketAddr, token_pool: SocketAddr, media_cache: SocketAddr, config: SocketAddr }
@@ -107,6 +111,7 @@ impl Settings {
         }
         mistakes.extend(self.http.check());
         mistakes.extend(self.media.check());
+        mistakes.extend(self.keys.check());
         mistakes
     }
 
@@ -135,6 +140,15 @@ impl Settings {
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.dump())
+    }
+}
+
+impl Keys {
+    fn check(&self) -> Option<Mistake> {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let right = (1..=LONGEST_PREFIX).contains(&self.prefix.len()) && self.prefix.bytes().all(letter);
+        let rule = format!("1 to {LONGEST_PREFIX} letters, digits, - and _");
+        (!right).then(|| Mistake(format!("keys.prefix: {:?} is not {rule}", self.prefix)))
     }
 }
 

@@ -4,16 +4,17 @@ use axum::http::{HeaderMap, Uri, header};
 use grok2api_proto::config::RuntimeConfig;
 
 /// `scheme://host` without a slash at the end: the runtime parameter `base_url`, else what the request says of
-/// itself; empty when it says nothing, which makes links relative.
-pub(crate) fn of(config: &RuntimeConfig, uri: &Uri, headers: &HeaderMap) -> String {
+/// itself, and a trusted proxy of it; empty when nobody says anything, which makes links relative.
+pub(super) fn of(config: &RuntimeConfig, uri: &Uri, headers: &HeaderMap, proxied: bool) -> String {
     if !config.base_url.is_empty() {
         return config.base_url.trim_end_matches('/').to_owned();
     }
     let authority = || uri.authority().map(axum::http::uri::Authority::as_str);
     let named = |name: &str| first(headers, name).filter(|host| is_host(host));
-    let host = named("x-forwarded-host").or_else(|| named(header::HOST.as_str())).or_else(authority);
-    let https =
-        first(headers, "x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    let forwarded = |name: &str| first(headers, name).filter(|_| proxied);
+    let host = forwarded("x-forwarded-host").filter(|host| is_host(host));
+    let host = host.or_else(|| named(header::HOST.as_str())).or_else(authority);
+    let https = forwarded("x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
     host.map_or_else(String::new, |host| format!("{}://{host}", if https { "https" } else { "http" }))
 }
 
@@ -35,6 +36,7 @@ mod tests {
 
     #[rstest]
     #[case::configured("https://g.example/", &[("host", "a")], "https://g.example")]
+    #[case::configured_above_all("https://g.example", &[("x-forwarded-host", "b")], "https://g.example")]
     #[case::host("", &[("host", "127.0.0.1:8000")], "http://127.0.0.1:8000")]
     #[case::proxy("", &[("host", "a"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "g.example")], "https://g.example")]
     #[case::chain("", &[("host", "a"), ("x-forwarded-proto", "https, http")], "https://a")]
@@ -50,6 +52,15 @@ mod tests {
         let config = RuntimeConfig { base_url: base_url.into(), ..Default::default() };
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        assert_eq!(of(&config, &Uri::from_static("/v1/chat/completions"), &headers), expected);
+        assert_eq!(of(&config, &Uri::from_static("/v1/chat/completions"), &headers, true), expected);
+    }
+
+    #[test]
+    fn what_nobody_trusted_forwards_is_not_believed() {
+        let pairs = [("host", "a"), ("x-forwarded-host", "g.example"), ("x-forwarded-proto", "https")];
+        let headers = pairs.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let headers = headers.into_iter().collect();
+        let uri = Uri::from_static("/v1/chat/completions");
+        assert_eq!(of(&RuntimeConfig::default(), &uri, &headers, false), "http://a");
     }
 }

@@ -26,6 +26,7 @@ mod limits;
 mod load;
 mod malformed;
 mod media;
+mod observability;
 mod openapi;
 mod processes;
 mod replicas;

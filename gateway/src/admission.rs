@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use grok2api_kit::lifecycle::Tasks;
+use grok2api_kit::{lifecycle::Tasks, metrics::REFUSED};
 use grok2api_proto::{
     Error, Kind, Result,
     chat::{ChatRequest, part::Kind as Part},
@@ -104,6 +104,16 @@ impl Admissions {
 /// # Errors
 /// `rate_limit_exceeded`, `concurrency_limit_exceeded`, `insufficient_quota`; `limits_unavailable` when nobody can say.
 pub(crate) async fn admit(
+    admissions: Option<&Admissions>,
+    caller: &Caller,
+    record: &mut Record,
+    requests: &[ChatRequest],
+) -> Result<()> {
+    let admitted = ask(admissions, caller, record, requests).await;
+    admitted.inspect_err(|error| REFUSED.add(1, [error.code.to_string().into()]))
+}
+
+async fn ask(
     admissions: Option<&Admissions>,
     caller: &Caller,
     record: &mut Record,

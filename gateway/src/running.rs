@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use grok2api_kit::clock::Clock;
+use grok2api_kit::{
+    clock::Clock,
+    metrics::{Held, STREAMS_IN_FLIGHT},
+};
 use grok2api_proto::{
     Error, Kind,
     chat::{Started, chat_event::Kind as Event},
@@ -72,6 +75,7 @@ pub(crate) struct Place {
     running: Running,
     one: Arc<One>,
     id: String,
+    _in_flight: Held,
 }
 
 impl Running {
@@ -84,7 +88,8 @@ impl Running {
         };
         let one = Arc::new(One { said: Mutex::new(said), ..One::default() });
         self.0.requests.lock().insert(entry.id.clone(), one.clone());
-        Place { running: self.clone(), one, id: entry.id.clone() }
+        let in_flight = STREAMS_IN_FLIGHT.hold(["gateway".into()]);
+        Place { running: self.clone(), one, id: entry.id.clone(), _in_flight: in_flight }
     }
 
     /// Ends a request as its operator wants. Returns whether it runs here.

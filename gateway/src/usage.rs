@@ -6,13 +6,17 @@
 
 mod record;
 mod sender;
+mod told;
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-use grok2api_kit::lifecycle::Tasks;
+use grok2api_kit::{
+    lifecycle::Tasks,
+    metrics::{LEDGER_LOST, LEDGER_PENDING},
+};
 use grok2api_proto::ledger::{Entry, Ledger};
 use tokio::sync::mpsc;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
@@ -39,7 +43,15 @@ pub struct Recorder {
 impl Recorder {
     /// Begins to send what is recorded to `ledger`, until the hard stop; then what is left is sent once more.
     pub fn start(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Self {
-        let (queue, entries) = mpsc::channel(WAITING);
+        let (queue, entries) = mpsc::channel::<Entry>(WAITING);
+        // So that the first one can be seen to be more than before.
+        LEDGER_LOST.add(0, []);
+        // Not a sender: the queue ends when the last one is gone.
+        let waiting = queue.downgrade();
+        LEDGER_PENDING.by(move |seen| {
+            let pending = waiting.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity());
+            seen.is(pending as f64, []);
+        });
         let recorder = Self {
             queue,
             ledger: ledger.clone(),
@@ -78,7 +90,9 @@ impl Recorder {
 
     /// Hands an entry over; never waits.
     fn push(&self, entry: Entry) {
+        told::ended(&entry);
         if self.queue.try_send(entry).is_err() {
+            LEDGER_LOST.add(1, []);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -14,7 +14,7 @@ from chart import CASES, PATH, ROOT, chart, containers, manifests, of_kind, ours
 
 # The oldest that Chart.yaml allows, and newer ones.
 KUBERNETES = ["1.29", "1.33", "1.37"]
-CUSTOM = {"HTTPRoute", "ServiceMonitor"}
+CUSTOM = {"HTTPRoute", "PrometheusRule", "ServiceMonitor"}
 ROLES = {"gateway", "chat", "token-pool", "media-cache", "config"}
 
 

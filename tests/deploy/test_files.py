@@ -1,5 +1,6 @@
 """Dockerfile, workflows, and what the observers are configured with."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -71,10 +72,40 @@ def test_shell_scripts_parse():
 
 
 def test_prometheus_takes_its_configuration():
-    promtool = shutil.which("promtool") or TARGET / "deploy/prometheus/usr/bin/promtool"
-    done = subprocess.run([promtool, "check", "config", OBSERVABILITY / "prometheus.yml"],
-                          text=True, capture_output=True, check=False)
+    promtool("check", "config", OBSERVABILITY / "prometheus.yml")
+
+
+def promtool(*words, **options):
+    path = shutil.which("promtool") or TARGET / "deploy/prometheus/usr/bin/promtool"
+    done = subprocess.run([path, *map(str, words)], text=True, capture_output=True, check=False, **options)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_alerts_are_sound_and_fire_when_they_should():
+    rules = OBSERVABILITY / "rules"
+    promtool("check", "rules", rules / "grok2api.yml")
+    promtool("test", "rules", rules / "grok2api.test.yml", cwd=rules)
+    named = {rule["alert"] for group in yaml.safe_load((rules / "grok2api.yml").read_text())["groups"]
+             for rule in group["rules"] if "alert" in rule}
+    tried = set(re.findall(r"alertname: (\w+)", (rules / "grok2api.test.yml").read_text()))
+    assert named == tried, "every alert is tried"
+
+
+def test_the_chart_brings_the_same_alerts():
+    kept = (ROOT / "deploy/k8s/grok2api/files/alerts.yml").read_text()
+    assert kept == (OBSERVABILITY / "rules/grok2api.yml").read_text(), "copy the file into the chart"
+
+
+def test_dashboards_are_what_grafana_loads():
+    uids = set()
+    for file in sorted((OBSERVABILITY / "grafana/dashboards").glob("*.json")):
+        board = json.loads(file.read_text())
+        assert board["title"] and board["uid"] not in uids, file.name
+        uids.add(board["uid"])
+        for panel in board["panels"]:
+            assert panel["title"] and all(target["expr"] for target in panel["targets"]), file.name
+            assert panel["datasource"]["uid"] == "${source}", file.name
+    assert len(uids) == 6
 
 
 def test_prometheus_asks_every_service_of_the_product():

@@ -9,6 +9,7 @@ use axum::{
     response::Response,
 };
 use futures_util::future::BoxFuture;
+use grok2api_kit::metrics::REFUSED;
 use grok2api_proto::{Error, Kind, Result};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -25,7 +26,8 @@ pub(crate) fn key(deps: &Deps) -> FromFnLayer<Check, Deps, (State<Deps>, Request
 
 async fn check(deps: Deps, mut request: Request, next: Next) -> Result<Response, Failure> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let caller = caller(&deps, request.headers(), peer).await?;
+    let caller = caller(&deps, request.headers(), peer).await;
+    let caller = caller.inspect_err(|error| REFUSED.add(1, [error.code.to_string().into()]))?;
     let gate = caller.gate().clone();
     request.extensions_mut().insert(caller);
     Ok(gate.around(next.run(request).await))

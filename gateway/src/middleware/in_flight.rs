@@ -13,6 +13,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use grok2api_kit::metrics::{HTTP_PLACES, REFUSED};
 use grok2api_proto::{Error, Kind};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -38,6 +39,7 @@ struct Held {
 impl Places {
     pub(super) fn new(all: usize) -> Self {
         let all = all.min(Semaphore::MAX_PERMITS);
+        HTTP_PLACES.set(all as f64, []);
         Self { free: Arc::new(Semaphore::new(all)), all }
     }
 }
@@ -52,6 +54,7 @@ pub(super) async fn limit(
         return Ok(next.run(request).await);
     }
     let Ok(place) = places.free.try_acquire_owned() else {
+        REFUSED.add(1, ["server_overloaded".into()]);
         let message = format!("the server is busy with {} requests, as many as it takes", places.all);
         return Err(Error::new(Kind::Unavailable, "server_overloaded", message).into());
     };

@@ -4,16 +4,18 @@ use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
     body::{Body, HttpBody},
-    extract::Request,
+    extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderName, header},
     middleware::Next,
     response::Response,
 };
 use bytes::Bytes;
+use grok2api_kit::metrics::OVERHEAD;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 
@@ -35,6 +37,7 @@ struct Clocked {
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     let (begun, ended) = (Instant::now(), Arc::<OnceLock<_>>::default());
     let id = request_id(request.headers()).to_owned();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let retry = retry(request.headers());
     let request = request.map(|body| Body::new(Clocked { body, ended: ended.clone() }));
@@ -45,6 +48,9 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
     response.headers_mut().insert(PROCESSING_MS, millis.into());
     if let Some(overhead) = overhead {
         response.headers_mut().insert(OVERHEAD_MS, overhead.into());
+        if let Some(route) = route {
+            OVERHEAD.record(Duration::from_millis(overhead).as_secs_f64(), [route.into()]);
+        }
     }
     let status = response.status().as_u16();
     tracing::info!(

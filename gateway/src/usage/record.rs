@@ -3,6 +3,7 @@
 mod turn;
 
 use axum::http::HeaderMap;
+use grok2api_kit::trace::Context;
 use grok2api_proto::{
     Error, Kind,
     chat::{ChatEvent, chat_event::Kind as Event},
@@ -50,6 +51,7 @@ impl Record {
     pub(super) fn begin(recorder: Recorder, endpoint: &'static str, request_id: &str) -> Self {
         // Clients choose request ids and repeat them; quotas, blame and the ledger go by an id of ours.
         let id = format!("turn_{}", Uuid::now_v7().simple());
+        Context::serves(&id);
         let mut record = Self::resume(recorder, endpoint, id);
         request_id.clone_into(&mut record.entry.request_id);
         record.place.say(&record.entry);

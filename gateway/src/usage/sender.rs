@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use grok2api_kit::lifecycle::Shutdown;
+use grok2api_kit::{lifecycle::Shutdown, metrics::LEDGER_LOST};
 use grok2api_proto::{
     Kind,
     ledger::{Entry, Ledger, RecordRequest},
@@ -89,6 +89,7 @@ impl Sender {
                 Ok(()) => break,
                 Err(error) if error.kind == Kind::InvalidRequest => {
                     tracing::error!(%error, "usage ledger: {} entries are refused: {error}", self.batch.len());
+                    LEDGER_LOST.add(self.batch.len() as u64, []);
                     self.lost.fetch_add(self.batch.len() as u64 + self.batch_lost, Ordering::Relaxed);
                     self.taken();
                     return;
@@ -141,6 +142,7 @@ impl Sender {
         });
         if !sent.await.unwrap_or_default() {
             let lost = self.batch.len() + self.entries.len();
+            LEDGER_LOST.add(lost as u64, []);
             tracing::error!(lost, "usage ledger is away at the end: {lost} entries are lost");
         }
     }

@@ -3,6 +3,7 @@
 mod attempt;
 mod limits;
 mod live;
+mod told;
 mod tried;
 
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::{
     models::Model,
 };
 use attempt::Attempt;
+use live::Live;
+use told::{Told, Trial};
 
 /// Everything a turn needs, resolved.
 pub(crate) struct Turn {
@@ -45,12 +48,22 @@ pub(crate) struct Turn {
 /// # Errors
 /// The last attempt's, or the pool's refusal; with the attempts.
 pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
-    let mut tried = Vec::new();
-    let done = attempts(turn, &mut tried).await;
-    done.map_err(|error| error.after(tried))
+    let mut told = Told::begin(turn.model.id.as_str(), turn.begun);
+    let (context, tasks) = (told.context().clone(), turn.leases.tasks().clone());
+    let work = async {
+        let mut tried = Vec::new();
+        match attempts(turn, &mut tried).await {
+            Ok(live) => Ok(live.into_stream(&tasks, told)),
+            Err(error) => {
+                told.ended(Some(&error.code));
+                Err(error.after(tried))
+            }
+        }
+    };
+    context.hold(work).await
 }
 
-async fn attempts(turn: Turn, tried: &mut Vec<chat::Attempt>) -> Result<Stream<ChatBatch>> {
+async fn attempts(turn: Turn, tried: &mut Vec<chat::Attempt>) -> Result<Live> {
     let mut last: Option<Failure> = None;
     for number in 1..=turn.config.config.max_attempts.max(1) {
         let accounts: Vec<String> = tried.iter().map(|attempt| attempt.account_id.clone()).collect();
@@ -58,9 +71,11 @@ async fn attempts(turn: Turn, tried: &mut Vec<chat::Attempt>) -> Result<Stream<C
             Ok(lease) => lease,
             Err(refusal) => return Err(last.map_or(refusal.clone(), |failure| worse(failure, refusal))),
         };
-        let began = Instant::now();
-        match (Attempt { turn: &turn, number, began, tried }).open(lease).await {
-            Ok(live) => return Ok(live.into_stream(turn.leases.tasks())),
+        let (began, trial) = (Instant::now(), Trial::begin(turn.model.id.as_str(), number));
+        let context = trial.context().clone();
+        let attempt = Attempt { turn: &turn, number, began, tried, trial };
+        match context.hold(attempt.open(lease)).await {
+            Ok(live) => return Ok(live),
             Err((lease, failure)) => {
                 log(&turn, number, lease.account(), &failure);
                 tried.push(tried::failed(&lease, &failure, turn.model, began));

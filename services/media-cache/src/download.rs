@@ -124,8 +124,8 @@ impl Downloader {
         limits: &Limits,
     ) -> Result<Fetched, Failure> {
         let request = self.egress.current()?.asset(location, token)?;
-        let response = timeout(limits.gap, request.send()).await.map_err(|_| fetch_timeout())?;
-        let mut response = response.map_err(|_| interrupted())?;
+        let sent = timeout(limits.gap, egress::send("asset", request)).await.map_err(|_| fetch_timeout())?;
+        let (mut response, _step) = sent.map_err(|_| interrupted())?;
         check(&response, limits)?;
         let head = head(&mut response, limits).await?;
         let media = Media::of(kind, &head).ok_or_else(not_media)?;

@@ -31,7 +31,9 @@ pub mod videos;
 
 use std::{path::PathBuf, sync::Arc};
 
-use grok2api_kit::{clock::Clock, egress, lifecycle::Tasks, runtime::Runtime, settings};
+use grok2api_kit::{
+    clock::Clock, egress, lifecycle::Tasks, metrics::MEDIA_EVICTIONS, runtime::Runtime, settings,
+};
 use grok2api_proto::{Result, media::MediaCache};
 use grok2api_storage::media::{Kind, MediaIndex};
 pub use intake::{Intake, Taken};
@@ -63,6 +65,8 @@ pub async fn start(deps: Deps) -> Result<Arc<dyn MediaCache>> {
     let store = store::Store::open(&media, &data_dir, tasks.clone()).await?;
     let shelf = Arc::new(shelf::Shelf::new(index, store.clone(), runtime.clone(), clock));
     for kind in Kind::ALL {
+        // So that the first one can be seen to be more than before.
+        MEDIA_EVICTIONS.add(0, [kind.as_str().into()]);
         reconcile::run(&shelf, kind).await?;
         shelf.trim(kind).await?;
     }

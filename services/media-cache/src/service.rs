@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Instant};
 
 use futures_util::StreamExt as _;
-use grok2api_kit::lifecycle::Tasks;
+use grok2api_kit::{
+    lifecycle::Tasks,
+    metrics::{MEDIA_FETCHES, MEDIA_READS},
+    trace::Step,
+};
 use grok2api_proto::{
     Error, Result, Stream,
     media::{
@@ -13,6 +17,7 @@ use grok2api_proto::{
 };
 use grok2api_storage::media as stored;
 use tokio::sync::oneshot;
+use tracing::info_span;
 
 use crate::{
     domain::{clip, is_name, source},
@@ -47,6 +52,7 @@ impl MediaCache for Service {
         let kind = known(request.kind())?;
         let source = source(&request.location)?;
         if let Some(item) = self.shelf.find(kind, &source).await? {
+            MEDIA_FETCHES.add(1, [kind.as_str().into(), "hit".into()]);
             return Ok(shown(item));
         }
         let flight = self.fetching.join((kind, source.clone()), || {
@@ -54,7 +60,11 @@ impl MediaCache for Service {
                 (self.shelf.clone(), self.downloader.clone(), self.tasks.clone());
             fetch(shelf, downloader, tasks, kind, source, request)
         });
-        flight.await.map(shown)
+        let step = Step::begin(info_span!("media fetch", media.kind = kind.as_str()));
+        let fetched = step.hold(flight).await;
+        let result = if fetched.is_ok() { "fetched" } else { "failed" };
+        MEDIA_FETCHES.add(1, [kind.as_str().into(), result.into()]);
+        fetched.map(shown)
     }
 
     async fn stat(&self, request: StatRequest) -> Result<Item> {
@@ -64,7 +74,13 @@ impl MediaCache for Service {
 
     async fn read(&self, request: ReadRequest) -> Result<Stream<Chunk>> {
         let kind = known(request.kind())?;
-        let item = self.shelf.get(kind, named(&request.name)?).await?;
+        let item = match named(&request.name) {
+            Ok(name) => self.shelf.get(kind, name).await,
+            Err(error) => Err(error),
+        };
+        let result = if item.is_ok() { "hit" } else { "missing" };
+        MEDIA_READS.add(1, [kind.as_str().into(), result.into()]);
+        let item = item?;
         let range = clip(item.size, request.offset, request.length)?;
         let Some(chunks) = self.shelf.store.read(kind, &item.name, range).await? else {
             self.shelf.lost(&item).await?;

@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
-use grok2api_kit::{clock::Clock, lifecycle::Shutdown, runtime::Runtime};
+use grok2api_kit::{
+    clock::Clock,
+    lifecycle::Shutdown,
+    metrics::{MEDIA_BYTES, MEDIA_EVICTIONS, MEDIA_ITEMS, MEDIA_LIMIT},
+    runtime::Runtime,
+};
 use grok2api_proto::{Error, Result};
 use grok2api_storage::media::{Item, Kind, MediaIndex, Usage, Use};
 use parking_lot::Mutex;
@@ -15,6 +20,8 @@ use crate::{domain::victims, download::Fetched, error::not_found, store::Store};
 
 /// How often noted uses are written.
 const FLUSH: Duration = Duration::from_secs(5);
+/// How often operators are told what is held.
+const TELL: Duration = Duration::from_secs(5);
 /// How often abandoned drafts are looked for.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
 /// How many candidates for eviction are read at a time.
@@ -185,7 +192,19 @@ impl Shelf {
                 "evicted {} of {kind:?} to stay within {limit} bytes",
                 names.len()
             );
+            MEDIA_EVICTIONS.add(names.len() as u64, [kind.as_str().into()]);
             self.store.delete(kind, names).await;
+        }
+    }
+
+    /// Tells operators what is held; while the index is away they see what was told last.
+    async fn tell(&self) {
+        for kind in Kind::ALL {
+            let Ok(Usage { items, bytes }) = self.usage(kind).await else { return };
+            let told = [(&MEDIA_ITEMS, items), (&MEDIA_BYTES, bytes), (&MEDIA_LIMIT, self.limit(kind))];
+            for (gauge, value) in told {
+                gauge.set(value as f64, [kind.as_str().into()]);
+            }
         }
     }
 
@@ -203,12 +222,14 @@ impl Shelf {
 
 /// Writes uses from time to time and applies changed limits at once, until draining begins.
 pub(crate) async fn housekeeping(shelf: Arc<Shelf>, mut runtime: Runtime, shutdown: Shutdown) {
-    let (mut ticks, mut sweeps) = (interval(FLUSH), interval(SWEEP));
+    let (mut ticks, mut sweeps, mut tells) = (interval(FLUSH), interval(SWEEP), interval(TELL));
+    tells.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => shelf.flush().await,
+            _ = tells.tick() => shelf.tell().await,
             _ = sweeps.tick() => shelf.store.sweep().await,
             _ = runtime.changed() => trim_all(&shelf).await,
             () = shutdown.draining() => return shelf.flush().await,

@@ -108,7 +108,7 @@ pub async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Failure> {
     let settings = || settings(cli.config.as_deref());
     // Callers are told that a store failed, and only the log why.
-    let logged = || settings().inspect(|settings| drop(telemetry::init(settings.log.format, "ERROR")));
+    let logged = || settings().inspect(|settings| telemetry::lines(settings.log.format, "ERROR"));
     match cli.command {
         Command::Serve(args) => serve::run(&settings()?, &args).await,
         Command::Sim(args) => sim::run(args).await,

@@ -3,7 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use grok2api_gateway::Running;
-use grok2api_kit::{clock::Clock, lifecycle::Tasks, readiness::Readiness, runtime::Runtime};
+use grok2api_kit::{
+    clock::Clock,
+    lifecycle::Tasks,
+    metrics::{BUILD, CONFIG_REVISION},
+    readiness::Readiness,
+    runtime::Runtime,
+};
 use grok2api_proto::live::{Live, Replica, ReportRequest};
 use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
@@ -32,6 +38,9 @@ pub(crate) fn start(
     readiness: &Readiness,
     tasks: &Tasks,
 ) {
+    let (runtime, names) = (services.runtime.clone(), roles.to_string());
+    CONFIG_REVISION.by(move |seen| seen.is(runtime.current().number as f64, []));
+    BUILD.by(move |seen| seen.is(1.0, [env!("CARGO_PKG_VERSION").into(), names.clone().into()]));
     let presence = Presence {
         id: Uuid::now_v7().to_string(),
         host: host(),

@@ -65,6 +65,13 @@ impl Roles {
     }
 }
 
+impl fmt::Display for Roles {
+    /// As `--run` takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&if self.split() { self.names().join(",") } else { "all".to_owned() })
+    }
+}
+
 impl FromStr for Roles {
     type Err = String;
 

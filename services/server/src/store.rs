@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use grok2api_kit::{readiness::Readiness, settings::Settings};
+use grok2api_kit::{
+    metrics::{STORE_FAILURES, STORE_UP},
+    readiness::Readiness,
+    settings::Settings,
+};
 use grok2api_storage::{Error, Store, place};
 use tokio::time::MissedTickBehavior;
 
@@ -22,9 +26,12 @@ pub(crate) async fn watch(store: Store, readiness: Readiness) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut away, mut told) = (None, String::new());
+    // So that the first one can be seen to be more than before.
+    STORE_FAILURES.add(0, ["accounts".into()]);
     loop {
         ticks.tick().await;
         let ping = store.ping().await;
+        STORE_UP.set(if ping.is_ok() { 1.0 } else { 0.0 }, []);
         if ping.is_ok() {
             follow_key(&store, &mut told).await;
         }

@@ -73,6 +73,7 @@ mod roster;
 mod service;
 mod shared;
 mod token;
+mod told;
 mod unreadable;
 mod view;
 mod wanted;
@@ -121,6 +122,7 @@ pub async fn start(deps: Deps) -> Result<Arc<dyn TokenPool>> {
     };
     let shared = Shared::load(deps, hot).await?;
     housekeeping::spawn(&shared, readiness, &tasks);
+    told::tell(&shared);
     if let Some(egress) = egress {
         refresh::spawn(shared.clone(), egress, &tasks);
     }

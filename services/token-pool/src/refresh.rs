@@ -5,8 +5,9 @@ mod upstream;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use grok2api_kit::{egress::Gateway, lifecycle::Tasks};
+use grok2api_kit::{egress::Gateway, lifecycle::Tasks, metrics::POOL_READINGS, trace::Step};
 use tokio::time::MissedTickBehavior;
+use tracing::info_span;
 
 use crate::{
     reading::{ReadEnd, ReadJob},
@@ -53,7 +54,15 @@ async fn next(shared: &Arc<Shared>) -> Option<ReadJob> {
 
 /// One reading with all that comes of it. When it cannot be noted, it counts as never made and is made again.
 async fn read(shared: &Arc<Shared>, egress: &Gateway, job: ReadJob) {
-    let end = ask(egress, &job).await;
+    // A trace of its own: no request waits for it.
+    let step = Step::below(None, info_span!("quota reading", account.id = %job.target.0));
+    let end = step.hold(ask(egress, &job)).await;
+    let result = match &end {
+        ReadEnd::Reading(_) => "taken",
+        ReadEnd::Refused(..) => "refused",
+        ReadEnd::Failed(_) => "failed",
+    };
+    POOL_READINGS.add(1, [result.into()]);
     let taken = matches!(end, ReadEnd::Reading(_));
     // At once: whatever is spent in between would count twice.
     if let Err(error) = shared.update(shared.hot.read_done(&job, &end)).await {

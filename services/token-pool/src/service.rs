@@ -10,7 +10,11 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use futures_util::stream;
-use grok2api_kit::redact::redact;
+use grok2api_kit::{
+    metrics::{POOL_COOLDOWNS, POOL_LEASES, POOL_SETTLES},
+    redact::redact,
+    trace::Step,
+};
 use grok2api_proto::{
     Error, Result, Stream,
     pool::{
@@ -24,6 +28,7 @@ use grok2api_proto::{
 };
 use grok2api_storage::accounts::Tier;
 use tokio::time::{Instant, timeout_at};
+use tracing::info_span;
 use uuid::Uuid;
 
 use crate::{
@@ -45,25 +50,17 @@ pub(crate) struct Service(pub(crate) Arc<Shared>);
 impl TokenPool for Service {
     async fn lease(&self, request: LeaseRequest) -> Result<LeaseGrant> {
         let wanted = wanted(request)?;
-        let begun = Instant::now();
-        loop {
-            let patient = wanted.affinity.is_some() && begun.elapsed() < AFFINITY_WAIT;
-            let freed = self.0.freed.notified();
-            tokio::pin!(freed);
-            // Before the attempt: a slot freed right after it must not be missed.
-            freed.as_mut().enable();
-            let refused = match self.0.call(self.0.hot.lease(&wanted, patient)).await? {
-                Ok(granted) => return Ok(grant(granted)),
-                Err(refused) => refused,
-            };
-            if !refused.busy {
-                return Err(refused.error);
-            }
-            let wait = if patient { AFFINITY_WAIT } else { self.0.capacity_wait() };
-            if timeout_at(begun + wait, freed).await.is_err() && !patient {
-                return Err(refused.error);
+        let step = Step::begin(info_span!("lease", quota.class = wanted.class, quota.units = wanted.cost));
+        let context = step.context().clone();
+        let leased = context.hold(self.wait_for(&wanted)).await;
+        match &leased {
+            Ok(_) => POOL_LEASES.add(1, ["granted".into()]),
+            Err(error) => {
+                step.failed(&error.code);
+                POOL_LEASES.add(1, [error.code.to_string().into()]);
             }
         }
+        leased
     }
 
     async fn settle(&self, request: SettleRequest) -> Result<SettleResponse> {
@@ -71,7 +68,15 @@ impl TokenPool for Service {
             return Ok(SettleResponse { settled: false });
         };
         let settlement = settlement(&request);
-        let account = self.0.update(self.0.hot.settle(lease, &settlement)).await?;
+        let outcome = word(settlement.outcome);
+        let step = Step::begin(info_span!("settle", outcome));
+        let account = step.hold(self.0.update(self.0.hot.settle(lease, &settlement))).await?;
+        if account.is_some() {
+            POOL_SETTLES.add(1, [outcome.clone().into()]);
+            if policy::rule(settlement.outcome).effect.is_penalty() {
+                POOL_COOLDOWNS.add(1, [outcome.into()]);
+            }
+        }
         log(account, &settlement);
         Ok(SettleResponse { settled: account.is_some() })
     }
@@ -149,6 +154,36 @@ impl TokenPool for Service {
     async fn watch(&self, _: WatchRequest) -> Result<Stream<PoolEvent>> {
         Ok(watch::watch(self.0.clone()))
     }
+}
+
+impl Service {
+    /// Leases, as soon as the pool can; gives up after the capacity wait.
+    async fn wait_for(&self, wanted: &Wanted) -> Result<LeaseGrant> {
+        let begun = Instant::now();
+        loop {
+            let patient = wanted.affinity.is_some() && begun.elapsed() < AFFINITY_WAIT;
+            let freed = self.0.freed.notified();
+            tokio::pin!(freed);
+            // Before the attempt: a slot freed right after it must not be missed.
+            freed.as_mut().enable();
+            let refused = match self.0.call(self.0.hot.lease(wanted, patient)).await? {
+                Ok(granted) => return Ok(grant(granted)),
+                Err(refused) => refused,
+            };
+            if !refused.busy {
+                return Err(refused.error);
+            }
+            let wait = if patient { AFFINITY_WAIT } else { self.0.capacity_wait() };
+            if timeout_at(begun + wait, freed).await.is_err() && !patient {
+                return Err(refused.error);
+            }
+        }
+    }
+}
+
+/// `OUTCOME_RATE_LIMITED` as `rate_limited`.
+fn word(outcome: Outcome) -> String {
+    outcome.as_str_name().trim_start_matches("OUTCOME_").to_lowercase()
 }
 
 fn grant(granted: Granted) -> LeaseGrant {

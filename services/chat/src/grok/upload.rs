@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use grok2api_kit::egress::{Egress, PublicFetch};
+use grok2api_kit::egress::{Egress, PublicFetch, send};
 use grok2api_proto::{
     Error, Kind, Result,
     chat::{Attachment, Message, Role, attachment, part},
@@ -179,7 +179,7 @@ async fn upload_one(file: &File, egress: &Egress, token: &str) -> Result<String,
         "content": STANDARD.encode(&file.data),
     });
     let request = egress.api(Method::POST, PATH, "/", token).map_err(Failure::own)?.json(&body);
-    let response = request.send().await.map_err(|error| super::transport(&error))?;
+    let (response, _step) = send("upload", request).await.map_err(|error| super::transport(&error))?;
     if !response.status().is_success() {
         return Err(super::refusal(response).await);
     }

@@ -1,10 +1,17 @@
 //! One account's try: upload, open the stream, read to the commit point.
 
+use grok2api_kit::egress::send;
 use grok2api_proto::chat;
 use http::Method;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Turn, limits::Limits, live::Live};
+use super::{
+    Turn,
+    limits::Limits,
+    live::{Live, Upstream},
+    told::Trial,
+    tried,
+};
 use crate::{
     grok::{
         self,
@@ -25,16 +32,25 @@ pub(super) struct Attempt<'a> {
     pub began: Instant,
     /// The ones before.
     pub tried: &'a [chat::Attempt],
+    pub trial: Trial,
 }
 
 impl Attempt<'_> {
     /// The committed stream, or the lease back with what went wrong.
-    pub(super) async fn open(&self, mut lease: Lease) -> Result<Live, (Lease, Failure)> {
+    pub(super) async fn open(mut self, mut lease: Lease) -> Result<Live, (Lease, Failure)> {
+        self.trial.asks(lease.account());
         let opened = match self.respond(&mut lease).await {
-            Ok((response, limits)) => Live::begin(self, lease, limits, response).commit().await,
+            Ok((response, limits)) => Live::begin(&self, lease, limits, response).commit().await,
             Err(failure) => Err((lease, failure)),
         };
-        opened.map_err(|(lease, failure)| (lease, self.guarded(failure)))
+        match opened {
+            Ok(live) => Ok(live.tried_by(self.trial)),
+            Err((lease, failure)) => {
+                let failure = self.guarded(failure);
+                self.trial.ended(&tried::outcome(&failure));
+                Err((lease, failure))
+            }
+        }
     }
 
     /// A video that may have been begun is never begun again.
@@ -43,7 +59,7 @@ impl Attempt<'_> {
     }
 
     /// Sends the turn; gives the response once its headers say 200.
-    async fn respond(&self, lease: &mut Lease) -> Result<(reqwest::Response, Limits), Failure> {
+    async fn respond(&self, lease: &mut Lease) -> Result<(Upstream, Limits), Failure> {
         let egress = self.turn.egress.current().map_err(Failure::own)?;
         let config = &self.turn.config.config;
         let upload = upload::upload(&self.turn.files, &egress, lease.token());
@@ -65,13 +81,13 @@ impl Attempt<'_> {
         // Only now is the upstream asked for an answer.
         let limits = Limits::new(config, self.turn.deadline);
         let (until, limit) = limits.next();
-        let sent = timeout_at(until, request.send()).await.map_err(|_| limits.passed(limit))?;
-        let response = sent.map_err(|error| grok::transport(&error))?;
+        let sent = timeout_at(until, send("chat", request)).await.map_err(|_| limits.passed(limit))?;
+        let (response, step) = sent.map_err(|error| grok::transport(&error))?;
         if response.status() != http::StatusCode::OK {
             return Err(grok::refusal(response).await);
         }
         lease.charged = true;
-        Ok((response, limits))
+        Ok((Upstream { response, _step: step }, limits))
     }
 
     pub(super) fn decoder(&self) -> Decoder {

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::join_all};
-use grok2api_kit::lifecycle::Tasks;
+use grok2api_kit::{lifecycle::Tasks, trace::Step};
 use grok2api_proto::{
     Result, Stream,
     chat::{self, Charge, ChatBatch, ChatEvent, ImageProgress, Media, Started, chat_event::Kind as Event},
@@ -20,7 +20,12 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{attempt::Attempt, limits::Limits, tried};
+use super::{
+    attempt::Attempt,
+    limits::Limits,
+    told::{self, Told, Trial},
+    tried,
+};
 use crate::{
     grok::{
         self,
@@ -34,9 +39,16 @@ use crate::{
 /// Batches that may wait for a slow client.
 const WAITING: usize = 2;
 
+/// The upstream's answer, and its step in the trace.
+pub(super) struct Upstream {
+    pub(super) response: reqwest::Response,
+    pub(super) _step: Step,
+}
+
 pub(super) struct Live {
     /// Gone as soon as no more is wanted of it.
-    response: Option<reqwest::Response>,
+    response: Option<Upstream>,
+    trial: Option<Trial>,
     decoder: Decoder,
     lease: Lease,
     media: Arc<dyn MediaCache>,
@@ -59,14 +71,10 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn begin(
-        attempt: &Attempt<'_>,
-        lease: Lease,
-        limits: Limits,
-        response: reqwest::Response,
-    ) -> Self {
+    pub(super) fn begin(attempt: &Attempt<'_>, lease: Lease, limits: Limits, response: Upstream) -> Self {
         Self {
             response: Some(response),
+            trial: None,
             decoder: attempt.decoder(),
             lease,
             media: attempt.turn.media.clone(),
@@ -82,6 +90,11 @@ impl Live {
             held: Vec::new(),
             end: None,
         }
+    }
+
+    /// Takes over the attempt that opened it.
+    pub(super) fn tried_by(self, trial: Trial) -> Self {
+        Self { trial: Some(trial), ..self }
     }
 
     /// Reads until the first output is there.
@@ -103,7 +116,7 @@ impl Live {
     }
 
     /// The batches from the commit point on.
-    pub(super) fn into_stream(mut self, tasks: &Tasks) -> Stream<ChatBatch> {
+    pub(super) fn into_stream(mut self, tasks: &Tasks, told: Told) -> Stream<ChatBatch> {
         let mut tried = self.tried.clone();
         tried.push(tried::begun(&self.lease, self.began));
         let conversation_id = self.decoder.conversation_id().to_owned();
@@ -111,27 +124,41 @@ impl Live {
         let mut events = vec![ChatEvent::from(Event::Started(started)), self.charge()];
         events.append(&mut self.held);
         let (sender, receiver) = mpsc::channel(WAITING);
-        tasks.spawn("turn", async move {
+        let context = told.context().clone();
+        let driven = async move {
             tokio::select! {
                 biased;
                 // The client left: dropping the rest drops the upstream's connection and settles the lease.
                 () = sender.closed() => {}
-                () = self.drive(events, &sender) => {}
+                () = self.drive(events, &sender, told) => {}
             }
-        });
+        };
+        tasks.spawn("turn", context.hold(driven));
         ReceiverStream::new(receiver).boxed()
     }
 
-    async fn drive(mut self, first: Vec<ChatEvent>, sender: &mpsc::Sender<Result<ChatBatch>>) {
-        let mut next = Ok(Some(first));
+    async fn drive(
+        mut self,
+        first: Vec<ChatEvent>,
+        sender: &mpsc::Sender<Result<ChatBatch>>,
+        mut told: Told,
+    ) {
+        let mut next: Result<_, Failure> = Ok(Some(first));
         loop {
             let batch = match next {
                 Ok(Some(events)) => Ok(ChatBatch { events }),
                 Ok(None) => return,
-                Err(failure) => return self.fail(failure, sender).await,
+                Err(failure) => {
+                    told.ended(Some(&failure.error.code));
+                    return self.fail(failure, sender).await;
+                }
             };
+            if let Ok(batch) = &batch {
+                told.events(&batch.events);
+            }
             if self.is_complete() {
                 self.succeed();
+                told.ended(None);
             }
             let sent = timeout_at(self.limits.deadline(), sender.send(batch)).await;
             next = match sent {
@@ -192,8 +219,8 @@ impl Live {
         if Instant::now() >= self.limits.deadline() {
             return if over { Ok(None) } else { Err(self.limits.exceeded()) };
         }
-        let Some(response) = &mut self.response else { return Ok(None) };
-        match timeout_at(until, response.chunk()).await {
+        let Some(upstream) = &mut self.response else { return Ok(None) };
+        match timeout_at(until, upstream.response.chunk()).await {
             Ok(Ok(read)) => {
                 self.limits.alive();
                 Ok(read)
@@ -267,7 +294,14 @@ impl Live {
             duration_ms = self.begun.elapsed().as_millis(),
             "turn finished"
         );
+        self.tell(told::SUCCESS);
         self.lease.settle(Outcome::Success, None);
+    }
+
+    fn tell(&mut self, outcome: &str) {
+        if let Some(trial) = &mut self.trial {
+            trial.ended(outcome);
+        }
     }
 
     async fn fail(mut self, failure: Failure, sender: &mpsc::Sender<Result<ChatBatch>>) {
@@ -281,6 +315,7 @@ impl Live {
             failure.error
         );
         self.tried.push(tried::failed(&self.lease, &failure, self.model, self.began));
+        self.tell(&tried::outcome(&failure));
         self.lease.settle(failure.outcome, Some(&failure));
         // The upstream's connection is not kept for a client that may never read this.
         drop(self.response);

@@ -13,11 +13,16 @@ pub(super) fn begun(lease: &Lease, began: Instant) -> Attempt {
 /// One that failed.
 pub(super) fn failed(lease: &Lease, failure: &Failure, model: &Model, began: Instant) -> Attempt {
     Attempt {
-        outcome: snake(&format!("{:?}", failure.outcome)),
+        outcome: outcome(failure),
         cause: failure.error.message.clone(),
         units: if failure.charged { units(lease, model) } else { 0 },
         ..begun(lease, began)
     }
+}
+
+/// How it failed, in one word.
+pub(super) fn outcome(failure: &Failure) -> String {
+    snake(&format!("{:?}", failure.outcome))
 }
 
 /// What the account is charged for a turn that the upstream took.

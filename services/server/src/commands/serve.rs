@@ -1,6 +1,9 @@
 //! `grok2api serve`.
 
-use grok2api_kit::{settings::Settings, telemetry};
+use grok2api_kit::{
+    settings::Settings,
+    telemetry::{self, LogLevel},
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, say};
@@ -14,7 +17,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(settings: &Settings, args: &Args) -> Result<(), Failure> {
-    let log_level = telemetry::init(settings.log.format, "INFO");
+    let (log_level, exports) = telemetry::init(settings.log.format, "INFO", &args.run.to_string());
+    let served = serve(settings, args, log_level).await;
+    exports.finish().await;
+    served
+}
+
+async fn serve(settings: &Settings, args: &Args, log_level: LogLevel) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| StartError::one("signals", error))?;
     let instance = tokio::select! {
         started = Instance::start(settings, &args.run, Some(log_level)) => started?,

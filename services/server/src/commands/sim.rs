@@ -23,7 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    telemetry::init(LogFormat::Text, "INFO");
+    telemetry::lines(LogFormat::Text, "INFO");
     let scenario = args.scenario.as_deref().map(read).transpose()?;
     let listener = TcpListener::bind(args.listen)
         .await

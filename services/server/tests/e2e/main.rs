@@ -28,6 +28,7 @@ mod links;
 mod load;
 mod malformed;
 mod media;
+mod observability;
 mod openapi;
 mod processes;
 mod replicas;

@@ -6,6 +6,7 @@
 
 mod cookie;
 mod public;
+mod sent;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub use cookie::cookie;
 pub use public::{Fetched, PublicFetch, is_public};
+pub use sent::send;
 
 use crate::{runtime::Runtime, settings::Upstream};
 

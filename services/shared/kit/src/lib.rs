@@ -8,6 +8,7 @@ pub mod directory;
 pub mod egress;
 pub mod grpc;
 pub mod lifecycle;
+pub mod metrics;
 pub mod ops;
 pub mod readiness;
 pub mod redact;

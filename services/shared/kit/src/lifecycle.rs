@@ -85,7 +85,7 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        start(&self.background, self.until_stopped(name, future));
+        start(&self.background, trace::carried(self.until_stopped(name, future)));
     }
 
     /// Runs a loop that has to finish something, such as writing down what it holds, once [`Shutdown::stopped`]
@@ -94,7 +94,7 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        start(&self.background, future);
+        start(&self.background, trace::carried(future));
     }
 
     fn until_stopped<F>(&self, name: &'static str, future: F) -> impl Future<Output = ()> + Send + use<F>

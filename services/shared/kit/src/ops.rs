@@ -1,12 +1,21 @@
-//! The operations port: `/livez`, `/readyz`.
+//! The operations port: `/livez`, `/readyz`, `/metrics`.
 
 use std::sync::{Arc, OnceLock};
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{lifecycle::Tasks, readiness::Readiness};
+use crate::{lifecycle::Tasks, metrics, readiness::Readiness};
+
+/// What Prometheus reads.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const OPEN: &str = "the API is open to everybody who reaches it: make a client key, or set api_key";
 
@@ -27,9 +36,13 @@ impl OpenApi {
 
 /// Serves the operations routes until the hard stop, so that probes see the draining.
 pub fn serve(listener: TcpListener, readiness: Readiness, open_api: OpenApi, tasks: &Tasks) {
+    metrics::watch_process();
+    let ready = readiness.clone();
+    metrics::READY.by(move |seen| seen.is(if ready.pending().is_empty() { 1.0 } else { 0.0 }, []));
     let router = Router::new()
         .route("/livez", get(|| async { Json(json!({"status": "alive"})) }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(tell))
         .with_state((readiness, open_api));
     tasks.spawn_background("ops", async move {
         if let Err(error) = axum::serve(listener, router).await {
@@ -40,7 +53,7 @@ pub fn serve(listener: TcpListener, readiness: Readiness, open_api: OpenApi, tas
 
 /// `200 {"status":"ready"}` or `503 {"status":"waiting","waiting_for":[…]}`; where the gateway runs also whether the API is
 /// open, which is no reason to send nobody there.
-async fn ready(State((readiness, open_api)): State<(Readiness, OpenApi)>) -> (StatusCode, Json<Value>) {
+async fn readyz(State((readiness, open_api)): State<(Readiness, OpenApi)>) -> (StatusCode, Json<Value>) {
     let pending = readiness.pending();
     if !pending.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "waiting", "waiting_for": pending})));
@@ -53,4 +66,8 @@ async fn ready(State((readiness, open_api)): State<(Readiness, OpenApi)>) -> (St
         }
     }
     (StatusCode::OK, Json(told))
+}
+
+async fn tell() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, EXPOSITION)], metrics::text())
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use grok2api_kit::metrics::STORE_FAILURES;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -112,6 +113,7 @@ impl<T: ?Sized> Bounded<T> {
         };
         if away {
             self.bounds.0.fetch_add(1, Ordering::Relaxed);
+            STORE_FAILURES.add(1, [part::<T>().into()]);
         }
         result
     }
@@ -119,6 +121,11 @@ impl<T: ?Sized> Bounded<T> {
     fn interruptions(&self) -> u64 {
         self.bounds.0.load(Ordering::Relaxed)
     }
+}
+
+/// The part of the state, by the name of its trait.
+fn part<T: ?Sized>() -> String {
+    std::any::type_name::<T>().rsplit("::").next().unwrap_or_default().to_lowercase()
 }
 
 pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {

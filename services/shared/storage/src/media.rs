@@ -55,6 +55,14 @@ pub struct Usage {
 impl Kind {
     /// Every kind.
     pub const ALL: [Kind; 2] = [Kind::Image, Kind::Video];
+
+    /// In one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+        }
+    }
 }
 
 /// Keeps the index. Every call fails only when the store does, or on an impossible row.

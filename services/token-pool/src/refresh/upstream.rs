@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use grok2api_kit::{egress::Gateway, redact::redact};
+use grok2api_kit::{
+    egress::{Gateway, send},
+    redact::redact,
+};
 use grok2api_proto::pool::Outcome;
 use grok2api_storage::accounts::Tier;
 use http::{Method, StatusCode};
@@ -64,7 +67,8 @@ pub(super) async fn user(egress: &Gateway, job: &ReadJob) -> Result<String, Stri
     let egress = egress.current().map_err(|error| error.to_string())?;
     let request = egress.api(Method::GET, SESSION_PATH, "/", job.token.expose());
     let request = request.map_err(|error| error.to_string())?;
-    let answer = request.timeout(TIMEOUT).send().await.map_err(|error| transport(&error))?;
+    let answer = send("session", request.timeout(TIMEOUT)).await;
+    let (answer, _step) = answer.map_err(|error| transport(&error))?;
     let status = answer.status();
     if !status.is_success() {
         return Err(format!("status {}", status.as_u16()));
@@ -93,7 +97,8 @@ pub(super) async fn read(egress: &Gateway, job: &ReadJob) -> Result<ReadEnd, Str
     let ask = Ask { request_kind: "DEFAULT", model_name: &job.rate_limit_name };
     let request =
         egress.api(Method::POST, PATH, "/", job.token.expose()).map_err(|error| error.to_string())?;
-    let answer = request.json(&ask).timeout(TIMEOUT).send().await.map_err(|error| transport(&error))?;
+    let answer = send("rate-limits", request.json(&ask).timeout(TIMEOUT)).await;
+    let (answer, _step) = answer.map_err(|error| transport(&error))?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(|error| transport(&error))?;
     interpret(status, &body, job.counter, job.tier)

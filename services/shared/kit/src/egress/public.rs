@@ -68,7 +68,8 @@ impl PublicFetch {
     }
 
     async fn fetch(&self, url: Url, max_bytes: usize) -> Result<Fetched> {
-        let mut response = self.client.get(url).send().await.map_err(|error| failed(reason_of(&error)))?;
+        let sent = super::send("attachment", self.client.get(url)).await;
+        let (mut response, _step) = sent.map_err(|error| failed(reason_of(&error)))?;
         if !response.status().is_success() {
             return Err(failed(format!("the address answered {}", response.status().as_u16())));
         }

@@ -24,14 +24,8 @@ struct Presence {
     live: Arc<dyn Live>,
 }
 
-/// Begins to tell; `running` is what the gateway serves, where one runs here.
-pub(crate) fn start(
-    roles: &Roles,
-    services: &Services,
-    running: Option<Running>,
-    readiness: &Readiness,
-    tasks: &Tasks,
-) {
+/// Begins to tell.
+pub(crate) fn start(roles: &Roles, services: &Services, readiness: &Readiness, tasks: &Tasks) {
     let presence = Presence {
         id: Uuid::now_v7().to_string(),
         host: host(),
@@ -39,7 +33,7 @@ pub(crate) fn start(
         started_at: Clock::system().now_ms(),
         runtime: services.runtime.clone(),
         readiness: readiness.clone(),
-        running,
+        running: services.running.clone(),
         live: services.live.clone(),
     };
     tasks.spawn_background("presence", presence.tell());

@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` shows the product working, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup console demo run test lint lint-deploy fmt bench
+.PHONY: help setup console demo cluster cluster-down run test lint lint-deploy fmt bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -13,6 +13,12 @@ console: ## the browser console into admin-web/dist, which the next cargo build 
 
 demo: ## the product with a simulated upstream: a chat, an image, a video
 	@scripts/demo
+
+cluster: ## two of every role on this machine, over MariaDB and Redis, with a simulated upstream
+	@scripts/cluster up
+
+cluster-down: ## ends what `make cluster` started
+	@scripts/cluster down
 
 run: ## the product itself: SQLite and files in ./data, the real upstream
 	@scripts/setup build

@@ -1,7 +1,7 @@
 //! The requests that this gateway is serving now: shown to operators, and cancelled by them.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -99,6 +99,15 @@ impl Running {
             one.cancel.cancel();
             true
         })
+    }
+
+    /// How many requests are open, by endpoint.
+    pub fn open(&self) -> BTreeMap<String, usize> {
+        let mut open = BTreeMap::new();
+        for one in self.0.requests.lock().values() {
+            *open.entry(one.said.lock().endpoint.clone()).or_default() += 1;
+        }
+        open
     }
 
     /// What a process tells of its requests; the rest of the message is others' to fill.

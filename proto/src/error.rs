@@ -5,7 +5,7 @@
 use std::{borrow::Cow, collections::HashMap, fmt, time::Duration};
 
 use prost::Message as _;
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt, pb::Status as Details};
 
 use crate::chat::{Attempt, Attempts};
@@ -103,6 +103,17 @@ impl Error {
         Self::new(Kind::Internal, "internal_error", message)
     }
 
+    /// A part of the product cannot be reached, or was lost in the middle of a call.
+    pub fn peer_unavailable() -> Self {
+        Self::new(Kind::Unavailable, "peer_unavailable", "an internal service is unreachable")
+            .retry_after(Duration::from_secs(1))
+    }
+
+    /// A part of the product did not answer in time.
+    pub fn peer_timeout() -> Self {
+        Self::new(Kind::Timeout, "peer_timeout", "an internal call took too long")
+    }
+
     /// Names the parameter at fault.
     #[must_use]
     pub fn at(mut self, param: impl Into<String>) -> Self {
@@ -195,14 +206,13 @@ fn attempts(status: &Status) -> Option<Box<Attempts>> {
 /// A status that no service of ours made: the connection, or tonic itself.
 fn from_foreign(status: &Status) -> Error {
     match status.code() {
-        Code::Unavailable => {
-            Error::new(Kind::Unavailable, "service_unreachable", "an internal service is unreachable")
-                .retry_after(Duration::from_secs(1))
-        }
-        Code::DeadlineExceeded => {
-            Error::new(Kind::Timeout, "deadline_exceeded", "an internal call took too long")
-        }
-        Code::Cancelled => Error::new(Kind::Cancelled, "cancelled", "the call was cancelled"),
+        Code::DeadlineExceeded => Error::peer_timeout(),
+        // tonic's own word for a deadline that has passed, on either side.
+        Code::Cancelled if status.message() == TimeoutExpired(()).to_string() => Error::peer_timeout(),
+        // We are still waiting, so it was the peer that gave the call up.
+        Code::Unavailable | Code::Cancelled => Error::peer_unavailable(),
+        // A status with a source was made on this side: the connection broke, whatever code tonic found for that.
+        _ if std::error::Error::source(status).is_some() => Error::peer_unavailable(),
         Code::Unauthenticated => Error::new(Kind::Internal, "internal_secret_mismatch", status.message()),
         Code::OutOfRange => Error::new(Kind::TooLarge, "message_too_large", "the request is too large"),
         _ => Error::internal(format!("an internal call failed: {}", status.message())),
@@ -236,5 +246,23 @@ mod tests {
         assert_eq!(error.kind, Kind::Unavailable);
         assert!(error.retry_after.is_some());
         assert!(!error.message.contains("tcp"));
+    }
+
+    #[test]
+    fn what_breaks_on_the_way_is_a_matter_of_trying_again() {
+        let broken = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        for (status, kind, code) in [
+            (Status::from_error(Box::new(broken())), Kind::Unavailable, "peer_unavailable"),
+            (Status::cancelled("operation was canceled"), Kind::Unavailable, "peer_unavailable"),
+            (Status::from_error(Box::new(TimeoutExpired(()))), Kind::Timeout, "peer_timeout"),
+            (Status::cancelled("Timeout expired"), Kind::Timeout, "peer_timeout"),
+            (Status::deadline_exceeded("late"), Kind::Timeout, "peer_timeout"),
+            (Status::unknown("a server of others failed"), Kind::Internal, "internal_error"),
+            (Status::unimplemented("no such method"), Kind::Internal, "internal_error"),
+        ] {
+            let text = format!("{status:?}");
+            let error = Error::from(status);
+            assert_eq!((error.kind, error.code.as_ref()), (kind, code), "{text}");
+        }
     }
 }

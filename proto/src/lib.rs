@@ -11,7 +11,7 @@ mod service;
 
 pub use error::{Error, Kind, Result};
 pub use masked::mask;
-pub use service::{MAX_MESSAGE_BYTES, Stream, Transport};
+pub use service::{Idempotent, MAX_MESSAGE_BYTES, Stream, Transport};
 
 /// The encoded file descriptors of all services, for reflection.
 pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
@@ -65,15 +65,15 @@ pub mod admin {
         /// Begins a session.
         unary login(LoginRequest) -> LoginResponse;
         /// The session of a secret, when it may be used.
-        unary authenticate(AuthenticateRequest) -> Session;
+        unary authenticate(AuthenticateRequest) -> Session, idempotent;
         /// Ends sessions.
-        unary end_sessions(EndSessionsRequest) -> EndSessionsResponse;
+        unary end_sessions(EndSessionsRequest) -> EndSessionsResponse, idempotent;
         /// The sessions of an admin.
-        unary list_sessions(ListSessionsRequest) -> ListSessionsResponse;
+        unary list_sessions(ListSessionsRequest) -> ListSessionsResponse, idempotent;
         /// An admin's own new password.
         unary change_password(ChangePasswordRequest) -> LoginResponse;
         /// All admins, by name.
-        unary list(ListRequest) -> ListResponse;
+        unary list(ListRequest) -> ListResponse, idempotent;
         /// Adds an admin.
         unary create(CreateRequest) -> Admin;
         /// Changes an admin.
@@ -81,7 +81,7 @@ pub mod admin {
         /// Adds to the log of actions.
         unary log(Action) -> LogResponse;
         /// The log of actions, newest first.
-        unary list_actions(ListActionsRequest) -> ListActionsResponse;
+        unary list_actions(ListActionsRequest) -> ListActionsResponse, idempotent;
     }
 }
 
@@ -94,11 +94,11 @@ pub mod live {
         trait Live = live_service_client::LiveServiceClient,
             live_service_server::{LiveService, LiveServiceServer};
         /// Takes a process's state.
-        unary report(ReportRequest) -> ReportResponse;
+        unary report(ReportRequest) -> ReportResponse, idempotent;
         /// What is known of all processes.
-        unary list(ListRequest) -> ListResponse;
+        unary list(ListRequest) -> ListResponse, idempotent;
         /// Has a running request cancelled.
-        unary cancel(CancelRequest) -> CancelResponse;
+        unary cancel(CancelRequest) -> CancelResponse, idempotent;
     }
 }
 
@@ -113,7 +113,7 @@ pub mod chat {
         /// Runs one turn; resolves when the turn is committed.
         stream complete(ChatRequest) -> ChatBatch as CompleteStream;
         /// The models that can be asked for.
-        unary list_models(ListModelsRequest) -> ListModelsResponse;
+        unary list_models(ListModelsRequest) -> ListModelsResponse, idempotent;
     }
 
     impl From<chat_event::Kind> for ChatEvent {
@@ -132,15 +132,15 @@ pub mod config {
         trait Config = config_service_client::ConfigServiceClient,
             config_service_server::{ConfigService, ConfigServiceServer};
         /// The newest revision.
-        unary get(GetRequest) -> Revision;
+        unary get(GetRequest) -> Revision, idempotent;
         /// Changes parameters; all of them or none.
         unary update(UpdateRequest) -> Revision;
         /// The newest revision at once, then every later one.
-        stream watch(WatchRequest) -> Revision as WatchStream;
+        stream watch(WatchRequest) -> Revision as WatchStream, idempotent;
         /// Names, types, defaults and meanings of all parameters.
-        unary list_parameters(ListParametersRequest) -> ListParametersResponse;
+        unary list_parameters(ListParametersRequest) -> ListParametersResponse, idempotent;
         /// What each revision changed, newest first.
-        unary list_revisions(ListRevisionsRequest) -> ListRevisionsResponse;
+        unary list_revisions(ListRevisionsRequest) -> ListRevisionsResponse, idempotent;
         /// Says anew what an earlier revision said.
         unary rollback(RollbackRequest) -> Revision;
     }
@@ -155,7 +155,7 @@ pub mod capture {
         trait Captures = capture_service_client::CaptureServiceClient,
             capture_service_server::{CaptureService, CaptureServiceServer};
         /// Keeps bodies; idempotent by id.
-        unary keep(KeepRequest) -> KeepResponse;
+        unary keep(KeepRequest) -> KeepResponse, idempotent;
         /// The bodies of one request; who reads them is written down.
         unary read(ReadRequest) -> Bodies;
     }
@@ -172,7 +172,7 @@ pub mod idempotency {
         /// Takes a request, unless somebody was first.
         unary claim(ClaimRequest) -> ClaimResponse;
         /// Keeps claims alive.
-        unary renew(RenewRequest) -> RenewResponse;
+        unary renew(RenewRequest) -> RenewResponse, idempotent;
         /// Ends a claim with an answer.
         unary answer(AnswerRequest) -> AnswerResponse;
         /// Gives a claim up.
@@ -189,13 +189,13 @@ pub mod ledger {
         trait Ledger = ledger_service_client::LedgerServiceClient,
             ledger_service_server::{LedgerService, LedgerServiceServer};
         /// Writes entries; idempotent by id.
-        unary record(RecordRequest) -> RecordResponse;
+        unary record(RecordRequest) -> RecordResponse, idempotent;
         /// Entries that match, newest first.
-        unary query(QueryRequest) -> QueryResponse;
+        unary query(QueryRequest) -> QueryResponse, idempotent;
         /// One entry.
-        unary get(GetRequest) -> Entry;
+        unary get(GetRequest) -> Entry, idempotent;
         /// Sums over time.
-        unary aggregate(AggregateRequest) -> AggregateResponse;
+        unary aggregate(AggregateRequest) -> AggregateResponse, idempotent;
     }
 }
 
@@ -211,27 +211,27 @@ pub mod keys {
         /// Makes a key; gives its secret this once.
         unary create(CreateRequest) -> CreateResponse;
         /// All keys, revoked ones too.
-        unary list(ListRequest) -> ListResponse;
+        unary list(ListRequest) -> ListResponse, idempotent;
         /// One key by id.
-        unary get(GetRequest) -> Key;
+        unary get(GetRequest) -> Key, idempotent;
         /// Says anew what a key may do.
         unary update(UpdateRequest) -> Key;
         /// Gives a key up, for ever.
-        unary revoke(RevokeRequest) -> Key;
+        unary revoke(RevokeRequest) -> Key, idempotent;
         /// The key of a secret, when it may be used.
-        unary authenticate(AuthenticateRequest) -> Facts;
+        unary authenticate(AuthenticateRequest) -> Facts, idempotent;
         /// Notes when keys were used.
-        unary used(UsedRequest) -> UsedResponse;
+        unary used(UsedRequest) -> UsedResponse, idempotent;
         /// All keys at once, then every change.
-        stream watch(WatchRequest) -> Changes as WatchStream;
+        stream watch(WatchRequest) -> Changes as WatchStream, idempotent;
         /// Counts a request against its key's limits, or says what stands against it.
-        unary admit(AdmitRequest) -> AdmitResponse;
+        unary admit(AdmitRequest) -> AdmitResponse, idempotent;
         /// Ends requests that may have been admitted; may be said again.
-        unary settle(SettleRequest) -> SettleResponse;
+        unary settle(SettleRequest) -> SettleResponse, idempotent;
         /// Signs of life of requests that hold a slot.
-        unary renew(RenewRequest) -> RenewResponse;
+        unary renew(RenewRequest) -> RenewResponse, idempotent;
         /// How a key stands against its limits and budgets.
-        unary standing(GetRequest) -> StandingResponse;
+        unary standing(GetRequest) -> StandingResponse, idempotent;
     }
 
     impl Facts {
@@ -259,17 +259,17 @@ pub mod media {
         trait MediaCache = media_cache_service_client::MediaCacheServiceClient,
             media_cache_service_server::{MediaCacheService, MediaCacheServiceServer};
         /// Fetches an asset of an account into the cache.
-        unary fetch(FetchRequest) -> Item;
+        unary fetch(FetchRequest) -> Item, idempotent;
         /// What is known of a cached item.
-        unary stat(StatRequest) -> Item;
+        unary stat(StatRequest) -> Item, idempotent;
         /// The item's bytes, whole or a part.
-        stream read(ReadRequest) -> Chunk as ReadStream;
+        stream read(ReadRequest) -> Chunk as ReadStream, idempotent;
         /// Bytes and items per kind.
-        unary usage(UsageRequest) -> UsageResponse;
+        unary usage(UsageRequest) -> UsageResponse, idempotent;
         /// Deletes all items of a kind.
         unary clear(ClearRequest) -> ClearResponse;
         /// Items of a kind, newest first.
-        unary list(ListRequest) -> ListResponse;
+        unary list(ListRequest) -> ListResponse, idempotent;
         /// Deletes one item.
         unary remove(RemoveRequest) -> RemoveResponse;
     }
@@ -286,13 +286,13 @@ pub mod video {
         /// Adds a job; answers it as it is kept.
         unary insert(Job) -> Job;
         /// The job of that id.
-        unary get(GetRequest) -> Job;
+        unary get(GetRequest) -> Job, idempotent;
         /// Replaces a job that still has this version.
         unary update(Job) -> UpdateResponse;
         /// A client's jobs, the newest first.
-        unary list(ListRequest) -> ListResponse;
+        unary list(ListRequest) -> ListResponse, idempotent;
         /// Open jobs without a sign of life for so long.
-        unary list_silent(ListSilentRequest) -> ListResponse;
+        unary list_silent(ListSilentRequest) -> ListResponse, idempotent;
         /// Forgets a job.
         unary remove(GetRequest) -> RemoveResponse;
     }
@@ -309,19 +309,19 @@ pub mod pool {
         /// Reserves the units of one request on the best eligible account.
         unary lease(LeaseRequest) -> LeaseGrant;
         /// Ends a lease.
-        unary settle(SettleRequest) -> SettleResponse;
+        unary settle(SettleRequest) -> SettleResponse, idempotent;
         /// Keeps an owner's leases alive.
-        unary renew(RenewRequest) -> RenewResponse;
+        unary renew(RenewRequest) -> RenewResponse, idempotent;
         /// Adds accounts, merging known ones.
         unary add_accounts(AddAccountsRequest) -> AddAccountsResponse;
         /// Removes accounts.
         unary remove_accounts(RemoveAccountsRequest) -> RemoveAccountsResponse;
         /// Accounts with their windows, all or those that match; tokens masked.
-        unary list_accounts(ListAccountsRequest) -> ListAccountsResponse;
+        unary list_accounts(ListAccountsRequest) -> ListAccountsResponse, idempotent;
         /// Brings removed accounts back.
         unary restore_accounts(RestoreAccountsRequest) -> RestoreAccountsResponse;
         /// Clears blocking states by hand.
-        unary clear_accounts(ClearAccountsRequest) -> ClearAccountsResponse;
+        unary clear_accounts(ClearAccountsRequest) -> ClearAccountsResponse, idempotent;
         /// Changes what the operator says of accounts.
         unary change_accounts(ChangeAccountsRequest) -> ChangeAccountsResponse;
         /// Adds the accounts of a text, with progress.
@@ -331,8 +331,8 @@ pub mod pool {
         /// Reads true quotas now, with progress.
         stream refresh_accounts(RefreshAccountsRequest) -> RefreshProgress as RefreshAccountsStream;
         /// Who would serve a request now, and why not the others.
-        unary explain(ExplainRequest) -> ExplainResponse;
+        unary explain(ExplainRequest) -> ExplainResponse, idempotent;
         /// What happens in the pool from now on.
-        stream watch(WatchRequest) -> PoolEvent as WatchStream;
+        stream watch(WatchRequest) -> PoolEvent as WatchStream, idempotent;
     }
 }

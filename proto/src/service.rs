@@ -13,13 +13,27 @@ pub type Stream<T> = BoxStream<'static, crate::Result<T>>;
 /// Largest message either side accepts: a request with inline images of the default body limit, with room.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
+/// Marks the request of a call that may be made twice: it changes nothing, or the same again.
+#[derive(Clone, Copy, Debug)]
+pub struct Idempotent;
+
+/// The request of a call.
+pub(crate) fn request<T>(message: T, idempotent: bool) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    if idempotent {
+        request.extensions_mut().insert(Idempotent);
+    }
+    request
+}
+
 /// Declares a service: the object-safe trait, `client(transport)` (the trait over a channel) and
-/// `server(service)` (a tonic server over the trait).
+/// `server(service)` (a tonic server over the trait). A method that may be called twice without harm says `idempotent` at
+/// its end; only such calls are made again when a peer is lost while it may be at work on them.
 macro_rules! service {
     (
         $(#[$doc:meta])*
         trait $Trait:ident = $client:ident::$Client:ident, $server:ident::{$Grpc:ident, $Server:ident};
-        $( $(#[$about:meta])* $kind:ident $method:ident($Request:ty) -> $Reply:ty $(as $Stream:ident)?; )*
+        $( $(#[$about:meta])* $kind:ident $method:ident($Request:ty) -> $Reply:ty $(as $Stream:ident)? $(, $word:ident)?; )*
     ) => {
         $(#[$doc])*
         #[tonic::async_trait]
@@ -48,6 +62,7 @@ macro_rules! service {
         #[tonic::async_trait]
         impl $Trait for Remote {
             $( async fn $method(&self, request: $Request) -> $crate::Result<service!(@reply $kind $Reply)> {
+                let request = $crate::service::request(request, service!(@idempotent $($word)?));
                 let reply = self.0.clone().$method(request).await?.into_inner();
                 Ok(service!(@from_wire $kind reply))
             } )*
@@ -66,6 +81,8 @@ macro_rules! service {
             } )*
         }
     };
+    (@idempotent) => { false };
+    (@idempotent idempotent) => { true };
     (@reply unary $Reply:ty) => { $Reply };
     (@reply stream $Reply:ty) => { $crate::Stream<$Reply> };
     (@wire unary $Reply:ty) => { $Reply };

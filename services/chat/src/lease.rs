@@ -8,7 +8,10 @@ use grok2api_proto::{
     pool::{LeaseGrant, LeaseRequest, Outcome, RenewRequest, SettleRequest, TokenPool},
 };
 use parking_lot::Mutex;
-use tokio::{sync::oneshot, time::timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout_at},
+};
 use uuid::Uuid;
 
 use crate::{grok::failure::Failure, turn::Turn};
@@ -111,7 +114,7 @@ impl Leases {
         self.held.lock().remove(&request.lease_id);
         for wait in SETTLE_WAITS {
             match self.pool.settle(request.clone()).await {
-                Err(error) if error.kind == Kind::Unavailable => tokio::time::sleep(wait).await,
+                Err(error) if matches!(error.kind, Kind::Unavailable | Kind::Timeout) => sleep(wait).await,
                 Err(error) => return tracing::warn!(%error, "a lease could not be settled and will expire"),
                 Ok(_) => return,
             }

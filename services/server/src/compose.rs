@@ -8,7 +8,7 @@ use grok2api_gateway as gateway;
 use grok2api_kit::{
     clock::Clock,
     egress::{self, Endpoints},
-    grpc,
+    grpc::{self, Tls},
     lifecycle::Tasks,
     ops,
     readiness::Readiness,
@@ -18,7 +18,7 @@ use grok2api_kit::{
 };
 use grok2api_media_cache as media_service;
 use grok2api_proto::{
-    Kind, Transport,
+    Kind,
     admin::{self, Admins},
     capture::{self, Captures},
     chat::{self, Chat},
@@ -38,6 +38,7 @@ use tokio::net::TcpListener;
 use crate::{
     instance::{Listeners, StartError},
     presence,
+    remotes::{self, Remotes},
     roles::{Role, Roles},
     store,
 };
@@ -70,12 +71,14 @@ pub struct Services {
     pub chat: Arc<dyn Chat>,
     /// The newest revision of the parameters.
     pub runtime: Runtime,
+    /// What the gateway serves, where one runs here.
+    pub running: Option<gateway::Running>,
 }
 
 /// What of the settings depends on the roles.
 pub(crate) fn check(settings: &Settings, roles: &Roles) -> Result<(), StartError> {
     let mut mistakes = Vec::new();
-    for (role, name, address) in peers(settings) {
+    for (role, name, address) in remotes::addresses(settings) {
         if needed(roles, role) && !roles.has(role) && address.is_empty() {
             mistakes
                 .push(format!("peers.{name}: the address of {role} is missing, since it does not run here"));
@@ -87,16 +90,6 @@ pub(crate) fn check(settings: &Settings, roles: &Roles) -> Result<(), StartError
         );
     }
     if mistakes.is_empty() { Ok(()) } else { Err(StartError(mistakes)) }
-}
-
-fn peers(settings: &Settings) -> [(Role, &'static str, &str); 4] {
-    let peers = &settings.peers;
-    [
-        (Role::Config, "config", &peers.config),
-        (Role::TokenPool, "token_pool", &peers.token_pool),
-        (Role::MediaCache, "media_cache", &peers.media_cache),
-        (Role::Chat, "chat", &peers.chat),
-    ]
 }
 
 /// Who calls whom: the gateway everybody; chat the pool, media and config; the others config.
@@ -125,7 +118,9 @@ pub(crate) async fn run(
     if let Some(store) = store.clone() {
         tasks.spawn_background("store-watch", store::watch(store, readiness.clone()));
     }
-    let build = Build { settings, readiness, roles, store: store.as_ref(), tasks };
+    let tls = Tls::read(&settings.internal).map_err(|told| StartError(vec![told]))?;
+    let remotes = Remotes::start(settings, roles, tls.as_ref(), tasks)?;
+    let build = Build { settings, readiness, roles, remotes: &remotes, store: store.as_ref(), tasks };
     let config = build.config().await?;
     let keys = build.keys().await?;
     let runtime = build.runtime(&config).await?;
@@ -141,7 +136,7 @@ pub(crate) async fn run(
     let media = build.media(&runtime, &egress).await?;
     let videos = build.videos()?;
     let chat = build.chat(&pool, &media, &runtime, egress)?;
-    let services = Services {
+    let mut services = Services {
         config,
         keys,
         idempotency,
@@ -154,8 +149,15 @@ pub(crate) async fn run(
         videos,
         chat,
         runtime,
+        running: None,
     };
-    let secret = &settings.internal.secret;
+    let how = grpc::Serving {
+        secret: settings.internal.secret.clone(),
+        tls,
+        max_in_flight: settings.grpc.max_in_flight,
+        reflection: settings.grpc.reflection,
+        readiness: readiness.clone(),
+    };
     if let Some(listener) = listeners.config {
         grpc::Services::default()
             .with(config::server(services.config.clone()))
@@ -165,25 +167,24 @@ pub(crate) async fn run(
             .with(idempotency::server(services.idempotency.clone()))
             .with(admin::server(services.admins.clone()))
             .with(live::server(services.live.clone()))
-            .serve(listener, secret, tasks);
+            .serve(listener, &how, tasks);
     }
     if let Some(listener) = listeners.token_pool {
-        grpc::Services::default().with(pool::server(services.pool.clone())).serve(listener, secret, tasks);
+        grpc::Services::default().with(pool::server(services.pool.clone())).serve(listener, &how, tasks);
     }
     if let Some(listener) = listeners.media_cache {
         grpc::Services::default()
             .with(media::server(services.media.clone()))
             .with(video::server(services.videos.clone()))
-            .serve(listener, secret, tasks);
+            .serve(listener, &how, tasks);
     }
     if let Some(listener) = listeners.chat {
-        grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
+        grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, &how, tasks);
     }
-    let running = match listeners.http {
-        Some(listener) => Some(build.gateway(&services, listener, &open_api).await?),
-        None => None,
-    };
-    presence::start(roles, &services, running, readiness, tasks);
+    if let Some(listener) = listeners.http {
+        services.running = Some(build.gateway(&services, listener, &open_api).await?);
+    }
+    presence::start(roles, &services, readiness, tasks);
     Ok(services)
 }
 
@@ -191,6 +192,7 @@ struct Build<'a> {
     settings: &'a Settings,
     readiness: &'a Readiness,
     roles: &'a Roles,
+    remotes: &'a Remotes,
     store: Option<&'a Store>,
     tasks: &'a Tasks,
 }
@@ -201,17 +203,10 @@ impl Build<'_> {
         self.store.filter(|_| self.roles.has(role))
     }
 
-    fn remote<T: ?Sized>(&self, role: Role, client: fn(Transport) -> Arc<T>) -> Result<Arc<T>, StartError> {
-        let address =
-            peers(self.settings).into_iter().find(|(peer, ..)| *peer == role).map_or("", |(.., at)| at);
-        // A role that nobody here calls is given an address that nobody asks.
-        let address = if address.is_empty() { "http://127.0.0.1:9" } else { address };
-        let transport = grpc::connect(address, &self.settings.internal.secret, deadline(role));
-        transport.map(client).map_err(|error| StartError(vec![error.message]))
-    }
-
     async fn config(&self) -> Result<Arc<dyn Config>, StartError> {
-        let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, config::client) };
+        let Some(store) = self.local(Role::Config) else {
+            return Ok(self.remotes.reach(Role::Config, config::client));
+        };
         let service = config_service::start(config_service::Deps {
             settings: store.settings(),
             clock: Clock::system(),
@@ -221,7 +216,9 @@ impl Build<'_> {
     }
 
     fn ledger(&self, runtime: &Runtime) -> Result<Arc<dyn Ledger>, StartError> {
-        let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, ledger::client) };
+        let Some(store) = self.local(Role::Config) else {
+            return Ok(self.remotes.reach(Role::Config, ledger::client));
+        };
         Ok(config_service::ledger::start(config_service::ledger::Deps {
             ledger: store.ledger(),
             runtime: runtime.clone(),
@@ -232,7 +229,7 @@ impl Build<'_> {
 
     fn captures(&self, runtime: &Runtime) -> Result<Arc<dyn Captures>, StartError> {
         let Some(store) = self.local(Role::Config) else {
-            return self.remote(Role::Config, capture::client);
+            return Ok(self.remotes.reach(Role::Config, capture::client));
         };
         Ok(config_service::capture::start(config_service::capture::Deps {
             captures: store.captures(),
@@ -245,14 +242,16 @@ impl Build<'_> {
 
     async fn idempotency(&self) -> Result<Arc<dyn Idempotency>, StartError> {
         let Some(store) = self.local(Role::Config) else {
-            return self.remote(Role::Config, idempotency::client);
+            return Ok(self.remotes.reach(Role::Config, idempotency::client));
         };
         let requests = store.idempotency(&self.settings.storage).await;
         requests.map(config_service::idempotency::start).map_err(|error| StartError::one("redis", error))
     }
 
     async fn keys(&self) -> Result<Arc<dyn Keys>, StartError> {
-        let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, keys::client) };
+        let Some(store) = self.local(Role::Config) else {
+            return Ok(self.remotes.reach(Role::Config, keys::client));
+        };
         let limiter = match self.settings.storage.hot_url() {
             Some(url) => limiter::redis(url, Clock::system())
                 .await
@@ -326,7 +325,10 @@ impl Build<'_> {
         runtime: &Runtime,
     ) -> Result<(Arc<dyn Admins>, Arc<dyn Live>), StartError> {
         let Some(store) = self.local(Role::Config) else {
-            return Ok((self.remote(Role::Config, admin::client)?, self.remote(Role::Config, live::client)?));
+            return Ok((
+                self.remotes.reach(Role::Config, admin::client),
+                self.remotes.reach(Role::Config, live::client),
+            ));
         };
         let storage = &self.settings.storage;
         let board = board::open(storage.hot_url()).await;
@@ -373,7 +375,7 @@ impl Build<'_> {
         egress: &egress::Gateway,
     ) -> Result<Arc<dyn TokenPool>, StartError> {
         let Some(store) = self.local(Role::TokenPool) else {
-            return self.remote(Role::TokenPool, pool::client);
+            return Ok(self.remotes.reach(Role::TokenPool, pool::client));
         };
         let service = pool_service::start(pool_service::Deps {
             accounts: store.accounts(),
@@ -393,7 +395,7 @@ impl Build<'_> {
         egress: &egress::Gateway,
     ) -> Result<Arc<dyn MediaCache>, StartError> {
         let Some(store) = self.local(Role::MediaCache) else {
-            return self.remote(Role::MediaCache, media::client);
+            return Ok(self.remotes.reach(Role::MediaCache, media::client));
         };
         let service = media_service::start(media_service::Deps {
             index: store.media(),
@@ -409,7 +411,7 @@ impl Build<'_> {
 
     fn videos(&self) -> Result<Arc<dyn VideoJobs>, StartError> {
         let Some(store) = self.local(Role::MediaCache) else {
-            return self.remote(Role::MediaCache, video::client);
+            return Ok(self.remotes.reach(Role::MediaCache, video::client));
         };
         Ok(media_service::videos::start(store.videos(), Clock::system(), self.tasks))
     }
@@ -422,7 +424,7 @@ impl Build<'_> {
         egress: egress::Gateway,
     ) -> Result<Arc<dyn Chat>, StartError> {
         if !self.roles.has(Role::Chat) {
-            return self.remote(Role::Chat, chat::client);
+            return Ok(self.remotes.reach(Role::Chat, chat::client));
         }
         let deps = chat_service::Deps {
             pool: pool.clone(),
@@ -445,16 +447,6 @@ fn mode_name(mode: Mode) -> &'static str {
     }
 }
 
-/// How long a peer may take to begin its answer: config and the pool answer at once (a lease may wait a little), the
-/// media cache after a download, chat when its turn is committed, which has limits of its own.
-fn deadline(role: Role) -> Duration {
-    Duration::from_secs(match role {
-        Role::Config | Role::TokenPool => 10,
-        Role::MediaCache => 15 * 60,
-        Role::Chat | Role::Gateway => 60 * 60,
-    })
-}
-
 /// Repeats a call to a peer that may come up later.
 async fn patiently<T, F>(remote: bool, mut call: impl FnMut() -> F) -> grok2api_proto::Result<T>
 where
@@ -462,7 +454,7 @@ where
 {
     loop {
         match call().await {
-            Err(error) if remote && error.kind == Kind::Unavailable => {
+            Err(error) if remote && matches!(error.kind, Kind::Unavailable | Kind::Timeout) => {
                 tracing::info!("waiting for the config service");
                 tokio::time::sleep(PEER_RETRY).await;
             }

@@ -1,24 +1,29 @@
 //! A running process: bound ports, its tasks, its end.
 
 use std::{
+    convert::Infallible,
     fmt,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
+use grok2api_gateway::Running;
 use grok2api_kit::{
     lifecycle::Tasks,
     readiness::Readiness,
     settings::{Mistake, Settings},
     telemetry::LogLevel,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::interval};
 
 use crate::{
     compose::{self, Services},
     exclusive::Exclusive,
     roles::{Role, Roles},
 };
+
+/// How often a stop tells what it waits for.
+const PROGRESS: Duration = Duration::from_secs(1);
 
 /// The product, or some of its roles, serving.
 pub struct Instance {
@@ -107,7 +112,25 @@ impl Instance {
         let _unready = self.readiness.guard("draining");
         tokio::time::sleep(self.drain_delay).await;
         self.tasks.shutdown().drain();
-        self.tasks.finish(self.grace).await
+        tokio::select! {
+            drained = self.tasks.finish(self.grace) => drained,
+            never = self.tell_progress() => match never {},
+        }
+    }
+
+    /// Says once a second what is waited for.
+    async fn tell_progress(&self) -> Infallible {
+        let mut ticks = interval(PROGRESS);
+        loop {
+            ticks.tick().await;
+            let requests = self.services.running.as_ref().map(Running::open).unwrap_or_default();
+            let work = self.tasks.in_flight().into_iter().map(|(kind, count)| (kind.to_owned(), count));
+            let open: Vec<String> =
+                requests.into_iter().chain(work).map(|(kind, count)| format!("{count} {kind}")).collect();
+            if !open.is_empty() {
+                tracing::info!("still open: {}", open.join(", "));
+            }
+        }
     }
 
     /// Ends everything at once.

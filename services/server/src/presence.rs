@@ -30,14 +30,8 @@ struct Presence {
     live: Arc<dyn Live>,
 }
 
-/// Begins to tell; `running` is what the gateway serves, where one runs here.
-pub(crate) fn start(
-    roles: &Roles,
-    services: &Services,
-    running: Option<Running>,
-    readiness: &Readiness,
-    tasks: &Tasks,
-) {
+/// Begins to tell.
+pub(crate) fn start(roles: &Roles, services: &Services, readiness: &Readiness, tasks: &Tasks) {
     let (runtime, names) = (services.runtime.clone(), roles.to_string());
     CONFIG_REVISION.by(move |seen| seen.is(runtime.current().number as f64, []));
     BUILD.by(move |seen| seen.is(1.0, [env!("CARGO_PKG_VERSION").into(), names.clone().into()]));
@@ -48,7 +42,7 @@ pub(crate) fn start(
         started_at: Clock::system().now_ms(),
         runtime: services.runtime.clone(),
         readiness: readiness.clone(),
-        running,
+        running: services.running.clone(),
         live: services.live.clone(),
     };
     tasks.spawn_background("presence", presence.tell());

@@ -92,7 +92,7 @@ export const problems = {
     wrong_password: "The current password is wrong.",
     storage_unavailable:
       "The store does not answer. Check the database or Redis; this works again by itself once it is back.",
-    service_unreachable: "A part of the product does not answer. See which one on the System page.",
+    peer_unavailable: "A part of the product does not answer. See which one on the System page.",
     not_enforced: "This version does not enforce limits and budgets yet, so it refuses to keep them.",
     cut_off:
       "The connection ended before the result. The work goes on at the server; look at the list again in a while.",

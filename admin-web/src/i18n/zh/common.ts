@@ -92,7 +92,7 @@ export const problems: Dictionary["problems"] = {
     weak_password: "请使用 8 到 256 个字符，且不能是默认密码或您的用户名。",
     wrong_password: "当前密码不正确。",
     storage_unavailable: "存储没有响应。请检查数据库或 Redis；恢复后会自动可用。",
-    service_unreachable: "产品的某个部分没有响应。请在“系统”页面查看是哪一个。",
+    peer_unavailable: "产品的某个部分没有响应。请在“系统”页面查看是哪一个。",
     not_enforced: "此版本尚未执行限额与预算，因此拒绝保存。",
     cut_off: "连接在得到结果之前中断。服务器上的工作仍在继续，请稍后再查看列表。",
   },

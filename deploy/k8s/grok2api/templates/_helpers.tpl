@@ -62,9 +62,9 @@ to Grok. The same as in services/server/src/compose.rs; the gateway is given tok
 {{- get (dict "chat" 50051 "token-pool" 50052 "media-cache" 50053 "config" 50054) . }}
 {{- end }}
 
-{{- /* How a role finds another, in one place: (dict "root" $ "name" "chat") */ -}}
+{{- /* How a role finds another, in one place: every pod behind the headless Service. (dict "root" $ "name" "chat") */ -}}
 {{- define "grok2api.peer" -}}
-http://{{ include "grok2api.fullname" .root }}-{{ .name }}:{{ include "grok2api.grpcPort" .name }}
+dns://{{ include "grok2api.fullname" .root }}-{{ .name }}:{{ include "grok2api.grpcPort" .name }}
 {{- end }}
 
 {{- /* The component that clients reach. */ -}}

@@ -30,15 +30,12 @@ pub(super) async fn output(command: &mut Command) -> (i32, String, String) {
 /// A started process, its lines, and what it said up to its `ready` line.
 pub(super) async fn ready(command: &mut Command) -> (Child, Lines<BufReader<ChildStdout>>, String) {
     // Nobody reads its log here, and a full pipe would stop it.
-    logging(command, Stdio::null()).await
+    started(command.stderr(Stdio::null())).await
 }
 
-/// The same, with its log where somebody reads it.
-pub(super) async fn logging(
-    command: &mut Command,
-    log: Stdio,
-) -> (Child, Lines<BufReader<ChildStdout>>, String) {
-    let mut child = command.stderr(log).spawn().unwrap();
+/// The same; its log goes where the command says.
+pub(super) async fn started(command: &mut Command) -> (Child, Lines<BufReader<ChildStdout>>, String) {
+    let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = String::new();
     while let Some(line) = lines.next_line().await.unwrap() {
@@ -107,12 +104,17 @@ async fn the_start_up_text_says_what_to_do_next_and_accounts_are_taken_in_while_
 
 /// A simulator and the product on it, with one account.
 async fn product(data: &Path) -> (Child, Child, String) {
+    product_with(data, |command| _ = command.stderr(Stdio::null())).await
+}
+
+async fn product_with(data: &Path, change: impl FnOnce(&mut Command)) -> (Child, Child, String) {
     let (sim, _, sim_said) = ready(grok2api(data).args(["sim", "--listen", "127.0.0.1:0"])).await;
     assert_eq!(output(grok2api(data).args(["accounts", "add", "sim-basic-0001"])).await.0, 0);
     let upstream = format!("http://{}", address(&sim_said, "sim"));
     let mut serve = grok2api(data);
     serve.arg("serve").env("G2A_UPSTREAM_URL", &upstream).env("G2A_ASSETS_URL", &upstream);
-    let (product, _, said) = ready(&mut serve).await;
+    change(&mut serve);
+    let (product, _, said) = started(&mut serve).await;
     // The first reading must not fall into the test's own turns, or it counts them twice until the next.
     while !output(grok2api(data).args(["accounts", "list"])).await.1.contains("80/80") {}
     (sim, product, said)
@@ -139,6 +141,40 @@ async fn a_stream_that_is_open_when_the_process_is_told_to_stop_ends_whole() {
     }
     assert!(String::from_utf8(rest).unwrap().ends_with("data: [DONE]\n\n"));
     assert_eq!(product.wait().await.unwrap().code(), Some(0));
+    let (_, out, _) = output(grok2api(data.path()).args(["accounts", "list"])).await;
+    assert!(out.contains("79/80"), "the turn was settled: {out}");
+}
+
+#[tokio::test]
+async fn a_stop_tells_what_it_waits_for_and_a_second_signal_ends_it() {
+    let data = tempfile::tempdir().unwrap();
+    let log = data.path().join("log");
+    let file = std::fs::File::create(&log).unwrap();
+    // It would wait for an hour.
+    let patient = |command: &mut Command| _ = command.env("G2A_GRACE_SECONDS", "3600").stderr(file);
+    let (_sim, mut product, said) = product_with(data.path(), patient).await;
+    #[expect(clippy::disallowed_methods, reason = "a client of the product, not a part of it")]
+    let client = reqwest::Client::new();
+    let body = r#"{"model":"grok-3-fast","stream":true,"messages":[{"role":"user","content":"[[sim:tokens=100000]][[sim:delay_ms=20]]"}]}"#;
+    let chat = format!("http://{}/v1/chat/completions", address(&said, "http"));
+    let mut stream = client.post(&chat).body(body).send().await.unwrap();
+    assert!(stream.chunk().await.unwrap().is_some());
+    signal(&product, "TERM");
+    let told = || std::fs::read_to_string(&log).unwrap();
+    // Twice: it goes on telling.
+    while told().matches("still open: 1 /v1/chat/completions, 1 turn").count() < 2 {
+        assert!(stream.chunk().await.unwrap().is_some(), "the stream goes on");
+    }
+    signal(&product, "TERM");
+    assert_eq!(product.wait().await.unwrap().code(), Some(0));
+    let mut rest = Vec::new();
+    while let Ok(Some(chunk)) = stream.chunk().await {
+        rest.extend_from_slice(&chunk);
+    }
+    assert!(
+        !String::from_utf8_lossy(&rest).contains("\"finish_reason\":\"stop\""),
+        "it was not the answer that ended"
+    );
     let (_, out, _) = output(grok2api(data.path()).args(["accounts", "list"])).await;
     assert!(out.contains("79/80"), "the turn was settled: {out}");
 }

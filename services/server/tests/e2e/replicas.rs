@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use grok2api_kit::{grpc, settings::Settings};
+use grok2api_kit::{grpc::Peers, lifecycle::Tasks, settings::Settings};
 use grok2api_proto::pool::{
     self, LeaseGrant, LeaseRequest, ListAccountsRequest, Outcome, SettleRequest, Tier as WireTier, TokenPool,
 };
@@ -51,6 +51,7 @@ struct Cluster {
     data: TempDir,
     processes: Vec<Child>,
     pools: Vec<Arc<dyn TokenPool>>,
+    tasks: Tasks,
 }
 
 impl Cluster {
@@ -59,12 +60,13 @@ impl Cluster {
         let rows: Vec<StoredAccount> = granted.iter().enumerate().map(row).collect();
         let store = Store::open(&settings(&redis, data.path())).await.unwrap();
         store.accounts().insert(&rows).await.unwrap();
-        let mut cluster = Self { redis, data, processes: Vec::new(), pools: Vec::new() };
+        let tasks = Tasks::new();
+        let mut cluster = Self { redis, data, processes: Vec::new(), pools: Vec::new(), tasks };
         for _ in 0..PROCESSES {
             let (child, _, said) = ready(&mut cluster.command()).await;
             let at = format!("http://{}", address(&said, "token-pool"));
-            let transport = grpc::connect(&at, SECRET, Duration::from_secs(10)).unwrap();
-            cluster.pools.push(pool::client(transport));
+            let peers = Peers::start(&at, SECRET, None, &cluster.tasks).unwrap();
+            cluster.pools.push(pool::client(peers.transport(Duration::from_secs(10))));
             cluster.processes.push(child);
         }
         cluster

@@ -3,7 +3,7 @@
 //! Two tokens: *soft* says "take no new work, finish what you have", *hard* says "stop now". Every task of the
 //! process is spawned through [`Tasks`], so somebody always waits for it.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,6 +30,13 @@ pub struct Tasks {
     background: TaskTracker,
     shutdown: Shutdown,
     crash: Arc<Mutex<Option<&'static str>>>,
+    open: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+}
+
+/// Counts a piece of work of its kind while it lives.
+pub struct Open {
+    kind: &'static str,
+    open: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
 
 impl Shutdown {
@@ -77,7 +84,31 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        let open = self.open(name);
+        let counted = async move {
+            future.await;
+            drop(open);
+        };
+        self.spawn_uncounted(name, counted);
+    }
+
+    fn spawn_uncounted<F>(&self, name: &'static str, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         start(&self.work, trace::carried(self.until_stopped(name, future)));
+    }
+
+    /// Counts work that has no task of its own, such as a call that is served.
+    #[must_use]
+    pub fn open(&self, kind: &'static str) -> Open {
+        *self.open.lock().entry(kind).or_default() += 1;
+        Open { kind, open: self.open.clone() }
+    }
+
+    /// What is going on, by its kind: what a stop waits for.
+    pub fn in_flight(&self) -> BTreeMap<&'static str, usize> {
+        self.open.lock().clone()
     }
 
     /// Runs a loop of housekeeping: nobody waits for it, and the hard stop drops it.
@@ -117,7 +148,7 @@ impl Tasks {
         E: fmt::Display,
     {
         let guard = CrashGuard { tasks: self.clone(), name, armed: true };
-        self.spawn(name, async move {
+        self.spawn_uncounted(name, async move {
             let mut guard = guard;
             match future.await {
                 Ok(()) => guard.armed = false,
@@ -177,6 +208,18 @@ impl Drop for CrashGuard {
     }
 }
 
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.open.lock();
+        if let Some(count) = open.get_mut(self.kind) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(self.kind);
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Tasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tasks").field("working", &self.working()).field("crashed", &self.crashed()).finish()
@@ -201,6 +244,20 @@ mod tests {
         tasks.spawn("endless", std::future::pending());
         assert!(!tasks.finish(Duration::from_secs(5)).await);
         assert_eq!(tasks.working(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_going_on_is_counted_by_its_kind() {
+        let tasks = Tasks::new();
+        tasks.spawn("turn", tokio::time::sleep(Duration::from_secs(3)));
+        tasks.spawn("turn", std::future::pending());
+        let call = tasks.open("call");
+        assert_eq!(tasks.in_flight(), BTreeMap::from([("turn", 2), ("call", 1)]));
+        drop(call);
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert_eq!(tasks.in_flight(), BTreeMap::from([("turn", 1)]));
+        tasks.finish(Duration::ZERO).await;
+        assert!(tasks.in_flight().is_empty(), "what is stopped is over");
     }
 
     #[tokio::test(start_paused = true)]

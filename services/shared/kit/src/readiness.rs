@@ -1,53 +1,69 @@
 //! Readiness: "no guard left alive". What must be done before the process may serve holds a guard until it is done.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::lifecycle::Shutdown;
 
 /// Tells whether the process serves, and what it waits for.
 #[derive(Clone)]
 pub struct Readiness {
-    pending: Arc<Mutex<Vec<&'static str>>>,
+    pending: watch::Sender<Vec<&'static str>>,
     shutdown: Shutdown,
 }
 
 /// Keeps the process unready while it lives.
 pub struct Guard {
     name: &'static str,
-    pending: Arc<Mutex<Vec<&'static str>>>,
+    pending: watch::Sender<Vec<&'static str>>,
 }
 
 impl Readiness {
     /// Ready unless a guard is alive or the shutdown has begun.
     pub fn new(shutdown: Shutdown) -> Self {
-        Self { pending: Arc::default(), shutdown }
+        Self { pending: watch::Sender::default(), shutdown }
     }
 
     /// Unready until the guard is dropped.
     #[must_use]
     pub fn guard(&self, name: &'static str) -> Guard {
-        self.pending.lock().push(name);
+        self.pending.send_modify(|pending| pending.push(name));
         Guard { name, pending: self.pending.clone() }
     }
 
     /// What the process waits for; empty when it serves.
     pub fn pending(&self) -> Vec<&'static str> {
-        let mut pending = self.pending.lock().clone();
+        let mut pending = self.pending.borrow().clone();
         if self.shutdown.is_draining() && !pending.contains(&"draining") {
             pending.push("draining");
         }
         pending
     }
+
+    /// Whether the process serves.
+    pub fn is_ready(&self) -> bool {
+        self.pending().is_empty()
+    }
+
+    /// Resolves once the process serves, or does not, as `ready` says; at once when it is so already.
+    pub async fn until(&self, ready: bool) {
+        let mut pending = self.pending.subscribe();
+        let mut draining = self.shutdown.is_draining();
+        while self.is_ready() != ready {
+            tokio::select! {
+                changed = pending.changed() => drop(changed),
+                () = self.shutdown.draining(), if !draining => draining = true,
+            }
+        }
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let mut pending = self.pending.lock();
-        if let Some(at) = pending.iter().position(|name| *name == self.name) {
-            pending.swap_remove(at);
-        }
+        self.pending.send_modify(|pending| {
+            if let Some(at) = pending.iter().position(|name| *name == self.name) {
+                pending.swap_remove(at);
+            }
+        });
     }
 }
 
@@ -66,5 +82,15 @@ mod tests {
         assert!(readiness.pending().is_empty());
         shutdown.drain();
         assert_eq!(readiness.pending(), ["draining"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_told_of_every_change() {
+        let shutdown = Shutdown::default();
+        let readiness = Readiness::new(shutdown.clone());
+        let guard = readiness.guard("storage");
+        readiness.until(false).await;
+        tokio::join!(readiness.until(true), async { drop(guard) });
+        tokio::join!(readiness.until(false), async { shutdown.drain() });
     }
 }

@@ -235,6 +235,17 @@ mod tests {
     }
 
     #[test]
+    fn peers_are_addresses_lists_or_names_and_the_files_of_tls_belong_together() {
+        let given =
+            env(&[("G2A_CHAT_ADDR", "http://a:1,http://b:1"), ("G2A_CONFIG_ADDR", "dns://config:50054")]);
+        assert!(Settings::load(None, given).is_ok());
+        let given =
+            env(&[("G2A_TLS_CA", "ca.pem"), ("G2A_TLS_KEY", "key.pem"), ("G2A_CONFIG_ADDR", "dns://config")]);
+        let told: Vec<_> = Settings::load(None, given).unwrap_err().iter().map(ToString::to_string).collect();
+        assert!(told[0].contains("peers.config") && told[1].contains("internal.tls_cert"), "{told:?}");
+    }
+
+    #[test]
     fn a_plain_http_upstream_is_taken_on_loopback_only() {
         assert!(Settings::load(None, env(&[("G2A_UPSTREAM_URL", "http://127.0.0.1:9100")])).is_ok());
         let mistakes = Settings::load(None, env(&[("G2A_UPSTREAM_URL", "http://grok.com")])).unwrap_err();

@@ -47,7 +47,7 @@ impl FakeIdempotency {
     }
 
     fn works(&self) -> Result<()> {
-        let broken = || Error::new(Kind::Unavailable, "service_unreachable", "out of order");
+        let broken = || Error::new(Kind::Unavailable, "peer_unavailable", "out of order");
         if *self.broken.lock() { Err(broken()) } else { Ok(()) }
     }
 

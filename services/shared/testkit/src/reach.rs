@@ -3,8 +3,9 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use grok2api_kit::{
-    grpc::{self, Services},
+    grpc::{Peers, Services, Serving},
     lifecycle::Tasks,
+    readiness::Readiness,
 };
 use grok2api_proto::Transport;
 use http::Request;
@@ -52,8 +53,16 @@ where
         Reach::Tcp => {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             let address = listener.local_addr().expect("a bound address");
-            Services::default().with(server(service)).serve(listener, SECRET, tasks);
-            client(grpc::connect(&format!("http://{address}"), SECRET, DEADLINE).expect("a valid address"))
+            let how = Serving {
+                secret: SECRET.to_owned(),
+                tls: None,
+                max_in_flight: 4096,
+                reflection: false,
+                readiness: Readiness::new(tasks.shutdown().clone()),
+            };
+            Services::default().with(server(service)).serve(listener, &how, tasks);
+            let peers = Peers::start(&format!("http://{address}"), SECRET, None, tasks);
+            client(peers.expect("a valid address").transport(DEADLINE))
         }
     }
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::process::Child;
 
 use crate::{
-    cli::{address, grok2api, logging, output, ready, signal},
+    cli::{address, grok2api, output, ready, signal, started},
     support::Shape,
 };
 
@@ -55,7 +55,7 @@ impl Fleet {
             }
             serve.envs(peers.iter().cloned()).envs(environment.iter().cloned());
             let log = File::create(data.path().join(format!("{role}.log"))).unwrap();
-            let (child, _, said) = logging(&mut serve, Stdio::from(log)).await;
+            let (child, _, said) = started(serve.stderr(log)).await;
             roles.push((role, child));
             ops.push(format!("http://{}/metrics", address(&said, "ops")));
             if ["all", "gateway"].contains(&role) {

@@ -28,11 +28,10 @@ pub(super) struct CheckSecret<S> {
 }
 
 impl AddSecret<()> {
-    pub(super) fn layer<S>(
-        secret: &str,
-    ) -> Result<impl Layer<S, Service = AddSecret<S>> + Clone, InvalidHeaderValue> {
-        let secret = if secret.is_empty() { None } else { Some(sensitive(secret)?) };
-        Ok(layer_fn(move |inner| AddSecret { inner, secret: secret.clone() }))
+    /// A secret that no header can hold is not shown, and so refused; the settings' check tells before.
+    pub(super) fn layer<S>(secret: &str) -> impl Layer<S, Service = AddSecret<S>> + Clone + use<S> {
+        let secret = if secret.is_empty() { None } else { sensitive(secret).ok() };
+        layer_fn(move |inner| AddSecret { inner, secret: secret.clone() })
     }
 }
 
@@ -83,9 +82,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shown = request.headers().get(HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
-        // Health is asked by the orchestrator, which knows no secret.
-        let open = request.uri().path().starts_with("/grpc.health.v1.Health/");
-        if open || bool::from(shown.ct_eq(self.secret.as_bytes())) {
+        if super::is_health(request.uri()) || bool::from(shown.ct_eq(self.secret.as_bytes())) {
             return Either::Left(self.inner.call(request));
         }
         let refusal = Status::unauthenticated("the internal secret is missing or differs between the roles");

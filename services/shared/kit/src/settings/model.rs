@@ -2,10 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::{Mistake, Networks, storage::Mode};
+use crate::grpc::Address;
 
 const LONGEST_PREFIX: usize = 32;
 
@@ -68,8 +70,15 @@ section! {
     Admin { password: String }
     Keys { prefix: String }
     Upstream { url: Url, assets_url: Url, allow_private_images: bool }
-    Internal { secret: String }
-    Grpc { chat: SocketAddr, token_pool: SocketAddr, media_cache: SocketAddr, config: SocketAddr }
+    Internal { secret: String, tls_ca: String, tls_cert: String, tls_key: String }
+    Grpc {
+        chat: SocketAddr,
+        token_pool: SocketAddr,
+        media_cache: SocketAddr,
+        config: SocketAddr,
+        max_in_flight: usize,
+        reflection: bool,
+    }
     Peers { chat: String, token_pool: String, media_cache: String, config: String }
     Log { format: LogFormat }
     Lifecycle { drain_delay_ms: u64, grace_seconds: u64 }
@@ -105,9 +114,13 @@ impl Settings {
             ("peers.media_cache", &peers.media_cache),
             ("peers.config", &peers.config),
         ] {
-            if !address.is_empty() && !is_peer(address) {
-                mistakes.push(Mistake(format!("{name}: {address:?} is not of the form http://host:port")));
+            if let (false, Err(wrong)) = (address.is_empty(), address.parse::<Address>()) {
+                mistakes.push(Mistake(format!("{name}: {wrong}")));
             }
+        }
+        mistakes.extend(self.internal.check());
+        if self.grpc.max_in_flight == 0 {
+            mistakes.push(Mistake("grpc.max_in_flight: 0 would refuse everybody".to_owned()));
         }
         mistakes.extend(self.http.check());
         mistakes.extend(self.media.check());
@@ -152,10 +165,19 @@ impl Keys {
     }
 }
 
-/// Whether a role can be reached at the address.
-fn is_peer(address: &str) -> bool {
-    Url::parse(address)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.port().is_some())
+impl Internal {
+    fn check(&self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        if HeaderValue::from_str(&self.secret).is_err() {
+            mistakes.push(Mistake("internal.secret: only visible ASCII characters can be sent".to_owned()));
+        }
+        let files = [&self.tls_ca, &self.tls_cert, &self.tls_key];
+        if files.iter().any(|file| file.is_empty()) && files.iter().any(|file| !file.is_empty()) {
+            let told = "internal.tls_ca, internal.tls_cert and internal.tls_key belong together: all or none";
+            mistakes.push(Mistake(told.to_owned()));
+        }
+        mistakes
+    }
 }
 
 /// Whether the address stays on this machine.

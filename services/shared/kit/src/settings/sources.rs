@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::{DEFAULTS, Mistake};
 
 /// Environment names outside the `G2A_SECTION__KEY` pattern; stable, scripts rely on them.
-const SHORT_NAMES: [(&str, &str); 26] = [
+const SHORT_NAMES: [(&str, &str); 29] = [
     ("G2A_LISTEN", "http.listen"),
     ("G2A_MAX_BODY_BYTES", "http.max_body_bytes"),
     ("G2A_OPS_LISTEN", "ops.listen"),
@@ -28,6 +28,9 @@ const SHORT_NAMES: [(&str, &str); 26] = [
     ("G2A_UPSTREAM_URL", "upstream.url"),
     ("G2A_ASSETS_URL", "upstream.assets_url"),
     ("G2A_INTERNAL_SECRET", "internal.secret"),
+    ("G2A_TLS_CA", "internal.tls_ca"),
+    ("G2A_TLS_CERT", "internal.tls_cert"),
+    ("G2A_TLS_KEY", "internal.tls_key"),
     ("G2A_CHAT_ADDR", "peers.chat"),
     ("G2A_TOKEN_POOL_ADDR", "peers.token_pool"),
     ("G2A_MEDIA_CACHE_ADDR", "peers.media_cache"),

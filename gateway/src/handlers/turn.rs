@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use grok2api_proto::{
     Error, Result, Stream,
     chat::{ChatBatch, ChatRequest},
@@ -30,6 +30,11 @@ pub(crate) trait Encoder: Send + 'static {
     fn is_done(&self) -> bool;
     /// Ends the stream with an error.
     fn fail(&mut self, error: &Error, out: &mut BytesMut);
+
+    /// What has to happen before the end of the answer is sent.
+    fn to_keep(&mut self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
 /// Gathers a whole answer.
@@ -102,6 +107,9 @@ impl<E: Encoder> Live<E> {
                 return None;
             }
             self.wait().await;
+            if let Some(kept) = self.encoder.to_keep() {
+                kept.await;
+            }
         }
         Some(self.out.split().freeze())
     }

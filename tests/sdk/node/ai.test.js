@@ -74,3 +74,27 @@ test("reasoning is told apart", async () => {
   assert.equal(text, "42");
   assert.ok(reasoningText.trim().length > 0);
 });
+
+describe("openai responses", () => {
+  const model = official()(MODEL);
+
+  test("a text and a stream", async () => {
+    const { text, finishReason, usage } = await generateText({ model, prompt: "[[sim:say=hello there]]" });
+    assert.deepEqual([text, finishReason], ["hello there", "stop"]);
+    assert.ok(usage.inputTokens > 0 && usage.outputTokens > 0);
+    const result = streamText({ model, prompt: "[[sim:say=one two 三]]" });
+    let streamed = "";
+    for await (const delta of result.textStream) streamed += delta;
+    assert.deepEqual([streamed, await result.finishReason], ["one two 三", "stop"]);
+  });
+
+  test("a conversation, told by references to what is kept", async () => {
+    const first = await generateText({ model, prompt: "[[sim:say=hello Ann]]I am Ann" });
+    const messages = [
+      { role: "user", content: "I am Ann" },
+      ...first.response.messages,
+      { role: "user", content: "[[sim:say=Ann]]Who am I?" },
+    ];
+    assert.equal((await generateText({ model, messages })).text, "Ann");
+  });
+});

@@ -360,10 +360,11 @@ fn the_page_of_fields_is_up_to_date() {
         | refused | 400 `unsupported_parameter`, unless the value asks for nothing special |\n";
     let chat = options::documentation(options::CHAT);
     let messages = options::documentation(crate::anthropic::request::fields::FIELDS);
+    let responses = options::documentation(crate::responses::request::fields::FIELDS);
     let images = images::documentation();
     let videos = options::documentation(videos::VIDEOS);
     let page = format!(
-        "{intro}\n## Chat completions\n\n{chat}\n## Messages\n\n{messages}\n## Images\n\n{images}\n## Videos\n\n{videos}"
+        "{intro}\n## Chat completions\n\n{chat}\n## Responses\n\n{responses}\n## Messages\n\n{messages}\n## Images\n\n{images}\n## Videos\n\n{videos}"
     );
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, &page).unwrap();

@@ -29,6 +29,8 @@ pub fn runtime_config() -> RuntimeConfig {
         capture_max_body_kb: 4,
         capture_retention_hours: 24,
         capture_max_size_mb: 1,
+        response_retention_hours: 24,
+        response_max_size_mb: 1,
         ..Default::default()
     }
 }

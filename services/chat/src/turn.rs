@@ -3,6 +3,7 @@
 mod attempt;
 mod limits;
 mod live;
+mod shaped;
 mod tried;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::{
     grok::{failure::Failure, upload::File},
     lease::Leases,
     models::Model,
+    tools::Shaper,
 };
 use attempt::Attempt;
 
@@ -43,26 +45,33 @@ pub(crate) struct Turn {
 /// Runs the turn up to its commit point.
 ///
 /// # Errors
-/// The last attempt's, or the pool's refusal; with the attempts.
-pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
+/// The last attempt's, or the pool's refusal; with the attempts. What is wrong with the answer, where it is shaped.
+pub(crate) async fn run(turn: Turn, shaper: Option<Shaper>) -> Result<Stream<ChatBatch>> {
+    match shaper {
+        Some(shaper) => shaped::run(turn, shaper).await,
+        None => unshaped(&turn).await,
+    }
+}
+
+async fn unshaped(turn: &Turn) -> Result<Stream<ChatBatch>> {
     let mut tried = Vec::new();
     let done = attempts(turn, &mut tried).await;
     done.map_err(|error| error.after(tried))
 }
 
-async fn attempts(turn: Turn, tried: &mut Vec<chat::Attempt>) -> Result<Stream<ChatBatch>> {
+async fn attempts(turn: &Turn, tried: &mut Vec<chat::Attempt>) -> Result<Stream<ChatBatch>> {
     let mut last: Option<Failure> = None;
     for number in 1..=turn.config.config.max_attempts.max(1) {
         let accounts: Vec<String> = tried.iter().map(|attempt| attempt.account_id.clone()).collect();
-        let lease = match turn.leases.take(&turn, &accounts).await {
+        let lease = match turn.leases.take(turn, &accounts).await {
             Ok(lease) => lease,
             Err(refusal) => return Err(last.map_or(refusal.clone(), |failure| worse(failure, refusal))),
         };
         let began = Instant::now();
-        match (Attempt { turn: &turn, number, began, tried }).open(lease).await {
+        match (Attempt { turn, number, began, tried }).open(lease).await {
             Ok(live) => return Ok(live.into_stream(turn.leases.tasks())),
             Err((lease, failure)) => {
-                log(&turn, number, lease.account(), &failure);
+                log(turn, number, lease.account(), &failure);
                 tried.push(tried::failed(&lease, &failure, turn.model, began));
                 lease.failed(&failure).await;
                 if !failure.retry || Instant::now() >= turn.deadline {

@@ -1,6 +1,7 @@
 """The Responses protocol with the official SDK: whole, streamed, kept, and with everything an answer can hold."""
 
 import asyncio
+import json
 
 import openai
 import pytest
@@ -164,3 +165,34 @@ def test_the_client_without_threads(settings):
             return "".join([event.delta async for event in stream if event.type == "response.output_text.delta"])
 
     assert asyncio.run(ask()) == "one two"
+
+
+def test_a_function_is_called(client):
+    parameters = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    tools = [{"type": "function", "name": "weather", "parameters": parameters, "strict": True}]
+    asked = [{"role": "user", "content": '[[sim:call=weather {"city":"Rome"}]]How is it in Rome?'}]
+    with client.responses.stream(model=MODEL, input=asked, tools=tools) as stream:
+        arguments = "".join(e.delta for e in stream if e.type == "response.function_call_arguments.delta")
+        answer = stream.get_final_response()
+    [call] = [item for item in answer.output if item.type == "function_call"]
+    assert (call.name, call.arguments) == ("weather", arguments)
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "it rains"}
+    told = client.responses.create(model=MODEL, input=[result], previous_response_id=answer.id, tools=tools)
+    assert "it rains" in told.output_text
+
+
+def test_an_answer_has_a_shape(client):
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    text = {"format": {"type": "json_schema", "name": "place", "strict": True, "schema": schema}}
+    answer = client.responses.create(model=MODEL, input="[[sim:json]]Where?", text=text)
+    assert isinstance(json.loads(answer.output_text)["city"], str)

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { APICallError, generateImage, generateText, streamText } from "ai";
+import { APICallError, generateImage, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { apiKey, baseURL, cancelled, ENDLESS, mark, MODEL, recording, THINKING_MODEL } from "./shared.js";
 
 const official = (key = apiKey) => createOpenAI({ apiKey: key, baseURL, fetch: recording });
@@ -96,5 +96,21 @@ describe("openai responses", () => {
       { role: "user", content: "[[sim:say=Ann]]Who am I?" },
     ];
     assert.equal((await generateText({ model, messages })).text, "Ann");
+  });
+
+  test("a tool, called and told of what it brought", async () => {
+    const weather = tool({
+      inputSchema: jsonSchema({
+        type: "object",
+        properties: { city: { type: "string" } },
+        required: ["city"],
+        additionalProperties: false,
+      }),
+      execute: async ({ city }) => `it rains in ${city}`,
+    });
+    const prompt = '[[sim:call=weather {"city":"Rome"}]]How is it in Rome?';
+    const { text, steps } = await generateText({ model, prompt, tools: { weather }, stopWhen: stepCountIs(3) });
+    assert.equal(steps.length, 2);
+    assert.match(text, /it rains in Rome/);
   });
 });

@@ -150,3 +150,60 @@ async fn nothing_is_kept_when_the_operator_wants_nothing_kept() {
     assert_eq!(product.get(&format!("/v1/responses/{}", id(&answer))).await.status, 404);
     product.stop().await;
 }
+
+/// As codex asks: streamed, not kept, functions in a namespace, and all that it was told sent back.
+#[rstest]
+#[case(Shape::Whole)]
+#[case(Shape::Split)]
+#[tokio::test]
+async fn functions_are_called_and_their_results_are_read(#[case] shape: Shape) {
+    let product = Product::with(shape, &["sim-basic-1", "sim-basic-2"]).await;
+    let parameters =
+        json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+    let tools = json!([
+        {"type": "function", "name": "now", "strict": false, "parameters": {"type": "object", "properties": {}}},
+        {"type": "namespace", "name": "weather_v1", "description": "the weather", "tools": [
+            {"type": "function", "name": "look", "strict": false, "parameters": parameters},
+        ]},
+        {"type": "web_search"},
+    ]);
+    let prompt = r#"[[sim:call=weather_v1__look {"city":"Rome"}]][[sim:call=now]]How is it in Rome?"#;
+    let question =
+        json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": prompt}]});
+    let asked = json!({"input": [question], "tools": tools, "stream": true, "store": false});
+    let events = events(&product.respond(&asked).await.text);
+    let output = events.last().unwrap()["response"]["output"].as_array().unwrap().clone();
+    let calls: Vec<_> = output.iter().filter(|item| item["type"] == "function_call").collect();
+    assert_eq!(calls.len(), 2, "{output:?}");
+    assert_eq!((&calls[0]["name"], &calls[0]["namespace"]), (&json!("look"), &json!("weather_v1")));
+    let arguments: Value = serde_json::from_str(calls[0]["arguments"].as_str().unwrap()).unwrap();
+    assert_eq!((arguments, &calls[1]["name"]), (json!({"city": "Rome"}), &json!("now")));
+    assert!(events.iter().any(|event| event["type"] == "response.function_call_arguments.done"));
+
+    let mut input = vec![question];
+    input.extend(output.clone());
+    for (call, result) in calls.iter().zip(["it rains", "noon"]) {
+        input.push(json!({"type": "function_call_output", "call_id": call["call_id"], "output": result}));
+    }
+    let answer = product.respond(&json!({"input": input, "tools": tools, "store": false})).await.json();
+    let text = answer["output"][0]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("noon"), "{text}");
+    product.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_has_the_shape_that_was_asked_for() {
+    let product = Product::start().await;
+    let schema = json!({
+        "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"],
+        "additionalProperties": false,
+    });
+    let format = json!({"type": "json_schema", "name": "place", "strict": true, "schema": schema});
+    let asked = json!({"input": "[[sim:json]]Where?", "text": {"format": format}});
+    let answer = product.respond(&asked).await.json();
+    let text = answer["output"][0]["content"][0]["text"].as_str().unwrap();
+    let value: Value = serde_json::from_str(text).unwrap();
+    assert!(value["city"].is_string(), "{text}");
+    assert_eq!(answer["text"]["format"], format);
+    product.stop().await;
+}

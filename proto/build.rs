@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "grok2api/admin/v1/admin.proto",
     "grok2api/capture/v1/capture.proto",
     "grok2api/chat/v1/chat.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 11] = [
     "grok2api/live/v1/live.proto",
     "grok2api/media/v1/media.proto",
     "grok2api/pool/v1/pool.proto",
+    "grok2api/response/v1/response.proto",
     "grok2api/video/v1/video.proto",
 ];
 
@@ -47,6 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".grok2api.config.v1.UpdateRequest",
             ".grok2api.keys.v1.CreateResponse",
             ".grok2api.idempotency.v1.Recorded",
+            ".grok2api.response.v1.Response",
             ".grok2api.admin.v1.LoginRequest",
             ".grok2api.admin.v1.LoginResponse",
             ".grok2api.admin.v1.ChangePasswordRequest",

@@ -26,5 +26,6 @@ fn stop_reason(finish: Finish) -> &'static str {
         Finish::Unspecified | Finish::Stop => "end_turn",
         Finish::ContentFilter => "refusal",
         Finish::Length => "max_tokens",
+        Finish::ToolCalls => "tool_use",
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod media;
 pub(crate) mod messages;
 pub(crate) mod missing;
 pub(crate) mod models;
+pub(crate) mod responses;
 pub(crate) mod turn;
 pub(crate) mod usage;
 pub(crate) mod videos;

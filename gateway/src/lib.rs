@@ -3,7 +3,8 @@
 //! - `routes.rs` is the whole route table, `middleware.rs` the order of the layers with their reasons.
 //! - `openai/` is the protocol without any IO: requests to the product's own terms, events to chunks. What becomes of each
 //!   field of a request is a table there, of which `docs/request-fields.md` is made.
-//! - `anthropic/` is the same for Anthropic's Messages.
+//! - `anthropic/` is the same for Anthropic's Messages, `responses/` for OpenAI's Responses.
+//! - `mcp/` has Grok as tools of the Model Context Protocol.
 //! - `admin/` is the API of those who run the product; it has sessions in the place of keys.
 //! - `handlers/` are the routes: they call [`Chat`] and [`MediaCache`] and know nothing of who serves them.
 //!
@@ -45,9 +46,11 @@ mod console;
 mod handlers;
 mod idempotency;
 mod links;
+mod mcp;
 mod middleware;
 pub mod openai;
 mod openapi;
+mod responses;
 mod routes;
 mod running;
 mod server;
@@ -58,7 +61,7 @@ mod videos;
 use std::sync::Arc;
 
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime, settings::Networks};
-use grok2api_proto::{chat::Chat, media::MediaCache};
+use grok2api_proto::{chat::Chat, media::MediaCache, response::Responses};
 
 pub use caller::Caller;
 pub use client_keys::ClientKeys;
@@ -78,6 +81,8 @@ pub struct Deps {
     pub media: Arc<dyn MediaCache>,
     /// Makes videos behind the requests.
     pub videos: Videos,
+    /// Keeps responses that clients may come back to.
+    pub responses: Arc<dyn Responses>,
     /// The operator's parameters.
     pub runtime: Runtime,
     /// Who may ask.

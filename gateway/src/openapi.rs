@@ -18,7 +18,7 @@ use utoipa::openapi::{
     tag::TagBuilder,
 };
 
-use crate::{anthropic, openai::request::schemas};
+use crate::{anthropic, openai::request::schemas, responses};
 
 pub(crate) use failures::{
     AllFailures, Answers, ListFailures, MediaFailures, MessagesFailures, TurnFailures, VideoContentFailures,
@@ -27,8 +27,9 @@ pub(crate) use media::{Bytes, MediaHeaders, MediaSignature, VideoPage, VideoVari
 pub(crate) use streams::{ChatStreamEvent, ImageStreamEvent};
 
 /// Groups of operations, in the order in which a reader meets them.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("Chat", "One conversation turn, whole or as a stream."),
+    ("Responses", "The same in the Responses protocol, with responses that are kept."),
     ("Messages", "The same in Anthropic's protocol."),
     ("Images", "Images drawn and edited by a chat model."),
     ("Videos", "Videos made behind the request."),
@@ -53,6 +54,7 @@ fn components() -> Components {
     components.schemas.extend(streams::schemas());
     components.schemas.extend(schemas::named());
     components.schemas.extend(anthropic::schemas::named());
+    components.schemas.extend(responses::schemas::named());
     let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("A client key.")).build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     let header = ApiKeyValue::with_description("x-api-key", "A client key.");

@@ -5,7 +5,7 @@
 use axum::{
     Extension, Router,
     middleware::{from_fn, from_fn_with_state},
-    routing::get,
+    routing::{any, get},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -14,15 +14,17 @@ use crate::{
     handlers::{
         chat,
         docs::{self, Docs},
-        health, images, media, messages, missing, models, usage, videos,
+        health, images, media, messages, missing, models, responses, usage, videos,
     },
-    idempotency, middleware, openapi,
+    idempotency,
+    mcp::{self, Mcp},
+    middleware, openapi,
 };
 
 /// The whole gateway.
 pub fn router(deps: Deps) -> Router {
     let max_in_flight = deps.max_in_flight;
-    let (versioned, api) = (versioned(&deps), unversioned(&deps));
+    let (versioned, api) = (versioned(&deps), unversioned(&deps).merge(tools(&deps)));
     let (routes, mut document) = OpenApiRouter::with_openapi(openapi::base())
         .nest("/v1", versioned.clone())
         .merge(open())
@@ -59,6 +61,12 @@ fn versioned(deps: &Deps) -> OpenApiRouter<Deps> {
     keyed(films(), deps).merge(unversioned(deps)).merge(anthropic(deps))
 }
 
+/// The Model Context Protocol, which describes itself.
+fn tools(deps: &Deps) -> OpenApiRouter<Deps> {
+    let routes = OpenApiRouter::default().route("/mcp", any(mcp::serve));
+    keyed(routes.layer(Extension(Mcp::new(deps))), deps)
+}
+
 /// Anthropic's protocol, in the shape of whose failures those of the key are told as well; within it, those that are kept
 /// to be told again.
 fn anthropic(deps: &Deps) -> OpenApiRouter<Deps> {
@@ -74,6 +82,11 @@ fn answers() -> OpenApiRouter<Deps> {
         .routes(routes!(images::edit))
         .routes(routes!(models::list))
         .routes(routes!(models::one))
+        .routes(routes!(responses::create))
+        .routes(routes!(responses::count))
+        .routes(routes!(responses::stored::one, responses::stored::remove))
+        .routes(routes!(responses::stored::input))
+        .routes(routes!(responses::stored::cancel))
 }
 
 /// Without the prefix these are the names of media.

@@ -110,6 +110,16 @@ impl Running {
         open
     }
 
+    /// Ends a request as its own client wants; its model, when it runs here.
+    pub(crate) fn cancel_own(&self, id: &str, client_key: &str) -> Option<String> {
+        let found = self.0.requests.lock().get(id).cloned()?;
+        let said = found.said.lock().clone();
+        (said.client_key == client_key).then(|| {
+            found.cancel.cancel();
+            said.model
+        })
+    }
+
     /// What a process tells of its requests; the rest of the message is others' to fill.
     pub fn told(&self) -> Replica {
         let now = Clock::system().now_ms();

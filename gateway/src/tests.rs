@@ -5,8 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use grok2api_kit::settings::Settings;
 use grok2api_proto::chat::{End, Text, chat_event::Kind};
 use grok2api_testkit::{
-    FakeCaptures, FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Step, Turn,
-    runtime_config,
+    FakeCaptures, FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeResponses, FakeVideoJobs, Step,
+    Turn, runtime_config,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -44,6 +44,7 @@ pub(crate) async fn listen(
             ClientKeys::default(),
             &tasks,
         ),
+        responses: Arc::<FakeResponses>::default(),
         runtime: Runtime::fixed(runtime_config()),
         client_keys: ClientKeys::default(),
         trusted_proxies: Networks::default(),

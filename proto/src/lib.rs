@@ -46,6 +46,9 @@ mod pb {
     pub(crate) mod media {
         tonic::include_proto!("grok2api.media.v1");
     }
+    pub(crate) mod response {
+        tonic::include_proto!("grok2api.response.v1");
+    }
     pub(crate) mod video {
         tonic::include_proto!("grok2api.video.v1");
     }
@@ -272,6 +275,25 @@ pub mod media {
         unary list(ListRequest) -> ListResponse, idempotent;
         /// Deletes one item.
         unary remove(RemoveRequest) -> RemoveResponse;
+    }
+}
+
+/// Responses that clients may come back to.
+pub mod response {
+    pub use crate::pb::response::*;
+
+    service! {
+        /// Keeps responses. Source: `grok2api/response/v1/response.proto`.
+        trait Responses = response_service_client::ResponseServiceClient,
+            response_service_server::{ResponseService, ResponseServiceServer};
+        /// Keeps a response; idempotent by id.
+        unary keep(KeepRequest) -> KeepResponse;
+        /// A client's response.
+        unary get(GetRequest) -> Response;
+        /// The conversation that a response ends, the oldest first.
+        unary history(GetRequest) -> HistoryResponse;
+        /// Forgets a response.
+        unary remove(GetRequest) -> RemoveResponse;
     }
 }
 

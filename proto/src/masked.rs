@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::{admin, capture, config, idempotency, keys, media, pool};
+use crate::{admin, capture, config, idempotency, keys, media, pool, response};
 
 /// A secret as people may see it: first and last four characters, or nothing of a short one.
 pub fn mask(secret: &str) -> String {
@@ -30,6 +30,19 @@ impl Debug for idempotency::Recorded {
         f.debug_struct("Recorded")
             .field("status", &self.status)
             .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What people said is nobody else's business.
+impl Debug for response::Response {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Response")
+            .field("id", &self.id)
+            .field("client", &self.client)
+            .field("previous", &self.previous)
+            .field("input_bytes", &self.input.len())
+            .field("answer_bytes", &self.answer.len())
             .finish_non_exhaustive()
     }
 }

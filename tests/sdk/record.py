@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 
 import httpx2
-from schemas import check, check_ours
+from schemas import check, check_ours, response_event
 
 # Path, then the schemas of an answer and of what is streamed: OpenAI's and ours.
 ROUTES = [
@@ -22,6 +22,13 @@ ROUTES = [
     ("GET", "/videos", ("VideoListResource", "VideoList"), None),
     ("GET", "/videos/[^/]+", ("VideoResource", "Video"), None),
     ("DELETE", "/videos/[^/]+", ("DeletedVideoResource", "VideoDeleted"), None),
+    ("POST", "/responses", ("Response", "Response"), "ResponseStreamEvent"),
+    ("POST", "/responses/input_tokens", ("TokenCountsResource", "ResponseInputCount"), None),
+    ("GET", "/responses/[^/]+", ("Response", "Response"), None),
+    ("GET", "/responses/[^/]+/input_items", ("ResponseItemList", "ResponseItemList"), None),
+    ("POST", "/responses/[^/]+/cancel", ("Response", "Response"), None),
+    # Of this one their document says nothing.
+    ("DELETE", "/responses/[^/]+", (None, "ResponseDeleted"), None),
 ]
 EVENTS = {
     "image_generation.partial_image": "ImageGenPartialImageEvent",
@@ -90,8 +97,9 @@ class HeardLater(Recorded, httpx2.AsyncByteStream):
         await self.stream.aclose()
 
 
-def both(theirs: str, ours: str, value) -> None:
-    check(theirs, value)
+def both(theirs: str | None, ours: str, value) -> None:
+    if theirs:
+        check(theirs, value)
     check_ours(ours, value)
 
 
@@ -99,7 +107,9 @@ def check_event(ours: str, value: dict) -> None:
     if "error" in value:
         both("ErrorResponse", "ErrorResponse", value)
     else:
-        both(EVENTS.get(value.get("type"), "CreateChatCompletionStreamResponse"), ours, value)
+        kind = value.get("type", "")
+        theirs = response_event(kind) if kind.startswith("response.") else EVENTS.get(kind)
+        both(theirs or "CreateChatCompletionStreamResponse", ours, value)
 
 
 def check_answer(answer: dict) -> tuple[str, int]:

@@ -37,6 +37,18 @@ def ours() -> dict:
         return json.load(answer)
 
 
+@cache
+def _response_events() -> dict[str, str]:
+    schemas = document()["components"]["schemas"]
+    names = [ref["$ref"].rsplit("/", 1)[-1] for ref in schemas["ResponseStreamEvent"]["anyOf"]]
+    return {schemas[name]["properties"]["type"]["enum"][0]: name for name in names}
+
+
+def response_event(kind: str) -> str:
+    """The name of the schema of events of that type."""
+    return _response_events()[kind]
+
+
 def check(name: str, value) -> None:
     """Fails when `value` is no `name` of OpenAI's document."""
     _check(document, name, value)

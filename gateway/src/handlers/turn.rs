@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use grok2api_proto::{
     Error, Result, Stream,
     chat::{ChatBatch, ChatRequest},
@@ -33,6 +33,11 @@ pub(crate) trait Encoder: Send + 'static {
     fn fail(&mut self, error: &Error, out: &mut BytesMut);
     /// The frame that does, for a stream of which nothing is known any more.
     fn failure(error: &Error, out: &mut BytesMut);
+
+    /// What has to happen before the end of the answer is sent.
+    fn to_keep(&mut self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
 /// Gathers a whole answer.
@@ -105,6 +110,9 @@ impl<E: Encoder> Live<E> {
                 return None;
             }
             self.wait().await;
+            if let Some(kept) = self.encoder.to_keep() {
+                kept.await;
+            }
         }
         Some(self.out.split().freeze())
     }

@@ -62,7 +62,8 @@ impl Drop for Recording {
 
 /// Whether one of the lines is a stream's failure. What people write is inside of strings, where no line begins.
 fn tells_failure(frame: &[u8]) -> bool {
-    let failure = |line: &[u8]| line.starts_with(b"data: {\"error\":") || line.starts_with(b"event: error");
+    let begins: [&[u8]; 3] = [b"data: {\"error\":", b"event: error", b"event: response.failed"];
+    let failure = |line: &[u8]| begins.iter().any(|begin| line.starts_with(begin));
     frame.split(|byte| *byte == b'\n').any(failure)
 }
 
@@ -76,6 +77,8 @@ mod tests {
             (&b"data: {\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n\n"[..], true),
             (b"data: {\"id\":1}\n\ndata: {\"error\":{}}\n\n", true),
             (b"event: error\ndata: {}\n\n", true),
+            (b"event: response.failed\ndata: {}\n\n", true),
+            (b"event: response.completed\ndata: {}\n\n", false),
             (b"data: {\"delta\":{\"content\":\"\\ndata: {\\\"error\\\":1}\"}}\n\n", false),
             (b": ping\n\n", false),
         ] {

@@ -179,6 +179,7 @@ impl Presenter {
             Kind::Started(_)
             | Kind::Charge(_)
             | Kind::ToolCall(_)
+            | Kind::FunctionCall(_)
             | Kind::ImageProgress(_)
             | Kind::VideoProgress(_)
             | Kind::SoftEnd(_)
@@ -303,5 +304,6 @@ pub(super) fn finish_reason(finish: Finish) -> &'static str {
         Finish::Unspecified | Finish::Stop => "stop",
         Finish::ContentFilter => "content_filter",
         Finish::Length => "length",
+        Finish::ToolCalls => "tool_calls",
     }
 }

@@ -3,7 +3,7 @@
 pub(crate) mod content;
 pub(crate) mod data_url;
 pub mod images;
-mod messages;
+pub(crate) mod messages;
 pub(crate) mod options;
 pub mod schemas;
 pub mod videos;

@@ -53,7 +53,7 @@ pub(crate) struct VideoVariant {
     variant: Option<String>,
 }
 
-/// Which of a client's videos.
+/// Which of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "a description")]
@@ -64,6 +64,6 @@ pub(crate) struct VideoPage {
     /// By the time of creation; `desc` when left out.
     #[param(schema_with = words::order, required = false)]
     order: Option<String>,
-    /// Only those behind the video of this id.
+    /// Only those behind the one of this id.
     after: Option<String>,
 }

@@ -12,6 +12,7 @@ mod keys;
 mod limits;
 mod links;
 mod media;
+mod responses;
 mod stream;
 mod usage;
 mod videos;
@@ -26,7 +27,8 @@ use axum::{
 use grok2api_kit::{lifecycle::Tasks, readiness::Readiness, runtime::Runtime, settings::Settings};
 use grok2api_proto::config::RuntimeConfig;
 use grok2api_testkit::{
-    FakeCaptures, FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeVideoJobs, Turn, runtime_config,
+    FakeCaptures, FakeChat, FakeIdempotency, FakeLedger, FakeMediaCache, FakeResponses, FakeVideoJobs, Turn,
+    runtime_config,
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -41,6 +43,7 @@ struct Gateway {
     media: Arc<FakeMediaCache>,
     ledger: Arc<FakeLedger>,
     captures: Arc<FakeCaptures>,
+    responses: Arc<FakeResponses>,
     videos: Arc<FakeVideoJobs>,
     once: Arc<FakeIdempotency>,
     tasks: Tasks,
@@ -68,6 +71,7 @@ impl Gateway {
         let mut config = runtime_config();
         change(&mut config);
         let (chat, media) = (Arc::new(FakeChat::playing(turns).filming()), Arc::<FakeMediaCache>::default());
+        let responses = Arc::<FakeResponses>::default();
         let (ledger, videos) = (Arc::<FakeLedger>::default(), Arc::<FakeVideoJobs>::default());
         let usage = Recorder::start(ledger.clone(), &tasks);
         let (captures, runtime) = (Arc::<FakeCaptures>::default(), Runtime::fixed(config));
@@ -77,6 +81,7 @@ impl Gateway {
             media: media.clone(),
             videos: Videos::start(videos.clone(), chat.clone(), usage.clone(), client_keys.clone(), &tasks),
             capture: Capturer::start(captures.clone(), runtime.clone(), &tasks),
+            responses: responses.clone(),
             runtime,
             client_keys,
             trusted_proxies: "10.0.0.0/8".to_owned().try_into().unwrap(),
@@ -88,7 +93,7 @@ impl Gateway {
             tasks: tasks.clone(),
             admin: None,
         });
-        Self { router, chat, media, ledger, captures, videos, once, tasks }
+        Self { router, chat, media, ledger, captures, responses, videos, once, tasks }
     }
 
     /// Asks, and returns when the headers are there.

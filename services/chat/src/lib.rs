@@ -17,6 +17,7 @@ pub mod grok;
 mod lease;
 pub mod models;
 mod service;
+pub mod tools;
 mod turn;
 
 use std::sync::Arc;

@@ -22,6 +22,24 @@ pub struct Model {
     pub minimum_tier: MinimumTier,
     pub kind: Product,
     pub max_output_tokens: u32,
+    #[serde(default)]
+    pub effort: Vec<Sibling>,
+}
+
+/// The model that takes another's place for some efforts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is described in models.toml")]
+pub struct Sibling {
+    pub of: Vec<String>,
+    pub model: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Alias {
+    id: String,
+    model: String,
 }
 
 /// The lowest tier that may use a model.
@@ -45,6 +63,7 @@ pub enum Product {
 #[derive(Deserialize)]
 struct Table {
     model: Vec<Model>,
+    alias: Vec<Alias>,
 }
 
 /// The seed's release, shown as every model's creation time.
@@ -52,25 +71,37 @@ const CREATED: i64 = 1_729_555_200;
 const MAX_SUPPORTED_OUTPUT_TOKENS: u32 = 131_072;
 
 #[expect(clippy::panic, reason = "the table is part of the binary; a test reads it")]
-static MODELS: LazyLock<Vec<Model>> =
+static TABLE: LazyLock<Table> =
     LazyLock::new(|| match toml::from_str::<Table>(include_str!("../models.toml")) {
-        Ok(table) => table.model,
+        Ok(table) => table,
         Err(error) => panic!("models.toml: {error}"),
     });
 
 /// All models, in the table's order.
 pub fn all() -> &'static [Model] {
-    &MODELS
+    &TABLE.model
 }
 
-/// The model a client asked for.
+/// The model a client asked for, by its id or an alias.
 ///
 /// # Errors
 /// `model_not_found` naming the model.
 pub fn find(id: &str) -> Result<&'static Model> {
-    all().iter().find(|model| model.id == id).ok_or_else(|| {
+    let named = |id: &str| all().iter().find(|model| model.id == id);
+    let alias = || TABLE.alias.iter().find(|alias| alias.id == id).and_then(|alias| named(&alias.model));
+    named(id).or_else(alias).ok_or_else(|| {
         Error::new(Kind::NotFound, "model_not_found", format!("the model {id:?} does not exist")).at("model")
     })
+}
+
+/// The model a client asked for, or the sibling that stands for that effort; an empty effort is none.
+///
+/// # Errors
+/// `model_not_found` naming the model.
+pub fn find_for(id: &str, effort: &str) -> Result<&'static Model> {
+    let model = find(id)?;
+    let sibling = model.effort.iter().find(|sibling| sibling.of.iter().any(|known| known == effort));
+    sibling.map_or(Ok(model), |sibling| find(&sibling.model))
 }
 
 impl From<MinimumTier> for Tier {
@@ -122,6 +153,28 @@ mod tests {
             "grok-imagine-0.9",
         ];
         assert_eq!(ids, seed);
+    }
+
+    #[test]
+    fn aliases_and_siblings_are_models_of_the_table() {
+        let ids: Vec<&str> = all().iter().map(|model| model.id.as_str()).collect();
+        for alias in &TABLE.alias {
+            assert!(ids.contains(&alias.model.as_str()) && !ids.contains(&alias.id.as_str()), "{alias:?}");
+        }
+        for sibling in all().iter().flat_map(|model| &model.effort) {
+            assert!(ids.contains(&sibling.model.as_str()), "{sibling:?}");
+        }
+    }
+
+    #[test]
+    fn an_effort_may_choose_a_sibling() {
+        let found = |id, effort| find_for(id, effort).unwrap().id.as_str();
+        assert_eq!(found("grok-4-fast", ""), "grok-4-fast");
+        assert_eq!(found("grok-4-fast", "medium"), "grok-4-fast");
+        assert_eq!(found("grok-4-fast", "high"), "grok-4-fast-expert");
+        assert_eq!(found("grok-4-fast-expert", "low"), "grok-4-fast");
+        assert_eq!(found("grok-3-fast", "high"), "grok-3-fast");
+        assert_eq!(found("grok-4-fast-high", ""), "grok-4-fast-expert");
     }
 
     #[test]

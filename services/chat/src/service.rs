@@ -18,6 +18,7 @@ use crate::{
     grok::{prompt, upload},
     lease::Leases,
     models::{self, Model, Product},
+    tools::{self, Shaper},
     turn::{self, Turn},
 };
 
@@ -49,15 +50,20 @@ fn no_images(model: &Model) -> String {
 impl Chat for Service {
     async fn complete(&self, request: ChatRequest) -> Result<Stream<ChatBatch>> {
         let begun = Instant::now();
-        let model = models::find(&request.model)?;
+        let model = models::find_for(&request.model, &request.effort)?;
         let config = self.runtime.current();
         let deadline = begun + Duration::from_secs(config.config.stream_total_timeout.into());
         let prompt = match (model.kind, &request.drawing) {
             (Product::Video, Some(_)) => return Err(Error::invalid("model", no_images(model))),
             (Product::Video, None) => prompt::latest(&request.messages),
             (Product::Chat, Some(drawing)) => prompt::drawing(&request.messages, drawing),
-            (Product::Chat, None) => prompt::conversation(&request.messages, config.config.role_markers),
+            (Product::Chat, None) => {
+                let instructions = tools::prompt::instructions(&request);
+                prompt::conversation(&request.messages, &instructions, config.config.role_markers)
+            }
         };
+        let talks = model.kind == Product::Chat && request.drawing.is_none();
+        let shaper = if talks { Shaper::new(&request)? } else { None };
         let prepared = timeout_at(deadline, upload::prepare(&request.messages, model, &self.fetch)).await;
         let files = prepared.map_err(|_| {
             Error::new(Kind::Timeout, "attachments_timeout", "the attachments took too long")
@@ -73,12 +79,12 @@ impl Chat for Service {
             model,
             files,
             prompt,
-            conversation: Conversation::of(&request.client_key, &request.messages),
+            conversation: Conversation::of(&request),
             request,
             begun,
             deadline,
         };
-        turn::run(turn).await
+        turn::run(turn, shaper).await
     }
 
     async fn list_models(&self, _: ListModelsRequest) -> Result<ListModelsResponse> {

@@ -3,6 +3,7 @@
 mod attempt;
 mod limits;
 mod live;
+mod shaped;
 mod told;
 mod tried;
 
@@ -21,6 +22,7 @@ use crate::{
     grok::{failure::Failure, upload::File},
     lease::Leases,
     models::Model,
+    tools::Shaper,
 };
 use attempt::Attempt;
 use live::Live;
@@ -46,14 +48,21 @@ pub(crate) struct Turn {
 /// Runs the turn up to its commit point.
 ///
 /// # Errors
-/// The last attempt's, or the pool's refusal; with the attempts.
-pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
+/// The last attempt's, or the pool's refusal; with the attempts. What is wrong with the answer, where it is shaped.
+pub(crate) async fn run(turn: Turn, shaper: Option<Shaper>) -> Result<Stream<ChatBatch>> {
+    match shaper {
+        Some(shaper) => shaped::run(turn, shaper).await,
+        None => unshaped(&turn).await,
+    }
+}
+
+async fn unshaped(turn: &Turn) -> Result<Stream<ChatBatch>> {
     let mut told = Told::begin(turn.model.id.as_str(), turn.begun);
-    let (context, tasks) = (told.context().clone(), turn.leases.tasks().clone());
+    let context = told.context().clone();
     let work = async {
         let mut tried = Vec::new();
         match attempts(turn, &mut tried).await {
-            Ok(live) => Ok(live.into_stream(&tasks, told)),
+            Ok(live) => Ok(live.into_stream(turn.leases.tasks(), told)),
             Err(error) => {
                 told.ended(Some(&error.code));
                 Err(error.after(tried))
@@ -63,21 +72,21 @@ pub(crate) async fn run(turn: Turn) -> Result<Stream<ChatBatch>> {
     context.hold(work).await
 }
 
-async fn attempts(turn: Turn, tried: &mut Vec<chat::Attempt>) -> Result<Live> {
+async fn attempts(turn: &Turn, tried: &mut Vec<chat::Attempt>) -> Result<Live> {
     let mut last: Option<Failure> = None;
     for number in 1..=turn.config.config.max_attempts.max(1) {
         let accounts: Vec<String> = tried.iter().map(|attempt| attempt.account_id.clone()).collect();
-        let lease = match turn.leases.take(&turn, &accounts).await {
+        let lease = match turn.leases.take(turn, &accounts).await {
             Ok(lease) => lease,
             Err(refusal) => return Err(last.map_or(refusal.clone(), |failure| worse(failure, refusal))),
         };
         let (began, trial) = (Instant::now(), Trial::begin(turn.model.id.as_str(), number));
         let context = trial.context().clone();
-        let attempt = Attempt { turn: &turn, number, began, tried, trial };
+        let attempt = Attempt { turn, number, began, tried, trial };
         match context.hold(attempt.open(lease)).await {
             Ok(live) => return Ok(live),
             Err((lease, failure)) => {
-                log(&turn, number, lease.account(), &failure);
+                log(turn, number, lease.account(), &failure);
                 tried.push(tried::failed(&lease, &failure, turn.model, began));
                 lease.failed(&failure).await;
                 if !failure.retry || Instant::now() >= turn.deadline {

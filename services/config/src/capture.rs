@@ -3,24 +3,26 @@
 //! It stands beside the [usage ledger](crate::ledger), by whose ids and for whose time at most they are kept. The store
 //! seals them; who reads one is written down where the actions of admins are, and in the log.
 
-mod prune;
-
 use std::sync::Arc;
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime};
 use grok2api_proto::{
     Error, Kind, Result,
     capture::{Bodies, Captures, KeepRequest, KeepResponse, ReadRequest},
+    config::RuntimeConfig,
 };
 use grok2api_storage::{
     actions::{Action, Actions},
-    captures::{self as storage, Capture},
+    captures::{self as storage, Capture, Keep},
 };
 use prost::Message as _;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::ledger::turn;
+use crate::{
+    aging::{self, MIB, STEP},
+    ledger::turn,
+};
 
 const MOST: usize = 100;
 const LONGEST_READER: usize = 128;
@@ -42,8 +44,21 @@ pub struct Deps {
 /// Serves the bodies, and begins to take away what is too old or too much.
 pub fn start(deps: Deps) -> Arc<dyn Captures> {
     let Deps { captures, actions, runtime, clock, tasks } = deps;
-    tasks.spawn_background("capture-prune", prune::run(captures.clone(), runtime, clock.clone()));
+    let pruned = captures.clone();
+    let step = move |now| {
+        let (pruned, keep) = (pruned.clone(), keep(&runtime.current().config));
+        async move { pruned.prune(keep, now, STEP).await }
+    };
+    tasks.spawn_background("capture-prune", aging::run("captured bodies", clock.clone(), step));
     open(captures, actions, clock)
+}
+
+fn keep(config: &RuntimeConfig) -> Keep {
+    let entry = u64::from(config.usage_retention_days) * 24;
+    Keep {
+        hours: u64::from(config.capture_retention_hours).min(entry),
+        bytes: u64::from(config.capture_max_size_mb) * MIB,
+    }
 }
 
 /// Serves the bodies as they are, for a command that ends soon.

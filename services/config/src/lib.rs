@@ -11,11 +11,13 @@
 //! The keys of the API's clients live here too, as a service of their own ([`start_keys`]): they are followed the same
 //! way, four times a second, so that a key revoked at one replica is refused at every gateway within one.
 //!
-//! Requests that clients repeat under one key are kept here as well ([`idempotency`]): this role has what replicas share.
+//! Requests that clients repeat under one key are kept here as well ([`idempotency`]), and responses that they come back to
+//! ([`responses`]): this role has what replicas share.
 //! So do those who run the product ([`admins`]) and the view of what is running ([`live`]). A gateway keeps no session: it asks
 //! for each request of the console, so one that was ended is refused everywhere at once.
 
 pub mod admins;
+mod aging;
 pub mod capture;
 mod follow;
 mod history;
@@ -24,6 +26,7 @@ mod keys;
 pub mod ledger;
 pub mod live;
 pub mod parameters;
+pub mod responses;
 mod revision;
 mod service;
 

@@ -29,6 +29,7 @@ use grok2api_proto::{
     live::{self, Live},
     media::{self, MediaCache},
     pool::{self, TokenPool},
+    response::{self, Responses},
     video::{self, VideoJobs},
 };
 use grok2api_storage::{Store, board, limiter};
@@ -53,6 +54,8 @@ pub struct Services {
     pub ledger: Arc<dyn Ledger>,
     /// Bodies of requests and answers.
     pub captures: Arc<dyn Captures>,
+    /// Responses that clients may come back to.
+    pub responses: Arc<dyn Responses>,
     /// The keys of the API's clients.
     pub keys: Arc<dyn Keys>,
     /// Requests that must not be done twice.
@@ -129,6 +132,7 @@ pub(crate) async fn run(
     }
     let ledger = build.ledger(&runtime)?;
     let captures = build.captures(&runtime)?;
+    let responses = build.responses(&runtime)?;
     let idempotency = build.idempotency().await?;
     let (admins, live) = build.admins(&config, &runtime).await?;
     let egress = egress::Gateway::new(Endpoints::from(&settings.upstream), runtime.clone());
@@ -144,6 +148,7 @@ pub(crate) async fn run(
         live,
         ledger,
         captures,
+        responses,
         pool,
         media,
         videos,
@@ -163,6 +168,7 @@ pub(crate) async fn run(
             .with(config::server(services.config.clone()))
             .with(ledger::server(services.ledger.clone()))
             .with(capture::server(services.captures.clone()))
+            .with(response::server(services.responses.clone()))
             .with(keys::server(services.keys.clone()))
             .with(idempotency::server(services.idempotency.clone()))
             .with(admin::server(services.admins.clone()))
@@ -240,6 +246,18 @@ impl Build<'_> {
         }))
     }
 
+    fn responses(&self, runtime: &Runtime) -> Result<Arc<dyn Responses>, StartError> {
+        let Some(store) = self.local(Role::Config) else {
+            return Ok(self.remotes.reach(Role::Config, response::client));
+        };
+        Ok(config_service::responses::start(config_service::responses::Deps {
+            responses: store.responses(),
+            runtime: runtime.clone(),
+            clock: Clock::system(),
+            tasks: self.tasks.clone(),
+        }))
+    }
+
     async fn idempotency(&self) -> Result<Arc<dyn Idempotency>, StartError> {
         let Some(store) = self.local(Role::Config) else {
             return Ok(self.remotes.reach(Role::Config, idempotency::client));
@@ -286,6 +304,7 @@ impl Build<'_> {
             chat: services.chat.clone(),
             media: services.media.clone(),
             videos: gateway::Videos::start(jobs, chat, usage.clone(), client_keys.clone(), self.tasks),
+            responses: services.responses.clone(),
             runtime: services.runtime.clone(),
             client_keys,
             trusted_proxies: self.settings.http.trusted_proxies.clone(),

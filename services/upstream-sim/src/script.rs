@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::models::Era;
 
+mod agent;
 mod compose;
 mod images;
 mod lines;

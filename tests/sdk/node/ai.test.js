@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { APICallError, generateImage, generateText, streamText } from "ai";
+import { APICallError, generateImage, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { apiKey, baseURL, cancelled, ENDLESS, mark, MODEL, recording, THINKING_MODEL } from "./shared.js";
 
 const official = (key = apiKey) => createOpenAI({ apiKey: key, baseURL, fetch: recording });
@@ -73,4 +73,44 @@ test("reasoning is told apart", async () => {
   const { text, reasoningText } = await generateText({ model: compatible()(THINKING_MODEL), prompt: "[[sim:say=42]]" });
   assert.equal(text, "42");
   assert.ok(reasoningText.trim().length > 0);
+});
+
+describe("openai responses", () => {
+  const model = official()(MODEL);
+
+  test("a text and a stream", async () => {
+    const { text, finishReason, usage } = await generateText({ model, prompt: "[[sim:say=hello there]]" });
+    assert.deepEqual([text, finishReason], ["hello there", "stop"]);
+    assert.ok(usage.inputTokens > 0 && usage.outputTokens > 0);
+    const result = streamText({ model, prompt: "[[sim:say=one two 三]]" });
+    let streamed = "";
+    for await (const delta of result.textStream) streamed += delta;
+    assert.deepEqual([streamed, await result.finishReason], ["one two 三", "stop"]);
+  });
+
+  test("a conversation, told by references to what is kept", async () => {
+    const first = await generateText({ model, prompt: "[[sim:say=hello Ann]]I am Ann" });
+    const messages = [
+      { role: "user", content: "I am Ann" },
+      ...first.response.messages,
+      { role: "user", content: "[[sim:say=Ann]]Who am I?" },
+    ];
+    assert.equal((await generateText({ model, messages })).text, "Ann");
+  });
+
+  test("a tool, called and told of what it brought", async () => {
+    const weather = tool({
+      inputSchema: jsonSchema({
+        type: "object",
+        properties: { city: { type: "string" } },
+        required: ["city"],
+        additionalProperties: false,
+      }),
+      execute: async ({ city }) => `it rains in ${city}`,
+    });
+    const prompt = '[[sim:call=weather {"city":"Rome"}]]How is it in Rome?';
+    const { text, steps } = await generateText({ model, prompt, tools: { weather }, stopWhen: stepCountIs(3) });
+    assert.equal(steps.length, 2);
+    assert.match(text, /it rains in Rome/);
+  });
 });

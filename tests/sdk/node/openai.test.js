@@ -114,6 +114,24 @@ test("a late failure is an error, and never a complete answer", async () => {
   assert.ok(finish.every((reason) => reason == null));
 });
 
+test("responses, whole, streamed and kept", async () => {
+  const first = await client.responses.create({ model: MODEL, input: "[[sim:say=hello Ann]]I am Ann" });
+  assert.deepEqual([first.output_text, first.status], ["hello Ann", "completed"]);
+  const input = [{ role: "user", content: "[[sim:say=Ann]]Who am I?" }];
+  const stream = client.responses.stream({ model: MODEL, input, previous_response_id: first.id });
+  let text = "";
+  stream.on("response.output_text.delta", ({ delta }) => (text += delta));
+  const second = await stream.finalResponse();
+  assert.deepEqual([text, second.output_text, second.previous_response_id], ["Ann", "Ann", first.id]);
+  const kept = await client.responses.retrieve(second.id);
+  assert.deepEqual(kept.output, second.output);
+  const items = [];
+  for await (const item of client.responses.inputItems.list(second.id)) items.push(item);
+  assert.equal(items.length, 1);
+  await client.responses.delete(second.id);
+  await assert.rejects(client.responses.retrieve(second.id), { status: 404, code: "response_not_found" });
+});
+
 test("leaving stops the upstream", async () => {
   const word = mark();
   const stream = await ask(ENDLESS + word, { stream: true });

@@ -93,5 +93,8 @@ export const parameters: Dictionary["parameters"] = {
   capture_max_body_kb: "每个内容最多保留的大小（KiB）。更长时，会先缩短图片等 base64 内容再截断。",
   capture_retention_hours: "内容保留的小时数；不会长于用量账本中的记录。",
   capture_max_size_mb: "保留的内容最多占用的空间（MiB）；最旧的先移除。redis 模式下存于内存。",
+  response_retention_hours:
+    "响应保留的小时数，供客户端之后引用（`previous_response_id`、`GET /v1/responses/{id}`）；0 表示不保留。",
+  response_max_size_mb: "保留的响应最多占用的空间（MiB）；最旧的先移除。redis 模式下存于内存。",
   disable_memory: "是否让回答不受账号记忆影响；账号是共用的，否则会混淆不同使用者。",
 };

@@ -75,7 +75,7 @@ pub(super) fn parse(mut node: Node<'_>) -> Result<Vec<Message>> {
     Ok(messages)
 }
 
-fn says_something(message: &Message) -> bool {
+pub(crate) fn says_something(message: &Message) -> bool {
     !message.tool_calls.is_empty()
         || message.parts.iter().any(|part| match &part.kind {
             Some(part::Kind::Text(text)) => !text.trim().is_empty(),

@@ -397,12 +397,13 @@ fn the_page_of_fields_is_up_to_date() {
     let message = options::documentation(messages::MESSAGE);
     let [part, image, file] = [content::PART, content::IMAGE_URL, content::FILE].map(options::documentation);
     let messages = options::documentation(crate::anthropic::request::fields::FIELDS);
+    let responses = options::documentation(crate::responses::request::fields::FIELDS);
     let images = images::documentation();
     let videos = options::documentation(videos::VIDEOS);
     let page = format!(
         "{intro}\n## Chat completions\n\n{chat}\n### `messages[]`\n\n{message}\n### `messages[].content[]`\n\n{part}\n\
          ### `messages[].content[].image_url`\n\n{image}\n### `messages[].content[].file`\n\n{file}\n\
-         ## Messages\n\n{messages}\n## Images\n\n{images}\n## Videos\n\n{videos}"
+         ## Responses\n\n{responses}\n## Messages\n\n{messages}\n## Images\n\n{images}\n## Videos\n\n{videos}"
     );
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, &page).unwrap();

@@ -2,6 +2,8 @@
 
 use grok2api_proto::chat::{Drawing, Message, Role, part};
 
+use crate::tools;
+
 /// The text parts of a message, joined by line feeds.
 fn text_of(message: &Message) -> String {
     let texts = message.parts.iter().filter_map(|part| match &part.kind {
@@ -11,16 +13,18 @@ fn text_of(message: &Message) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// The whole conversation. A single user message stays as it is; else every message is a block, led by its role
-/// when `markers` is set.
-pub fn conversation(messages: &[Message], markers: bool) -> String {
+/// The whole conversation, behind our own instructions. A single user message without those stays as it is; else every
+/// message is a block, led by its role when `markers` is set.
+pub fn conversation(messages: &[Message], instructions: &str, markers: bool) -> String {
     if let [only] = messages
         && only.role() == Role::User
+        && instructions.is_empty()
     {
         return text_of(only);
     }
-    let blocks = messages.iter().map(|message| block(message, markers)).filter(|block| !block.is_empty());
-    blocks.collect::<Vec<_>>().join("\n\n")
+    let told = messages.iter().enumerate().map(|(at, message)| block(message, &messages[..at], markers));
+    let blocks = std::iter::once(marked("system", instructions, markers)).chain(told);
+    blocks.filter(|block| !block.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 /// The latest user turn alone: what an image or a video is made from.
@@ -41,31 +45,42 @@ pub fn drawing(messages: &[Message], drawing: &Drawing) -> String {
     }
 }
 
-fn block(message: &Message, markers: bool) -> String {
+fn block(message: &Message, before: &[Message], markers: bool) -> String {
     let (name, body) = match message.role() {
         Role::System => ("system", text_of(message)),
         Role::Assistant => ("assistant", assistant(message)),
-        Role::Tool => ("user", format!("Tool result ({}): {}", message.tool_call_id, text_of(message))),
+        Role::Tool => ("tool", format!("Result of {}:\n{}", called(message, before), text_of(message))),
         Role::User | Role::Unspecified => ("user", text_of(message)),
     };
+    marked(name, &body, markers)
+}
+
+fn marked(name: &str, body: &str, markers: bool) -> String {
     match (body.trim().is_empty(), markers) {
         (true, _) => String::new(),
         (false, true) => format!("[{name}]\n{body}"),
-        (false, false) => body,
+        (false, false) => body.to_owned(),
     }
 }
 
-/// An earlier answer without what this product itself put into it, and with its tool calls.
+/// The call that a message is the result of: its function and its id.
+fn called(result: &Message, before: &[Message]) -> String {
+    let id = &result.tool_call_id;
+    let mut calls = before.iter().rev().flat_map(|message| &message.tool_calls);
+    match calls.find(|call| call.id == *id) {
+        Some(call) => format!("{} ({id})", call.name),
+        None => id.clone(),
+    }
+}
+
+/// An earlier answer without what this product itself put into it, and with its calls.
 fn assistant(message: &Message) -> String {
     let mut text = without_artefacts(&text_of(message));
     for call in &message.tool_calls {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!(
-            "<tool_calls><tool_call><tool_name>{}</tool_name><parameters>{}</parameters></tool_call></tool_calls>",
-            call.name, call.arguments
-        ));
+        text.push_str(&tools::prompt::call(call));
     }
     text
 }
@@ -105,7 +120,7 @@ mod tests {
     #[test]
     fn one_user_message_is_sent_as_it_is() {
         let text = "a <think>b</think> ](data:x)";
-        assert_eq!(conversation(&[message(Role::User, text)], true), text);
+        assert_eq!(conversation(&[message(Role::User, text)], "", true), text);
     }
 
     #[test]
@@ -133,8 +148,8 @@ mod tests {
             message(Role::User, "And <think>this</think>?"),
         ];
         let expected = "[system]\nBe brief.\n\n[user]\nHi\n\n[assistant]\nHello ![Generated Image](image)\n\n[user]\nAnd <think>this</think>?";
-        assert_eq!(conversation(&messages, true), expected);
-        assert_eq!(conversation(&messages[..2], false), "Be brief.\n\nHi");
+        assert_eq!(conversation(&messages, "", true), expected);
+        assert_eq!(conversation(&messages[..2], "", false), "Be brief.\n\nHi");
         assert_eq!(latest(&messages), "And <think>this</think>?");
     }
 
@@ -145,8 +160,8 @@ mod tests {
         let asked = Message { role: Role::Assistant.into(), tool_calls: vec![call], ..Default::default() };
         let mut result = message(Role::Tool, "sunny");
         result.tool_call_id = "c1".into();
-        let text = conversation(&[message(Role::User, "Weather?"), asked, result], true);
-        assert!(text.contains("<tool_name>weather</tool_name><parameters>{\"city\":\"Rome\"}</parameters>"));
-        assert!(text.ends_with("[user]\nTool result (c1): sunny"));
+        let text = conversation(&[message(Role::User, "Weather?"), asked, result], "Call.", true);
+        let expected = "[system]\nCall.\n\n[user]\nWeather?\n\n[assistant]\n<tool_call>{\"name\": \"weather\", \"arguments\": {\"city\":\"Rome\"}}</tool_call>\n\n[tool]\nResult of weather (c1):\nsunny";
+        assert_eq!(text, expected);
     }
 }

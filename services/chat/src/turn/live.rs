@@ -325,9 +325,9 @@ impl Live {
 
 /// Whether an event is output: after it no other account is tried. Drawing in progress counts, since it has been
 /// paid for.
-fn commits(event: &ChatEvent) -> bool {
+pub(super) fn commits(event: &ChatEvent) -> bool {
     match &event.kind {
-        Some(Event::Text(_) | Event::Image(_) | Event::Video(_)) => true,
+        Some(Event::Text(_) | Event::FunctionCall(_) | Event::Image(_) | Event::Video(_)) => true,
         Some(Event::ImageProgress(_) | Event::VideoProgress(_) | Event::End(_)) => true,
         Some(Event::Reasoning(reasoning)) => !reasoning.header,
         _ => false,

@@ -25,6 +25,7 @@ use crate::{
     idempotency::{self, Claimed, Idempotency},
     ledger::{Filter, Keep, Ledger, Query, Row, Series},
     media::{Item, Kind, MediaIndex, Usage, Use},
+    responses::{Response, Responses},
     sessions::{Digest, Session, Sessions},
     settings::{Overrides, Revision, Settings},
     videos::{Job, VideoJobs},
@@ -90,6 +91,10 @@ impl Bounds {
     }
 
     pub(crate) fn captures(&self, behind: Arc<dyn Captures>) -> Arc<dyn Captures> {
+        Arc::new(Bounded { behind, bounds: self.clone() })
+    }
+
+    pub(crate) fn responses(&self, behind: Arc<dyn Responses>) -> Arc<dyn Responses> {
         Arc::new(Bounded { behind, bounds: self.clone() })
     }
 
@@ -450,6 +455,25 @@ impl Captures for Bounded<dyn Captures> {
 
     async fn get(&self, id: Uuid) -> Result<Option<Capture>> {
         self.within(ANSWER, self.behind.get(id)).await
+    }
+
+    async fn prune(&self, keep: captures::Keep, now: i64, limit: u32) -> Result<u64> {
+        self.within(ANSWER + ROW * limit, self.behind.prune(keep, now, limit)).await
+    }
+}
+
+#[async_trait]
+impl Responses for Bounded<dyn Responses> {
+    async fn put(&self, response: &Response) -> Result<()> {
+        self.within(ANSWER, self.behind.put(response)).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Response>> {
+        self.within(ANSWER, self.behind.get(id)).await
+    }
+
+    async fn remove(&self, id: Uuid) -> Result<bool> {
+        self.within(ANSWER, self.behind.remove(id)).await
     }
 
     async fn prune(&self, keep: captures::Keep, now: i64, limit: u32) -> Result<u64> {

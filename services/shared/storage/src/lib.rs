@@ -26,6 +26,7 @@ pub mod media;
 pub mod mysql;
 pub mod redis;
 mod resealing;
+pub mod responses;
 pub mod seal;
 pub mod sessions;
 pub mod settings;

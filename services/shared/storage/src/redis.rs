@@ -7,6 +7,7 @@
 mod accounts;
 mod actions;
 mod admins;
+mod aging;
 mod board;
 mod budgets;
 mod captures;
@@ -16,6 +17,7 @@ mod idempotency;
 mod ledger;
 mod media;
 mod resealing;
+mod responses;
 mod sessions;
 mod settings;
 mod videos;

@@ -20,6 +20,7 @@ use crate::{
     mysql::MySql,
     redis::Redis,
     resealing,
+    responses::Responses,
     seal::Sealer,
     sessions::Sessions,
     settings::Settings,
@@ -35,6 +36,7 @@ pub struct Store {
     media: Arc<dyn MediaIndex>,
     ledger: Arc<dyn Ledger>,
     captures: Arc<dyn Captures>,
+    responses: Arc<dyn Responses>,
     client_keys: Arc<dyn ClientKeys>,
     budgets: Arc<dyn Budgets>,
     admins: Arc<dyn Admins>,
@@ -95,6 +97,7 @@ impl Store {
             media: sqlite.media(),
             ledger: sqlite.ledger(),
             captures: sqlite.captures(sealer.clone()),
+            responses: sqlite.responses(sealer.clone()),
             client_keys: sqlite.client_keys(),
             budgets: sqlite.budgets(),
             admins: sqlite.admins(),
@@ -114,6 +117,7 @@ impl Store {
             media: bounds.media(mysql.media()),
             ledger: bounds.ledger(mysql.ledger()),
             captures: bounds.captures(mysql.captures(sealer.clone())),
+            responses: bounds.responses(mysql.responses(sealer.clone())),
             client_keys: bounds.client_keys(mysql.client_keys()),
             budgets: bounds.budgets(mysql.budgets()),
             admins: bounds.admins(mysql.admins()),
@@ -133,6 +137,7 @@ impl Store {
             media: bounds.media(redis.media()),
             ledger: bounds.ledger(redis.ledger()),
             captures: bounds.captures(redis.captures(sealer.clone())),
+            responses: bounds.responses(redis.responses(sealer.clone())),
             client_keys: bounds.client_keys(redis.client_keys()),
             budgets: bounds.budgets(redis.budgets()),
             admins: bounds.admins(redis.admins()),
@@ -167,6 +172,11 @@ impl Store {
     /// Bodies of requests and answers.
     pub fn captures(&self) -> Arc<dyn Captures> {
         self.captures.clone()
+    }
+
+    /// Responses that clients may come back to.
+    pub fn responses(&self) -> Arc<dyn Responses> {
+        self.responses.clone()
     }
 
     /// The keys of the API's clients.

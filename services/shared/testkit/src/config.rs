@@ -30,6 +30,8 @@ pub fn runtime_config() -> RuntimeConfig {
         capture_retention_hours: 24,
         capture_max_size_mb: 1,
         link_hours: 24,
+        response_retention_hours: 24,
+        response_max_size_mb: 1,
         ..Default::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Act, Beat, Closing, Grain, Lines, Plan, Script, images, search, video};
+use super::{Act, Beat, Closing, Lines, Plan, Script, images, search, video};
 
 /// What the acts leave behind for `modelResponse`.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Plan {
             search::call(self, &mut script, &mut remains);
         }
         match &self.act {
-            Act::Say(text) => script.say(text, Grain::Words),
+            Act::Say(text) => script.say(text, self.grain),
             Act::Draw { count, drawing } => images::draw(self, *count, *drawing, &mut script, &mut remains),
             Act::Film(filming) => video::film(self, *filming, &mut script, &mut remains),
         }

@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use super::words;
+use super::{Grain, agent, words};
 use crate::{
     ids::{Kind, Mint, digest},
-    markers::Markers,
+    markers::{Markers, Style},
     models::{Choice, Era, Media},
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) cite_twice: bool,
     pub(crate) act: Act,
     pub(crate) closing: Closing,
+    /// How the text is cut into tokens.
+    pub(crate) grain: Grain,
 }
 
 /// What the answer consists of.
@@ -128,6 +130,9 @@ impl Wish<'_> {
         if self.markers.say.is_some() || self.markers.tokens.is_some() {
             return self.text(turn);
         }
+        if let Some(text) = agent::says(&self.markers.agent, &self.prompt) {
+            return Act::Say(text);
+        }
         if self.markers.video.is_none() && (self.video_tool || self.choice.media == Some(Media::Video)) {
             return Act::Film(Filming::Steady);
         }
@@ -145,6 +150,7 @@ impl Wish<'_> {
         let act = self.act();
         let says = matches!(act, Act::Say(_)) && self.markers.say.is_none() && self.markers.tokens.is_none();
         let asks = says && self.may_search && asks_to_search(last_turn(&self.prompt));
+        let split = self.markers.agent.style == Style::Split;
         let film = matches!(act, Act::Film(_));
         Plan {
             era,
@@ -157,6 +163,7 @@ impl Wish<'_> {
             cite_twice: false,
             act,
             closing: Closing::Same,
+            grain: if split { Grain::Chars(1) } else { Grain::Words },
             prompt: self.prompt,
         }
     }
@@ -219,7 +226,7 @@ fn has_word(text: &str, words: &[&str]) -> bool {
 }
 
 /// At most the last `count` characters.
-fn tail(text: &str, count: usize) -> &str {
+pub(super) fn tail(text: &str, count: usize) -> &str {
     text.char_indices().rev().nth(count - 1).map_or(text, |(at, _)| &text[at..])
 }
 

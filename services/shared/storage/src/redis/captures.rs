@@ -1,33 +1,33 @@
-//! [`Captures`] in Redis: a string each, their ids in order, and the bytes that all take.
+//! [`Captures`] in Redis.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use redis::Script;
 use uuid::Uuid;
 
-use super::{Redis, text};
+use super::{
+    Redis,
+    aging::{Aging, Keys},
+};
 use crate::{
     Result,
     captures::{Capture, Captures, Keep},
     seal::Sealer,
 };
 
-static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/captures_put.lua")));
-static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/captures_prune.lua")));
-pub(super) const CAPTURE: &str = "{g2a}:captures:of:";
-pub(super) const IDS: &str = "{g2a}:captures:ids";
-const BYTES: &str = "{g2a}:captures:bytes";
+pub(super) const KEYS: Keys = Keys {
+    kind: "captures",
+    of: "{g2a}:captures:of:",
+    ids: "{g2a}:captures:ids",
+    bytes: "{g2a}:captures:bytes",
+};
 
-struct RedisCaptures {
-    redis: Redis,
-    sealer: Sealer,
-}
+struct RedisCaptures(Aging);
 
 impl Redis {
     /// Bodies of requests and answers.
     pub fn captures(&self, sealer: Sealer) -> Arc<dyn Captures> {
-        Arc::new(RedisCaptures { redis: self.clone(), sealer })
+        Arc::new(RedisCaptures(Aging { redis: self.clone(), sealer, keys: KEYS }))
     }
 }
 
@@ -35,26 +35,16 @@ impl Redis {
 impl Captures for RedisCaptures {
     async fn put(&self, captures: &[Capture]) -> Result<()> {
         for capture in captures {
-            let (id, key) = (capture.id.simple().to_string(), key(capture.id));
-            let sealed = self.sealer.seal(capture.id.as_bytes(), &capture.bodies)?;
-            self.redis.run::<u64>(&PUT, &[&key, IDS, BYTES], &[text(id), sealed]).await?;
+            self.0.put(capture.id, &capture.bodies).await?;
         }
         Ok(())
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<Capture>> {
-        let (sealed,): (Option<Vec<u8>>,) = self.redis.ask(redis::pipe().get(key(id))).await?;
-        let open = |sealed: Vec<u8>| self.sealer.open(id.as_bytes(), &sealed);
-        Ok(sealed.map(open).transpose()?.map(|bodies| Capture { id, bodies }))
+        Ok(self.0.get(id).await?.map(|bodies| Capture { id, bodies }))
     }
 
     async fn prune(&self, keep: Keep, now: i64, limit: u32) -> Result<u64> {
-        let first = keep.first(now).simple().to_string();
-        let arguments = [text(CAPTURE), text(first), text(keep.bytes), text(limit)];
-        self.redis.run(&PRUNE, &[IDS, BYTES], &arguments).await
+        self.0.prune(keep, now, limit).await
     }
-}
-
-fn key(id: Uuid) -> String {
-    format!("{CAPTURE}{}", id.simple())
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use redis::Script;
 
-use super::{Redis, SEAL_KEY, accounts, captures, settings, text};
+use super::{Redis, SEAL_KEY, accounts, aging::Keys, captures, responses, settings, text};
 use crate::{
     Result,
     resealing::{BATCH, Resealed, Sealed},
@@ -13,6 +13,9 @@ use crate::{
 };
 
 static RESEAL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/reseal.lua")));
+
+/// Kinds of values that go when they are old.
+const AGING: [Keys; 2] = [captures::KEYS, responses::KEYS];
 
 /// A sealed value, and where it stands.
 struct Value {
@@ -48,8 +51,10 @@ impl Redis {
         for numbers in self.revisions().await?.chunks(super::BATCH) {
             count(self.revision_values(numbers).await?);
         }
-        for ids in self.capture_ids().await?.chunks(BATCH) {
-            count(self.capture_values(ids).await?);
+        for keys in AGING {
+            for ids in self.aging_ids(keys).await?.chunks(BATCH) {
+                count(self.aging_values(keys, ids).await?);
+            }
         }
         Ok(counts.into_iter().map(|((kind, key), values)| Sealed { key, kind, values }).collect())
     }
@@ -78,8 +83,10 @@ impl Redis {
         for numbers in self.revisions().await?.chunks(BATCH) {
             self.rewrap(sealer, self.revision_values(numbers).await?, limit, &mut all).await?;
         }
-        for ids in self.capture_ids().await?.chunks(BATCH) {
-            self.rewrap(sealer, self.capture_values(ids).await?, limit, &mut all).await?;
+        for keys in AGING {
+            for ids in self.aging_ids(keys).await?.chunks(BATCH) {
+                self.rewrap(sealer, self.aging_values(keys, ids).await?, limit, &mut all).await?;
+            }
         }
         Ok(all)
     }
@@ -117,8 +124,8 @@ impl Redis {
         Ok(ids)
     }
 
-    async fn capture_ids(&self) -> Result<Vec<String>> {
-        let (ids,): (Vec<String>,) = self.ask(redis::pipe().zrange(captures::IDS, 0, -1)).await?;
+    async fn aging_ids(&self, keys: Keys) -> Result<Vec<String>> {
+        let (ids,): (Vec<String>,) = self.ask(redis::pipe().zrange(keys.ids, 0, -1)).await?;
         Ok(ids)
     }
 
@@ -143,16 +150,16 @@ impl Redis {
         self.values("settings_revisions", "overrides", places.collect()).await
     }
 
-    async fn capture_values(&self, ids: &[String]) -> Result<Vec<Value>> {
+    async fn aging_values(&self, keys: Keys, ids: &[String]) -> Result<Vec<Value>> {
         let mut read = redis::pipe();
         for id in ids {
-            read.get(format!("{}{id}", captures::CAPTURE));
+            read.get(keys.key(id));
         }
         let found: Vec<Option<Vec<u8>>> = self.ask(&read).await?;
         let values = ids.iter().zip(found).filter_map(|(id, sealed)| {
             let place = uuid::Uuid::parse_str(id).unwrap_or_default().as_bytes().to_vec();
-            let key = format!("{}{id}", captures::CAPTURE);
-            Some(Value { kind: "captures", row: id.clone(), key, field: "", place, sealed: sealed? })
+            let key = keys.key(id);
+            Some(Value { kind: keys.kind, row: id.clone(), key, field: "", place, sealed: sealed? })
         });
         Ok(values.collect())
     }

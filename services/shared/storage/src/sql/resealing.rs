@@ -53,6 +53,14 @@ const CAPTURES: Column<Vec<u8>> = Column {
     place: Vec::clone,
     name: ACCOUNTS.name,
 };
+const RESPONSES: Column<Vec<u8>> = Column {
+    kind: "responses",
+    count: "SELECT SUBSTR(sealed, 2, 4), COUNT(*) FROM responses GROUP BY SUBSTR(sealed, 2, 4)",
+    read: "SELECT id, sealed FROM responses WHERE id > ? AND SUBSTR(sealed, 2, 4) <> ? ORDER BY id LIMIT ?",
+    write: "UPDATE responses SET sealed = ? WHERE id = ? AND sealed = ?",
+    place: Vec::clone,
+    name: ACCOUNTS.name,
+};
 const SETTINGS: Column<i64> = Column {
     kind: "settings_revisions",
     count: "SELECT SUBSTR(overrides, 2, 4), COUNT(*) FROM settings_revisions GROUP BY SUBSTR(overrides, 2, 4)",
@@ -76,6 +84,7 @@ impl Store {
         for (kind, count) in [
             (ACCOUNTS.kind, ACCOUNTS.count),
             (CAPTURES.kind, CAPTURES.count),
+            (RESPONSES.kind, RESPONSES.count),
             (SETTINGS.kind, SETTINGS.count),
         ] {
             let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(count).fetch_all(&self.pool).await?;
@@ -111,6 +120,7 @@ impl Store {
         reseal(&self.pool, sealer, &ACCOUNTS, Vec::new(), limit, &mut all).await?;
         reseal(&self.pool, sealer, &SETTINGS, i64::MIN, limit, &mut all).await?;
         reseal(&self.pool, sealer, &CAPTURES, Vec::new(), limit, &mut all).await?;
+        reseal(&self.pool, sealer, &RESPONSES, Vec::new(), limit, &mut all).await?;
         Ok(all)
     }
 }

@@ -16,6 +16,7 @@ mod ledger;
 mod limiter;
 mod media;
 mod resealing;
+mod responses;
 mod settings;
 mod start;
 mod support;

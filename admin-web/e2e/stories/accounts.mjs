@@ -69,6 +69,7 @@ export async function accounts({ page }) {
   await page.keyboard.press("Escape");
   await page.getByText("of 200", { exact: false }).waitFor();
   await page.waitForURL(/tier=/);
+  await choice(page);
   await bulk(page);
   await drawer(page);
   await explain(page);
@@ -78,6 +79,10 @@ async function bulk(page) {
   await page.getByRole("checkbox", { name: "Select all rows of this page" }).check();
   await page.getByRole("button", { name: "Choose all 200 that match" }).click();
   await page.getByRole("button", { name: "Disable", exact: true }).click();
+  await page
+    .getByRole("alertdialog", { name: "Disable 200 accounts?" })
+    .getByRole("button", { name: "Disable" })
+    .click();
   await page.getByText("200 done").waitFor();
   await page.locator("tbody").getByText("Disabled").first().waitFor();
   await page.getByRole("checkbox", { name: "Select all rows of this page" }).check();
@@ -98,6 +103,41 @@ async function bulk(page) {
   await page.getByRole("button", { name: "Undo" }).click();
   await page.getByText("100 brought back.").waitFor();
   await page.getByRole("navigation", { name: "Pages" }).getByText("of 200").waitFor();
+}
+
+/** "All that match" is said of one choice: another filter, another row, and it is taken back. */
+async function choice(page) {
+  const bar = page.getByRole("region", { name: /chosen/ });
+  const all = page.getByRole("checkbox", { name: "Select all rows of this page" });
+  await all.check();
+  await page.getByRole("button", { name: "Choose all 200 that match" }).click();
+  await bar.getByText("200 chosen").waitFor();
+  // A row less.
+  await page.locator("tbody").getByRole("checkbox").first().uncheck();
+  await bar.getByText("99 chosen").waitFor();
+  await all.check();
+  await page.getByRole("button", { name: "Choose all 200 that match" }).click();
+  await bar.getByText("200 chosen").waitFor();
+  await all.uncheck();
+  await bar.waitFor({ state: "detached" });
+  await page.locator("tbody").getByRole("checkbox").first().check();
+  await bar.getByText("1 chosen", { exact: true }).waitFor();
+  // Another filter, and back.
+  await all.check();
+  await page.getByRole("button", { name: "Choose all 200 that match" }).click();
+  await bar.getByText("200 chosen").waitFor();
+  await page.getByRole("button", { name: "Clear filters" }).first().click();
+  await bar.waitFor({ state: "detached" });
+  await page.getByText("of 10,002", { exact: false }).waitFor();
+  await page.locator("tbody").getByRole("checkbox").first().check();
+  await bar.getByText("1 chosen", { exact: true }).waitFor();
+  const [request] = await Promise.all([
+    page.waitForRequest("**/api/accounts/bulk"),
+    bar.getByRole("button", { name: "Enable", exact: true }).click(),
+  ]);
+  assert.equal(request.postDataJSON().ids.length, 1, "one row is one account");
+  await page.goBack();
+  await page.getByText("of 200", { exact: false }).waitFor();
 }
 
 async function drawer(page) {

@@ -54,6 +54,8 @@ export const accounts = {
   restored: (n: string) => `${n} brought back.`,
   deleteTitle: (n: string) => `Delete ${n} accounts?`,
   deleteText: "They serve no more from now on. For a day they can be brought back; then they are forgotten.",
+  disableTitle: (n: string) => `Disable ${n} accounts?`,
+  disableText: "They serve nothing more until they are enabled again.",
   changeTitle: (n: string) => `Change ${n} accounts`,
   changeText: "What is left empty stays as it is.",
   addTags: "Add tags",

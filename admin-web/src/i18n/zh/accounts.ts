@@ -54,6 +54,8 @@ export const accounts: Dictionary["accounts"] = {
   restored: (n) => `已恢复 ${n} 个。`,
   deleteTitle: (n) => `删除 ${n} 个账号？`,
   deleteText: "它们将立即停止服务。一天之内可以恢复，之后将被彻底遗忘。",
+  disableTitle: (n) => `停用 ${n} 个账号？`,
+  disableText: "在重新启用之前，它们不再提供服务。",
   changeTitle: (n) => `修改 ${n} 个账号`,
   changeText: "留空的项目保持不变。",
   addTags: "添加标签",

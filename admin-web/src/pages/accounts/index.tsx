@@ -23,6 +23,7 @@ import { StatusStrip } from "./status-strip";
 
 const LIMIT = 100;
 const RENEWED_EVERY = 10_000;
+const none: RowSelectionState = {};
 
 export function AccountsPage() {
   const t = useText();
@@ -37,7 +38,11 @@ export function AccountsPage() {
   const mayChange = useMay("operator");
   const mayExport = useMay("owner");
   const [dialog, setDialog] = useState<"import" | "explain" | "export" | null>(null);
-  const [selection, setSelection] = useState<RowSelectionState>({});
+  const [chosen, setChosen] = useState<{ of: string; rows: RowSelectionState }>({ of: "", rows: {} });
+  // Rows are chosen among those of one filter, however it is changed: here, by a link, by going back.
+  const shown = JSON.stringify(filter);
+  const selection = chosen.of === shown ? chosen.rows : none;
+  const setSelection = (rows: RowSelectionState) => setChosen({ of: shown, rows });
   const place = useCursor({ ...filter, sort, order });
   const list = useQuery({
     queryKey: ["accounts", "list", filter, sort, order, place.cursor],
@@ -49,10 +54,7 @@ export function AccountsPage() {
   const { data } = list;
   const columns = useColumns((id) => void navigate({ search: (old) => ({ ...old, account: id }) }));
   const filtered = Object.values(filter).some(Boolean);
-  const setFilter = (next: AccountFilter) => {
-    setSelection({});
-    void navigate({ search: (old) => ({ ...old, ...next }) });
-  };
+  const setFilter = (next: AccountFilter) => void navigate({ search: (old) => ({ ...old, ...next }) });
   const open = (id: string | undefined) => void navigate({ search: (old) => ({ ...old, account: id }) });
   const from = place.page * LIMIT + 1;
   return (

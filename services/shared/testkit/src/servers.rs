@@ -84,7 +84,9 @@ impl MariaDb {
             .arg(format!("--tmpdir={}", dir.path().display()))
             .output()
             .expect("mariadb-install-db: `make setup` installs it");
-        assert!(made.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&made.stderr));
+        // Its complaints go to either.
+        let said = [made.stdout, made.stderr].concat();
+        assert!(made.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&said));
         let (child, port) = on_free_port("mariadbd", |port| mariadb(port, dir.path()));
         Self { child, port, dir }
     }

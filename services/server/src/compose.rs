@@ -37,7 +37,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     instance::{Listeners, StartError},
-    presence,
+    presence, rehearsal,
     roles::{Role, Roles},
     store,
 };
@@ -119,6 +119,7 @@ pub(crate) async fn run(
     tasks: &Tasks,
     log_level: Option<LogLevel>,
 ) -> Result<Services, StartError> {
+    let operations = listeners.ops.local_addr().map(|at| at.to_string()).unwrap_or_default();
     ops::serve(listeners.ops, readiness.clone(), tasks);
     let store = if roles.need_storage() { Some(store::open(settings).await?) } else { None };
     if let Some(store) = store.clone() {
@@ -179,7 +180,7 @@ pub(crate) async fn run(
         grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, secret, tasks);
     }
     let running = match listeners.http {
-        Some(listener) => Some(build.gateway(&services, listener).await?),
+        Some(listener) => Some(build.gateway(&services, listener, operations).await?),
         None => None,
     };
     presence::start(roles, &services, running, readiness, tasks);
@@ -273,6 +274,7 @@ impl Build<'_> {
         &self,
         services: &Services,
         listener: TcpListener,
+        operations: String,
     ) -> Result<gateway::Running, StartError> {
         let client_keys = self.client_keys(&services.keys).await?;
         let usage = gateway::usage::Recorder::start(services.ledger.clone(), self.tasks);
@@ -307,6 +309,13 @@ impl Build<'_> {
                 keys: services.keys.clone(),
                 ledger: services.ledger.clone(),
                 pool: services.pool.clone(),
+                captures: services.captures.clone(),
+                simulator: Some(rehearsal::simulator(
+                    services.runtime.clone(),
+                    self.settings.upstream.allow_private_images,
+                    self.tasks,
+                )),
+                operations,
                 upstream: self.settings.upstream.url.to_string(),
             }),
         });

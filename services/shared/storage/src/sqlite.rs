@@ -61,7 +61,7 @@ const IGNORING: &str = "INSERT OR IGNORE";
 const LOCKING: &str = "";
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 15] = [
+const MIGRATIONS: [(i64, &str, &str); 16] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -77,6 +77,7 @@ const MIGRATIONS: [(i64, &str, &str); 15] = [
     (14, "media_newest", include_str!("../migrations/sqlite/0014_media_newest.sql")),
     (15, "captures", include_str!("../migrations/sqlite/0015_captures.sql")),
     (16, "ledger_by_outcome", include_str!("../migrations/sqlite/0016_ledger_by_outcome.sql")),
+    (17, "media_owner", include_str!("../migrations/sqlite/0017_media_owner.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

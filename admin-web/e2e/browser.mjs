@@ -18,10 +18,12 @@ export async function openBrowser(origin) {
   });
   /** What no page may do; looked at behind every test. */
   const faults = [];
+  const origins = [origin];
   const watch = (page) => {
     page.on("request", (request) => {
       const url = request.url();
-      if (!/^(blob|data):/.test(url) && !url.startsWith(origin)) faults.push(`a request to ${url}`);
+      if (!/^(blob|data):/.test(url) && !origins.some((own) => url.startsWith(own)))
+        faults.push(`a request to ${url}`);
     });
     page.on("pageerror", (error) => faults.push(`an error on ${page.url()}: ${error.message}`));
     page.on("dialog", (dialog) => {
@@ -47,7 +49,7 @@ export async function openBrowser(origin) {
     made.on("page", watch);
     return made;
   };
-  return { context, faults, close: () => browser.close() };
+  return { context, faults, alsoAt: (other) => origins.push(other), close: () => browser.close() };
 }
 
 /** What axe finds on the page, one line each. */

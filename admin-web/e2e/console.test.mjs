@@ -5,11 +5,15 @@ import { openBrowser, shot } from "./browser.mjs";
 import { startProduct } from "./product.mjs";
 import { accounts } from "./stories/accounts.mjs";
 import { firstRun } from "./stories/first-run.mjs";
+import { firstRuns } from "./stories/first-runs.mjs";
 import { gallery, keyboard, switches } from "./stories/gallery.mjs";
 import { keys } from "./stories/keys.mjs";
+import { layers } from "./stories/layers.mjs";
 import { live } from "./stories/live.mjs";
+import { markup } from "./stories/markup.mjs";
 import { clearMedia, media, playground } from "./stories/playground.mjs";
 import { dashboard, requests, system } from "./stories/records.mjs";
+import { replay } from "./stories/replay.mjs";
 import { security } from "./stories/security.mjs";
 import { settings } from "./stories/settings.mjs";
 
@@ -22,11 +26,15 @@ const stories = [
   ["images and a video are made, viewed and deleted", media],
   ["a parameter is changed, guarded and rolled back", settings],
   ["requests are found with their attempts", requests],
+  ["bodies are read, and a request is asked once more", replay],
+  ["what the upstream says when it fails is text everywhere", markup],
   ["the dashboard adds up", dashboard],
   ["admins have roles, and what they do is written down", system],
   ["language and theme are switched in place", switches],
   ["everything can be reached without a mouse", keyboard],
   ["every page, wide and narrow, light and dark, in both languages", gallery],
+  ["every drawer and dialog, likewise", layers],
+  ["the sign-in and the set-up, likewise", firstRuns],
   ["media are cleared", clearMedia],
   ["fixation, forgery, framing, guessing", security],
 ];

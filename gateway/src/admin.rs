@@ -31,15 +31,18 @@ use std::sync::Arc;
 
 use grok2api_proto::{
     admin::{Action, Admins},
+    capture::Captures,
+    chat::Chat,
     config::Config,
     keys::Keys,
     ledger::Ledger,
     live::Live,
+    media::MediaCache,
     pool::TokenPool,
 };
 use serde_json::Value;
 
-use crate::Deps;
+use crate::{Deps, usage::Recorder};
 use names::Names;
 use session::Who;
 
@@ -62,8 +65,25 @@ pub struct Services {
     pub ledger: Arc<dyn Ledger>,
     /// The accounts.
     pub pool: Arc<dyn TokenPool>,
+    /// Bodies of requests and answers.
+    pub captures: Arc<dyn Captures>,
+    /// Where this process serves probes and metrics, for people.
+    pub operations: String,
     /// Address of the upstream, for people.
     pub upstream: String,
+    /// What replays may be played against; without it they cannot.
+    pub simulator: Option<Simulator>,
+}
+
+/// A product in front of the simulator that is built in, of which nothing is kept.
+#[derive(Clone)]
+pub struct Simulator {
+    /// Runs turns against it.
+    pub chat: Arc<dyn Chat>,
+    /// Names what it draws.
+    pub media: Arc<dyn MediaCache>,
+    /// Forgets what is recorded.
+    pub usage: Recorder,
 }
 
 /// What every handler of the admin API gets.
@@ -73,6 +93,7 @@ struct Inner {
     deps: Deps,
     services: Services,
     names: Names,
+    again: requests::replay::Again,
     /// Looked at now and then, for everybody who watches.
     dry: live::Looked,
 }

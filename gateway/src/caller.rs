@@ -14,6 +14,10 @@ use crate::admission::Gate;
 pub struct Caller {
     key: Option<Arc<ClientKey>>,
     gate: Gate,
+    /// The only account that may serve; empty for any.
+    account: String,
+    /// The admin by whose session it asks.
+    admin: String,
 }
 
 /// A client key as requests are measured by it.
@@ -26,7 +30,12 @@ pub(crate) struct ClientKey {
 
 impl Caller {
     pub(crate) fn with(key: Arc<ClientKey>) -> Self {
-        Self { key: Some(key), gate: Gate::default() }
+        Self { key: Some(key), ..Self::default() }
+    }
+
+    /// An admin by a session; served by that account only, unless it is empty.
+    pub(crate) fn admin(name: &str, account: String) -> Self {
+        Self { admin: name.to_owned(), account, ..Self::default() }
     }
 
     /// Where the admission of its request is told.
@@ -67,7 +76,7 @@ impl Caller {
     /// The request with what services below need to know of its caller.
     pub(crate) fn signed(&self, request: ChatRequest) -> ChatRequest {
         match &self.key {
-            None => request,
+            None => ChatRequest { account: self.account.clone(), admin: self.admin.clone(), ..request },
             Some(key) => ChatRequest {
                 client_key: key.facts.id.clone(),
                 account_tags: key.facts.account_tags.clone(),

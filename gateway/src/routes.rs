@@ -44,7 +44,8 @@ pub fn router(deps: Deps) -> Router {
     let routes = middleware::public(routes, max_in_flight);
     // For admins; the API of clients as well, by their session.
     let clients = answers().merge(films()).into();
-    let admin = deps.admin.clone().map(|services| admin::routes(&deps, services, clients));
+    let again = answers().routes(routes!(messages::create)).into();
+    let admin = deps.admin.clone().map(|services| admin::routes(&deps, services, clients, again));
     middleware::around(match admin {
         Some(admin) => routes.merge(admin),
         None => routes,

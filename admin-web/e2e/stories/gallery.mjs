@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { axe, DESKTOP, PHONE, shot } from "../browser.mjs";
+import { shot } from "../browser.mjs";
+import { inEachVariant } from "../variants.mjs";
 
 const PAGES = {
   live: ["/manage/live", "Live", "实时"],
@@ -20,49 +21,18 @@ const PAGES = {
 /** Every page, wide and narrow, light and dark, in both languages: axe finds nothing, nothing is wider than the screen. */
 export async function gallery({ browser, page: signedIn }) {
   const cookies = await signedIn.context().cookies();
-  const problems = [];
-  for (const [device, viewport] of [
-    ["desktop", DESKTOP],
-    ["phone", PHONE],
-  ])
-    for (const colorScheme of ["light", "dark"])
-      for (const language of ["en", "zh"]) {
-        const locale = language === "zh" ? "zh-CN" : "en-GB";
-        const context = await browser.context({
-          viewport,
-          colorScheme,
-          locale,
-          hasTouch: device === "phone",
-        });
-        await context.addCookies(cookies);
-        const page = await context.newPage();
-        for (const [name, [path, english, chinese]] of Object.entries(PAGES)) {
-          await page.goto(path);
-          await page
-            .getByRole("heading", { level: 1, name: language === "zh" ? chinese : english })
-            .waitFor();
-          await page.waitForLoadState("load");
-          await page
-            .locator("[aria-busy=true], .animate-breathe")
-            .first()
-            .waitFor({ state: "detached" })
-            .catch(() => undefined);
-          await page.waitForTimeout(400);
-          const label = `${name}-${device}-${colorScheme}-${language}`;
-          await shot(page, label);
-          for (const found of await axe(page)) problems.push(`${label}: ${found}`);
-          const over = await page.evaluate(() => {
-            const main = document.querySelector("main");
-            return Math.max(
-              main.scrollWidth - main.clientWidth,
-              document.documentElement.scrollWidth - innerWidth,
-            );
-          });
-          if (over > 0) problems.push(`${label}: ${over} px wider than the screen`);
-        }
-        if (device === "phone" && language === "en") await phoneMenu(page, colorScheme);
-        await context.close();
+  const problems = await inEachVariant(
+    browser,
+    async ({ context, page, look, device, colorScheme, language }) => {
+      await context.addCookies(cookies);
+      for (const [name, [path, english, chinese]] of Object.entries(PAGES)) {
+        await page.goto(path);
+        await page.getByRole("heading", { level: 1, name: language === "zh" ? chinese : english }).waitFor();
+        await look(name);
       }
+      if (device === "phone" && language === "en") await phoneMenu(page, colorScheme);
+    },
+  );
   assert.deepEqual(problems, []);
 }
 

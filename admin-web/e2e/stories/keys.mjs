@@ -50,6 +50,7 @@ export async function keys({ page, origin }) {
   await dialog.getByRole("button", { name: "Revoke" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Revoke" }).click();
   await dialog.getByText("This key is revoked").waitFor();
+  await until(async () => (await ask("grok-4-fast")) === 401, "the revoked key is refused");
   await page.keyboard.press("Escape");
   await page.getByText("Show revoked ones").click();
   await page.locator("tbody").getByText("Revoked").waitFor();

@@ -23,7 +23,12 @@ export async function live({ page, origin, state }) {
     await page.getByRole("button", { name: by, exact: true }).click();
     await page.getByRole("table", { name: "In flight" }).locator("tbody tr").first().waitFor();
   }
-  await page.getByRole("button", { name: "Streams", exact: true }).click();
+  // A group shows its streams.
+  await page.getByRole("button", { name: "Key", exact: true }).click();
+  await page.getByRole("table", { name: "In flight" }).getByRole("button", { name: "Anna, laptop" }).click();
+  await page.getByText("Key: Anna, laptop").waitFor();
+  await row.waitFor();
+  await page.getByRole("button", { name: "All streams" }).click();
   await row.click();
   await page.getByRole("dialog").getByText("Running for").waitFor();
   assert.deepEqual(await axe(page), []);

@@ -28,6 +28,25 @@ export async function playground({ page, state }) {
   assert.deepEqual(await axe(page), []);
   await shot(page, "playground-answer-desktop-light-en");
 
+  // A picture goes along, as a client would send it.
+  await page.getByRole("button", { name: "New conversation" }).click();
+  const picture = Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "base64",
+  );
+  await page
+    .getByLabel("Add an image")
+    .and(page.locator("input"))
+    .setInputFiles({ name: "dot.png", mimeType: "image/png", buffer: picture });
+  await page.getByRole("button", { name: "Take dot.png away" }).waitFor();
+  await page.getByLabel("Message").fill("[[sim:say=A dot.]]");
+  const [sent] = await Promise.all([
+    page.waitForRequest("**/chat/completions"),
+    page.keyboard.press("Enter"),
+  ]);
+  assert.match(JSON.stringify(sent.postDataJSON().messages.at(-1)), /data:image\/png;base64,/);
+  await page.locator("[data-state=done]").getByText("A dot.", { exact: true }).waitFor();
+
   await page.getByRole("button", { name: "New conversation" }).click();
   await page.getByLabel("Message").fill("Tell me a long story [[sim:delay_ms=300]]");
   await page.keyboard.press("Enter");
@@ -93,10 +112,26 @@ export async function media({ page }) {
 }
 
 export async function clearMedia({ page }) {
+  const left = (kind) =>
+    page.evaluate(async (kind) => {
+      const { items } = await (await fetch("/api/media/usage")).json();
+      return items.find((one) => one.kind === kind).items;
+    }, kind);
   await page.goto("/manage/media");
   await page.locator("main ul li button").first().waitFor();
-  await page.getByRole("button", { name: "Clear" }).click();
-  await page.getByRole("menuitem", { name: "Everything" }).click();
-  await page.getByRole("alertdialog").getByRole("button", { name: "Clear" }).click();
+  const clear = async (what) => {
+    await page.getByRole("button", { name: "Clear" }).click();
+    await page.getByRole("menuitem", { name: what }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Clear" }).click();
+    await page.getByRole("alertdialog").waitFor({ state: "detached" });
+  };
+  // One kind, and the other stays.
+  await clear("All images");
   await page.getByText("Nothing is kept yet").waitFor();
+  assert.equal(await left("image"), 0);
+  assert.ok((await left("video")) > 0, "videos stay");
+  await clear("Everything");
+  await page.getByRole("button", { name: "Videos", exact: true }).click();
+  await page.getByText("Nothing is kept yet").waitFor();
+  assert.equal(await left("video"), 0);
 }

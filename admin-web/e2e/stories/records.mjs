@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { axe, shot } from "../browser.mjs";
+import { until } from "./keys.mjs";
 
 /** The request log with its filters, a request's attempts, the CSV; and the sums of the dashboard. */
 export async function requests({ page, origin, state }) {
@@ -29,6 +31,53 @@ export async function requests({ page, origin, state }) {
     page.getByRole("link", { name: "CSV" }).click(),
   ]);
   assert.match(download.suggestedFilename(), /\.csv$/);
+  const rows = readFileSync(await download.path(), "utf8")
+    .trimEnd()
+    .split("\r\n");
+  const head = rows[0].split(",");
+  assert.ok(
+    ["id", "model", "outcome", "error_message"].every((name) => head.includes(name)),
+    rows[0],
+  );
+  const listed = await page.evaluate(async () =>
+    (await fetch("/api/requests?model=grok-4-expert&outcome=success&limit=500")).json(),
+  );
+  assert.deepEqual(
+    rows.slice(1).map((row) => row.split(",")[0]),
+    listed.items.map(({ id }) => id),
+    "the rows are those of the filter",
+  );
+  assert.ok(rows.slice(1).every((row) => row.split(",")[head.indexOf("model")] === "grok-4-expert"));
+  await paging({ page, origin, state });
+}
+
+/** More than a page: to the next one and back, without a row twice. */
+async function paging({ page, origin, state }) {
+  const count = 105;
+  const one = () =>
+    fetch(`${origin}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${state.secret}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "no-such-model", messages: [{ role: "user", content: "hi" }] }),
+    }).then((answer) => answer.text());
+  for (let begun = 0; begun < count; begun += 15) await Promise.all(Array.from({ length: 15 }, one));
+  const refused = "/api/requests?outcome=invalid_request&limit=500";
+  await until(
+    async () =>
+      (await page.evaluate(async (path) => (await fetch(path)).json(), refused)).items.length >= count,
+    "all of them are in the log",
+  );
+  await page.goto("/manage/requests?outcome=invalid_request");
+  const times = page.locator("tbody tr");
+  await times.nth(99).waitFor();
+  assert.equal(await times.count(), 100);
+  await page.getByText("1–100", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByText(/^101–/).waitFor();
+  const rest = await times.count();
+  assert.ok(rest >= 5 && rest < 100, `${rest} rows`);
+  await page.getByRole("button", { name: "Previous" }).click();
+  await page.getByText("1–100", { exact: true }).waitFor();
 }
 
 export async function dashboard({ page }) {

@@ -27,7 +27,15 @@ export async function settings({ page }) {
   await page.locator("[data-revision]").first().getByText("in force").waitFor();
   assert.deepEqual(await axe(page), []);
   await shot(page, "settings-history-desktop-light-en");
+  // The replica that runs tells that it runs the newest.
+  const { revision } = await page.evaluate(async () => (await fetch("/api/settings/parameters")).json());
+  await page.getByText(new RegExp(`: revision ${revision}$`)).waitFor();
+  await page.locator("[data-revision='0']").getByText("all defaults").waitFor();
   await page.locator("[data-revision]").nth(1).getByRole("button", { name: "Go back to this" }).click();
+  // What it would change is told before it is done.
+  const asked = page.getByRole("alertdialog");
+  await asked.getByRole("listitem").filter({ hasText: "account_concurrency" }).getByText("4").waitFor();
+  await asked.getByRole("listitem").filter({ hasText: "thinking_mode" }).waitFor();
   await page.getByRole("alertdialog").getByRole("button", { name: "Go back to this" }).click();
   await page.getByText(/Back to revision \d+, as revision \d+/).waitFor();
   await page.getByRole("tab", { name: "Parameters" }).click();

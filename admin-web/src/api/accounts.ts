@@ -66,7 +66,18 @@ export type AccountSort =
   | "note"
   | "in_flight";
 
+/** What is left of a class of windows, over all accounts. */
+export interface QuotaSum {
+  class: string;
+  remaining: number;
+  /** Accounts of which it is known. */
+  accounts: number;
+}
+
 export interface AccountPage extends Page<Account> {
+  /** Accounts that were never used. */
+  unused: number;
+  quotas: QuotaSum[];
   matching: number;
   total: number;
   statuses: Partial<Record<Status, number>>;
@@ -93,6 +104,11 @@ export interface AccountChange {
 export type BulkAction = "enable" | "disable" | "clear" | "refresh" | "delete" | "change";
 /** Some accounts: by id, or all that match. */
 export type Target = { ids: string[] } | { filter: AccountFilter };
+
+export interface BulkProgress extends Progress {
+  /** What this step has deleted. */
+  deleted?: string[];
+}
 
 export interface BulkResult extends Progress {
   changed: number;
@@ -127,6 +143,16 @@ export interface ImportResult extends Progress {
   added: number;
   merged: number;
   refused: number;
+}
+
+/** An account that can still be brought back. */
+export interface DeletedAccount {
+  id: string;
+  token: string;
+  tier: Tier;
+  note: string;
+  tags: string[];
+  deleted_at: number;
 }
 
 export type Reason =
@@ -174,16 +200,18 @@ export const accounts = {
   bulk: (
     action: BulkAction,
     target: Target,
-    onProgress: (progress: Progress) => void,
+    onProgress: (progress: BulkProgress) => void,
     change?: AccountChange,
     signal?: AbortSignal,
   ) =>
-    follow<Progress, BulkResult>(
+    follow<BulkProgress, BulkResult>(
       "/api/accounts/bulk",
       { action, ...target, ...(change ? { change } : {}) },
       onProgress,
       signal,
     ),
+  deleted: (signal?: AbortSignal) =>
+    api.get<{ items: DeletedAccount[]; total: number }>("/api/accounts/deleted", {}, signal),
   restore: (ids: string[]) =>
     api.post<{ restored: number; unknown: string[] }>("/api/accounts/restore", { ids }),
   import: (request: ImportRequest, onProgress: (progress: ImportProgress) => void, signal?: AbortSignal) =>

@@ -3,6 +3,9 @@ import type { Page } from "./list";
 
 export type MediaKind = "image" | "video";
 
+/** For whom it was made. */
+export type MediaOwner = { kind: "key"; id: string; name: string | null } | { kind: "admin"; name: string };
+
 export interface MediaItem {
   kind: MediaKind;
   name: string;
@@ -10,6 +13,7 @@ export interface MediaItem {
   content_type: string;
   size: number;
   created_at: number;
+  owner: MediaOwner | null;
 }
 
 export interface MediaUsage {

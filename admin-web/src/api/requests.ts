@@ -59,10 +59,44 @@ export interface RequestFilter {
   outcome?: Outcome;
 }
 
+/** A body as it was kept. */
+export interface KeptBody {
+  media_type: string;
+  size: number;
+  /** What is kept is not all of it. */
+  truncated: boolean;
+  /** `null` when it is no text. */
+  body: string | null;
+  /** What the model said in it. */
+  text: string | null;
+}
+
+export interface Bodies {
+  id: string;
+  request: KeptBody | null;
+  answer: KeptBody | null;
+}
+
+export type ReplayTarget = "pool" | "simulator" | { account: string };
+
+export interface Replayed {
+  request_id: string | null;
+  status: number;
+  media_type: string;
+  size: number;
+  truncated: boolean;
+  body: string;
+  text: string | null;
+  duration_ms: number;
+}
+
 export const requests = {
   list: (filter: RequestFilter, cursor: string | undefined, limit: number, signal?: AbortSignal) =>
     api.get<Page<RequestEntry>>("/api/requests", { ...filter, cursor, limit }, signal),
   get: (id: string) => api.get<RequestEntry>(`/api/requests/${id}`),
+  bodies: (id: string) => api.get<Bodies>(`/api/requests/${id}/bodies`),
+  replay: ({ id, target }: { id: string; target: ReplayTarget }) =>
+    api.post<Replayed>(`/api/requests/${id}/replay`, { target }),
   /** Address of the download. */
   csv: (filter: RequestFilter) => address("/api/requests.csv", { ...filter }),
 };

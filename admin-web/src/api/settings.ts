@@ -30,11 +30,17 @@ export interface Parameters {
   parameters: Parameter[];
 }
 
+export interface Change {
+  name: string;
+  before: Value | null;
+  after: Value | null;
+}
+
 export interface Revision {
   number: number;
   author: string;
   created_at: number;
-  changes: { name: string; before: Value | null; after: Value | null }[];
+  changes: Change[];
 }
 
 export const settings = {

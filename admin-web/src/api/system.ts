@@ -22,6 +22,8 @@ export interface System {
   base_url: string;
   revision: number;
   upstream: { url: string; simulated: boolean };
+  /** Where this process serves probes and metrics. */
+  operations: string;
   replicas: Replica[];
 }
 

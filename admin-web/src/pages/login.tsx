@@ -6,6 +6,7 @@ import { session } from "@/api/session";
 import { Front } from "@/app/front";
 import { typedPassword } from "@/app/session";
 import { useText } from "@/i18n";
+import { recall, remember } from "@/lib/remember";
 import { Button } from "@/ui/button";
 import { Field, Input } from "@/ui/field";
 import { ProblemText } from "@/ui/problem";
@@ -21,6 +22,7 @@ export function LoginPage() {
     mutationFn: async () => {
       const { success } = await session.login(name, password);
       if (!success) return false;
+      remember("signed-in", "yes");
       typedPassword.keep(password);
       queryClient.clear();
       await queryClient.fetchQuery(sessionQuery);
@@ -40,7 +42,9 @@ export function LoginPage() {
       <form onSubmit={submit} className="flex w-full max-w-80 flex-col gap-4">
         <div className="mb-2">
           <h1 className="text-xl font-semibold tracking-tight">{t.login.title}</h1>
-          <p className="mt-1 text-sm text-soft">{next ? t.login.again : t.login.text}</p>
+          <p className="mt-1 text-sm text-soft">
+            {next && recall("signed-in") ? t.login.again : t.login.text}
+          </p>
         </div>
         <Field label={t.login.name}>
           <Input

@@ -31,6 +31,8 @@ use super::{
 use crate::openai::error::Failure;
 use shown::{Account, Detailed};
 
+/// Deleted accounts that are listed.
+const DELETED: u32 = 500;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 #[derive(Deserialize)]
@@ -94,6 +96,7 @@ pub(super) async fn list(
         limit: limit(page.limit)?,
         counts: true,
         ids_only: false,
+        removed: false,
     };
     let listed = console.services.pool.list_accounts(request).await?;
     let states = listed.states.iter().map(|count| (words::state(count.state()), json!(count.accounts)));
@@ -103,11 +106,31 @@ pub(super) async fn list(
         "statuses": Value::Object(states.collect()),
         "tiers": Value::Object(tiers.collect()),
         "tags": tags.collect::<Vec<_>>(),
+        "unused": listed.unused,
+        "quotas": listed.quotas.iter().map(quota).collect::<Vec<_>>(),
         "matching": listed.matching,
         "total": listed.total,
         "next_cursor": words::some(listed.next_cursor),
         "items": listed.accounts.into_iter().map(Account::from).collect::<Vec<_>>(),
     })))
+}
+
+/// What can still be brought back, the newest first.
+pub(super) async fn deleted(State(console): State<Console>) -> Result<Json<Value>, Failure> {
+    let request = ListAccountsRequest { removed: true, limit: DELETED, ..ListAccountsRequest::default() };
+    let listed = console.services.pool.list_accounts(request).await?;
+    let shown = |account: &pool::Account| {
+        json!({
+            "id": account.id,
+            "token": account.masked_token,
+            "tier": words::tier(account.tier()),
+            "note": account.note,
+            "tags": account.tags,
+            "deleted_at": account.removed_at,
+        })
+    };
+    let items: Vec<Value> = listed.accounts.iter().map(shown).collect();
+    Ok(Json(json!({"items": items, "total": listed.matching})))
 }
 
 pub(super) async fn one(
@@ -149,16 +172,32 @@ pub(super) async fn restore(
     Extension(who): Extension<Who>,
     Body(restore): Body<Restore>,
 ) -> Result<Json<Value>, Failure> {
-    let (mut restored, mut unknown) = (0, Vec::new());
+    let (mut restored, mut unknown, mut failure) = (0, Vec::new(), None);
+    let before = count(&console).await;
     for ids in restore.ids.chunks(bulk::CHUNK) {
         let request = RestoreAccountsRequest { ids: ids.to_vec() };
-        let mut done = console.services.pool.restore_accounts(request).await?;
-        restored += done.restored;
-        unknown.append(&mut done.unknown);
+        match console.services.pool.restore_accounts(request).await {
+            Ok(mut done) => {
+                restored += done.restored;
+                unknown.append(&mut done.unknown);
+            }
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
     }
+    // Also what was done before it failed.
     let told = json!({"restored": restored, "asked": restore.ids.len()});
-    console.log(&who, "account.restore", restored, Value::Null, told).await;
+    console.log(&who, "account.restore", restored, before, told).await;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
     Ok(Json(json!({"restored": restored, "unknown": unknown})))
+}
+
+fn quota(sum: &pool::QuotaSum) -> Value {
+    json!({"class": sum.class, "remaining": sum.remaining, "accounts": sum.accounts})
 }
 
 impl Filter {
@@ -221,7 +260,7 @@ async fn selected(
     }
 }
 
-async fn find(console: &Console, id: &str) -> Result<pool::Account> {
+pub(super) async fn find(console: &Console, id: &str) -> Result<pool::Account> {
     let unknown = || {
         let message = format!("there is no account {:?}", mask(id));
         Error::new(Kind::NotFound, "account_not_found", message).at("id")
@@ -230,6 +269,41 @@ async fn find(console: &Console, id: &str) -> Result<pool::Account> {
     let filter = Some(AccountFilter { ids: vec![id.to_owned()], ..AccountFilter::default() });
     let request = ListAccountsRequest { filter, ..ListAccountsRequest::default() };
     console.services.pool.list_accounts(request).await?.accounts.pop().ok_or_else(unknown)
+}
+
+/// How many accounts there are, for the log of actions.
+pub(super) async fn count(console: &Console) -> Value {
+    let request = ListAccountsRequest { limit: 1, ..ListAccountsRequest::default() };
+    match console.services.pool.list_accounts(request).await {
+        Ok(listed) => json!({"accounts": listed.total}),
+        // A log that says less is better than a change that is not made.
+        Err(_) => Value::Null,
+    }
+}
+
+/// The first of those accounts as they are, and how many there are, for the log of actions.
+async fn sample(console: &Console, ids: &[String]) -> Value {
+    let first: Vec<String> =
+        ids.iter().filter(|id| uuid::Uuid::parse_str(id).is_ok()).take(bulk::TOLD).cloned().collect();
+    // Naming none would list all.
+    if first.is_empty() {
+        return Value::Null;
+    }
+    let filter = Some(AccountFilter { ids: first, ..AccountFilter::default() });
+    let request = ListAccountsRequest { filter, ..ListAccountsRequest::default() };
+    let shown = |account: &pool::Account| {
+        let mut told = said(account);
+        told["id"] = json!(account.id);
+        told["status"] = json!(words::state(account.state()));
+        told
+    };
+    match console.services.pool.list_accounts(request).await {
+        Ok(listed) => {
+            let accounts: Vec<Value> = listed.accounts.iter().map(shown).collect();
+            json!({"accounts": accounts, "of": ids.len()})
+        }
+        Err(_) => Value::Null,
+    }
 }
 
 /// What an operator says of an account, for the log of actions.

@@ -4,8 +4,9 @@ use axum::{
     Extension, Json,
     extract::{Path, State},
 };
-use grok2api_proto::admin::{
-    self as wire, CreateRequest, EndSessionsRequest, ListRequest, Role, UpdateRequest,
+use grok2api_proto::{
+    Error, Kind,
+    admin::{self as wire, CreateRequest, EndSessionsRequest, ListRequest, Role, UpdateRequest},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -84,10 +85,14 @@ pub(super) async fn update(
     Path(id): Path<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<Admin>, Failure> {
+    if id == who.id && change.password.is_some() {
+        // A session that was left open must not be enough.
+        let message = "one's own password is set by POST /api/password, with the current one";
+        return Err(Error::new(Kind::PermissionDenied, "use_own_password", message).at("password").into());
+    }
     let role = change.role.as_deref().map(words::read_role).transpose()?.unwrap_or(Role::Unspecified);
     let request = UpdateRequest {
-        // A password of one's own is one's own choice.
-        password_is_theirs: id == who.id,
+        password_is_theirs: false,
         id,
         role: role.into(),
         disabled: change.disabled,

@@ -6,7 +6,7 @@ use axum::{
 };
 use grok2api_proto::{
     Error, Result,
-    media::{ClearRequest, Kind, ListRequest, RemoveRequest, UsageRequest},
+    media::{ClearRequest, Kind, ListRequest, RemoveRequest, StatRequest, UsageRequest},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -41,6 +41,21 @@ struct Item {
     content_type: String,
     size: u64,
     created_at: i64,
+    owner: Option<Owner>,
+}
+
+/// For whom it was made.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Owner {
+    /// Without a name when the key is not known any more.
+    Key {
+        id: String,
+        name: Option<String>,
+    },
+    Admin {
+        name: String,
+    },
 }
 
 pub(super) async fn list(
@@ -51,7 +66,14 @@ pub(super) async fn list(
     let (cursor, limit) = (page.cursor.unwrap_or_default(), limit(page.limit)?);
     let listed = console.deps.media.list(ListRequest { kind: kind.into(), cursor, limit }).await?;
     let links = Links::within(&console.deps.runtime.current().config);
+    let keys = console.names.keys(&console.services).await;
+    let owner = |owner: &str| match owner.split_once(':')? {
+        ("key", id) => Some(Owner::Key { id: id.to_owned(), name: keys.get(id).cloned() }),
+        ("admin", name) => Some(Owner::Admin { name: name.to_owned() }),
+        _ => None,
+    };
     let items = listed.items.into_iter().map(|item| Item {
+        owner: owner(&item.owner),
         kind: words::kind(item.kind()),
         url: links.link(item.kind(), &item.name),
         name: item.name,
@@ -80,12 +102,18 @@ pub(super) async fn remove(
     Extension(who): Extension<Who>,
     Path((kind, name)): Path<(String, String)>,
 ) -> Result<Json<Value>, Failure> {
-    let request = RemoveRequest { kind: words::read_kind(&kind)?.into(), name: name.clone() };
+    let of = words::read_kind(&kind)?.into();
+    let before = console.deps.media.stat(StatRequest { kind: of, name: name.clone() }).await.ok();
+    let before = before.map_or(
+        Value::Null,
+        |item| json!({"content_type": item.content_type, "size": item.size, "created_at": item.created_at}),
+    );
+    let request = RemoveRequest { kind: of, name: name.clone() };
     if !console.deps.media.remove(request).await?.removed {
         let message = format!("there is no {kind} {name:?}");
         return Err(Error::new(grok2api_proto::Kind::NotFound, "media_not_found", message).into());
     }
-    console.log(&who, "media.delete", format!("{kind}/{name}"), Value::Null, Value::Null).await;
+    console.log(&who, "media.delete", format!("{kind}/{name}"), before, Value::Null).await;
     Ok(Json(json!({"deleted": 1})))
 }
 
@@ -107,7 +135,10 @@ pub(super) async fn clear(
 
 /// Deletes everything of a kind.
 pub(super) async fn clear_kind(console: &Console, who: &Who, kind: Kind) -> Result<u64> {
+    let used = console.deps.media.usage(UsageRequest {}).await.map(|used| used.kinds).unwrap_or_default();
+    let before = used.iter().find(|usage| usage.kind() == kind);
+    let before = before.map_or(Value::Null, |usage| json!({"items": usage.items, "bytes": usage.bytes}));
     let deleted = console.deps.media.clear(ClearRequest { kind: kind.into() }).await?.deleted;
-    console.log(who, "media.clear", words::kind(kind), Value::Null, json!({"deleted": deleted})).await;
+    console.log(who, "media.clear", words::kind(kind), before, json!({"deleted": deleted})).await;
     Ok(deleted)
 }

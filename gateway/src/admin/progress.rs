@@ -33,9 +33,22 @@ impl Teller {
     }
 
     pub(super) async fn failed(&self, error: &Error) {
+        self.failed_with(error, json!({})).await;
+    }
+
+    /// With what must be known although it failed.
+    pub(super) async fn failed_with(&self, error: &Error, more: Value) {
         let mut line = json!(error::Body::from(error));
         line["type"] = json!("error");
+        merge(&mut line, more);
         self.line(line).await;
+    }
+}
+
+/// Adds the fields of an object to another.
+pub(super) fn merge(line: &mut Value, more: Value) {
+    if let (Value::Object(line), Value::Object(more)) = (line, more) {
+        line.extend(more);
     }
 }
 

@@ -1,6 +1,9 @@
 //! The log of requests.
 
+pub(super) mod bodies;
 pub(super) mod csv;
+pub(super) mod replay;
+mod spoken;
 
 use axum::{
     Json,

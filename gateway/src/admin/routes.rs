@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
     routing,
 };
 use grok2api_proto::admin::Role;
+use tokio::sync::oneshot;
 
 use super::{
     Console, Inner, Services, accounts, actions, admins, cache, dashboard, keys, live, login, media, models,
@@ -19,7 +20,11 @@ use super::{
     session::{Need, check},
     settings, system, tokens,
 };
-use crate::{Deps, handlers::missing};
+use crate::{
+    Deps,
+    handlers::{chat::stopping, missing},
+    openai::error::Failure,
+};
 
 /// Who may ask a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +62,10 @@ macro_rules! table {
         }, )* )*];
 
         fn table(console: &Console) -> Router<Console> {
+            // A change and what is written down of it are one piece of work, which no client that leaves tears apart.
+            let owned = || from_fn_with_state(console.clone(), owned);
             Router::new()$( .merge(Level::$level.around(
-                Router::new()$( .route($path, routing::$method($handler)) )*,
+                Router::new()$( .route($path, routing::$method($handler)) )*.route_layer(owned()),
                 console,
             )) )*
         }
@@ -82,6 +89,7 @@ table! {
         get "/stats" tokens::stats, "How many accounts are in which state";
         get "/accounts" accounts::list, "Accounts, filtered, sorted, a page at a time";
         get "/accounts/explain" accounts::explain::explain, "Who would serve a key and model now, and why not the others";
+        get "/accounts/deleted" accounts::deleted, "Deleted accounts that can be brought back";
         get "/accounts/{id}" accounts::one, "One account with its windows, failures and usage";
         get "/keys" keys::list, "Client keys";
         get "/keys/{id}" keys::one, "One client key";
@@ -103,6 +111,8 @@ table! {
         get "/live/snapshot" live::snapshot, "What is running now, once";
     }
     Operator {
+        get "/requests/{id}/bodies" requests::bodies::bodies, "The kept bodies of a request; logged";
+        post "/requests/{id}/replay" requests::replay::replay, "Asks a request once more, whose bodies were kept";
         post "/tokens/add" tokens::add, "Adds accounts by their tokens";
         post "/tokens/delete" tokens::delete, "Deletes accounts by token or id";
         patch "/accounts/{id}" accounts::change, "Changes what is said of an account";
@@ -145,10 +155,16 @@ impl Level {
     }
 }
 
-/// The admin API; `playground` are the routes of the API of clients.
-pub(crate) fn routes(deps: &Deps, services: Services, playground: Router<Deps>) -> Router {
+/// The admin API; `playground` are the routes of the API of clients, `again` those whose requests can be replayed.
+pub(crate) fn routes(
+    deps: &Deps,
+    services: Services,
+    playground: Router<Deps>,
+    again: Router<Deps>,
+) -> Router {
     let console: Console = Arc::new(Inner {
         deps: deps.clone(),
+        again: requests::replay::Again::new(deps, again, services.simulator.as_ref()),
         services,
         names: Names::default(),
         dry: live::Looked::default(),
@@ -157,6 +173,18 @@ pub(crate) fn routes(deps: &Deps, services: Services, playground: Router<Deps>) 
     let api = table(&console).merge(Level::Operator.around(playground, &console));
     let api = api.fallback(missing::route).method_not_allowed_fallback(missing::method);
     Router::new().nest("/api", api.layer(from_fn(guard)).with_state(console))
+}
+
+/// Does what changes something in a task of its own, to its end.
+async fn owned(State(console): State<Console>, request: Request, next: Next) -> Result<Response, Failure> {
+    if request.method().is_safe() {
+        return Ok(next.run(request).await);
+    }
+    let (sender, receiver) = oneshot::channel();
+    console.deps.tasks.spawn("admin-change", async move {
+        sender.send(next.run(request).await).ok();
+    });
+    receiver.await.map_err(|_| stopping().into())
 }
 
 /// Nothing of it is kept by anybody, shown inside another page, or taken for a page.

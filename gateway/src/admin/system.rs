@@ -27,6 +27,7 @@ pub(super) async fn system(State(console): State<Console>) -> Result<Json<Value>
         "open_api": keys.keys.is_empty() && applied.config.api_key.is_empty(),
         "base_url": applied.config.base_url,
         "revision": applied.number,
+        "operations": services.operations,
         "upstream": {"url": upstream, "simulated": upstream != UPSTREAM},
         "replicas": live.replicas.iter().map(replica).collect::<Vec<_>>(),
     })))

@@ -11,7 +11,7 @@ use grok2api_proto::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Console, extract::Body, session::Who};
+use super::{Console, accounts, extract::Body, session::Who};
 use crate::openai::error::Failure;
 
 /// Tokens of one call to the pool, which has to answer in time.
@@ -75,17 +75,28 @@ pub(super) async fn add(
 ) -> Result<Json<Value>, Failure> {
     let tier = tokens.tier()?;
     let new = |token: String| NewAccount { token, tier: tier.into(), note: String::new() };
-    let accounts: Vec<NewAccount> = tokens.tokens.into_iter().map(new).collect();
-    let mut reports = Vec::with_capacity(accounts.len());
-    for accounts in accounts.chunks(CHUNK) {
-        let request = AddAccountsRequest { accounts: accounts.to_vec() };
-        reports.append(&mut console.services.pool.add_accounts(request).await?.reports);
+    let new: Vec<NewAccount> = tokens.tokens.into_iter().map(new).collect();
+    let before = accounts::count(&console).await;
+    let (mut reports, mut failure) = (Vec::with_capacity(new.len()), None);
+    for chunk in new.chunks(CHUNK) {
+        let request = AddAccountsRequest { accounts: chunk.to_vec() };
+        match console.services.pool.add_accounts(request).await {
+            Ok(mut added) => reports.append(&mut added.reports),
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
     }
     let became = |result| reports.iter().filter(|report| report.result() == result).count();
     let (added, merged) = (became(AddResult::Added), became(AddResult::Merged));
     let refused = reports.len() - added - merged;
     let told = json!({"added": added, "merged": merged, "refused": refused});
-    console.log(&who, "account.add", added, Value::Null, told).await;
+    // Also what was done before it failed.
+    console.log(&who, "account.add", added, before, told).await;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
     let message = format!("{added} tokens added, {merged} known already, {refused} refused");
     Ok(Json(json!({"success": true, "message": message, "count": added + merged})))
 }
@@ -96,12 +107,22 @@ pub(super) async fn delete(
     Body(tokens): Body<Tokens>,
 ) -> Result<Json<Value>, Failure> {
     tokens.tier()?;
-    let mut removed = 0;
-    for accounts in tokens.tokens.chunks(CHUNK) {
-        let request = RemoveAccountsRequest { accounts: accounts.to_vec() };
-        removed += console.services.pool.remove_accounts(request).await?.removed;
+    let before = accounts::count(&console).await;
+    let (mut removed, mut failure) = (0, None);
+    for chunk in tokens.tokens.chunks(CHUNK) {
+        let request = RemoveAccountsRequest { accounts: chunk.to_vec() };
+        match console.services.pool.remove_accounts(request).await {
+            Ok(done) => removed += done.removed,
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
     }
-    console.log(&who, "account.bulk", "delete", Value::Null, json!({"changed": removed})).await;
+    console.log(&who, "account.bulk", "delete", before, json!({"changed": removed})).await;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
     Ok(Json(json!({"success": true, "message": format!("{removed} tokens deleted"), "count": removed})))
 }
 

@@ -210,7 +210,7 @@ fn flatten<T: Send + 'static>(
     stream::once(opening).try_flatten().boxed()
 }
 
-pub(super) fn stopping() -> Error {
+pub(crate) fn stopping() -> Error {
     Error::new(Kind::Unavailable, "server_stopping", "the server is stopping")
 }
 

@@ -82,6 +82,7 @@ impl Leases {
             affinity: turn.conversation.key.clone(),
             affinity_begins: turn.conversation.begins,
             tags: turn.request.account_tags.clone(),
+            account: turn.request.account.clone(),
         };
         let leases = self.clone();
         let granted = self.detached("lease", async move {

@@ -404,6 +404,22 @@ async fn the_turns_of_one_conversation_ask_for_one_account() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_named_is_asked_for_and_media_are_made_for_somebody() {
+    let world = World::new(Reach::Wired).await;
+    for (key, admin) in [("", ""), ("key-1", ""), ("", "anna")] {
+        let mut request = ask("grok-3-fast", "draw a moon");
+        request.account = "some-account".into();
+        request.client_key = key.into();
+        request.admin = admin.into();
+        world.events(request).await.unwrap();
+    }
+    assert!(world.pool.leases().iter().all(|lease| lease.account == "some-account"));
+    let mut owners: Vec<String> = world.media.fetches().into_iter().map(|fetch| fetch.owner).collect();
+    owners.dedup();
+    assert_eq!(owners, ["", "key:key-1", "admin:anna"]);
+}
+
+#[tokio::test]
 async fn a_client_key_has_its_own_conversations_and_its_own_accounts() {
     let world = World::new(Reach::Wired).await;
     for key in ["one", "other"] {

@@ -22,12 +22,11 @@ use grok2api_proto::{
 use grok2api_storage::{
     self as storage,
     actions::Actions,
-    admins::{Admin, Admins as StoredAdmins, Role},
+    admins::{Admin, Admins as StoredAdmins},
     board::Board,
     sessions::{Digest, Session as StoredSession, Sessions},
 };
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::{
@@ -76,8 +75,6 @@ pub(crate) struct Service {
     throttle: Throttle,
     hasher: Hasher,
     clock: Clock,
-    /// Held while owners are counted and changed.
-    changing: Mutex<()>,
 }
 
 /// Makes sure that there is an owner, and begins to follow the parameters.
@@ -92,7 +89,6 @@ pub async fn start(deps: Deps) -> Result<Arc<dyn Admins>> {
         throttle: Throttle(deps.board),
         hasher: Hasher::default(),
         clock: deps.clock,
-        changing: Mutex::default(),
     });
     service.first(&deps.runtime, &deps.first_password).await?;
     let shutdown = deps.tasks.shutdown().clone();
@@ -137,20 +133,6 @@ impl Service {
             || Error::new(Kind::NotFound, "admin_not_found", format!("there is no admin {id:?}")).at("id");
         let id = Uuid::parse_str(id).map_err(|_| unknown())?;
         self.admins.get(id).await?.ok_or_else(unknown)
-    }
-
-    /// Refuses what would leave nobody who may do everything.
-    async fn keeps_an_owner(&self, before: &Admin, after: &Admin) -> Result<()> {
-        let rules = |admin: &Admin| admin.role == Role::Owner && !admin.disabled;
-        if !rules(before) || rules(after) {
-            return Ok(());
-        }
-        let others = self.admins.list().await?;
-        if others.iter().any(|admin| admin.id != before.id && rules(admin)) {
-            return Ok(());
-        }
-        let message = format!("{:?} is the last owner; make somebody else one first", before.name);
-        Err(Error::new(Kind::Conflict, "last_owner", message))
     }
 
     /// Writes down what was done. What is done is done: a log that is away does not undo it.
@@ -282,12 +264,10 @@ impl Admins for Service {
     }
 
     async fn update(&self, request: UpdateRequest) -> Result<grok2api_proto::admin::Admin> {
-        let _changing = self.changing.lock().await;
         let before = self.stored(&request.id).await?;
         let mut after = Admin { version: request.expected_version, ..before.clone() };
         after.role = role(request.role)?.unwrap_or(before.role);
         after.disabled = request.disabled.unwrap_or(before.disabled);
-        self.keeps_an_owner(&before, &after).await?;
         let new_password = request.password.is_some();
         if let Some(password) = request.password {
             password::check(&before.name, &password)?;

@@ -138,6 +138,7 @@ mod tests {
             etag: String::new(),
             created_at: 0,
             last_used_at: 0,
+            owner: String::new(),
         }
     }
 

@@ -112,6 +112,7 @@ impl Intake {
             etag: written.etag.clone(),
             created_at: at,
             last_used_at: at,
+            owner: String::new(),
         };
         written.publish().await?;
         self.shelf.index.put(&item).await?;

@@ -81,6 +81,8 @@ async fn adopt(shelf: &Shelf, kind: Kind, name: &str, file: &Stored) -> Result<O
         etag: etag(content),
         created_at: file.modified,
         last_used_at: file.modified,
+        // Who had it made is lost with the row.
+        owner: String::new(),
     }))
 }
 

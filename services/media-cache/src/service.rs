@@ -149,7 +149,8 @@ async fn fetch(
     }
     let begun = Instant::now();
     let fetched = downloader.fetch(kind, &source, &request.location, &request.token).await?;
-    let keep = async move { shelf.keep(kind, source, fetched).await };
+    let owner = request.owner;
+    let keep = async move { shelf.keep(kind, source, owner, fetched).await };
     let item = to_the_end(&tasks, "media-keep", keep).await?;
     let duration_ms = begun.elapsed().as_millis();
     tracing::info!(
@@ -205,5 +206,6 @@ fn shown(item: stored::Item) -> Item {
         size: item.size,
         etag: item.etag,
         created_at: item.created_at,
+        owner: item.owner,
     }
 }

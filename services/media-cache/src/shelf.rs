@@ -74,7 +74,13 @@ impl Shelf {
     }
 
     /// Takes a fetched asset in and makes room for it. It is never itself what goes.
-    pub(crate) async fn keep(&self, kind: Kind, source: String, fetched: Fetched) -> Result<Item> {
+    pub(crate) async fn keep(
+        &self,
+        kind: Kind,
+        source: String,
+        owner: String,
+        fetched: Fetched,
+    ) -> Result<Item> {
         let Fetched { name, media, written } = fetched;
         let now = self.clock.now_ms();
         let item = Item {
@@ -86,6 +92,7 @@ impl Shelf {
             etag: written.etag.clone(),
             created_at: now,
             last_used_at: now,
+            owner,
         };
         let _guard = self.change(kind).await;
         written.publish().await?;

@@ -38,7 +38,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     instance::{Listeners, StartError},
-    presence,
+    presence, rehearsal,
     remotes::{self, Remotes},
     roles::{Role, Roles},
     store,
@@ -116,6 +116,7 @@ pub(crate) async fn run(
     log_level: Option<LogLevel>,
 ) -> Result<Services, StartError> {
     let open_api = ops::OpenApi::default();
+    let operations = listeners.ops.local_addr().map(|at| at.to_string()).unwrap_or_default();
     ops::serve(listeners.ops, readiness.clone(), open_api.clone(), tasks);
     let store = if roles.need_storage() { Some(store::open(settings).await?) } else { None };
     if let Some(store) = store.clone() {
@@ -188,7 +189,7 @@ pub(crate) async fn run(
         grpc::Services::default().with(chat::server(services.chat.clone())).serve(listener, &how, tasks);
     }
     if let Some(listener) = listeners.http {
-        services.running = Some(build.gateway(&services, listener, &open_api).await?);
+        services.running = Some(build.gateway(&services, listener, &open_api, operations).await?);
     }
     presence::start(roles, &services, readiness, tasks);
     Ok(services)
@@ -293,6 +294,7 @@ impl Build<'_> {
         services: &Services,
         listener: TcpListener,
         open_api: &ops::OpenApi,
+        operations: String,
     ) -> Result<gateway::Running, StartError> {
         let client_keys = self.client_keys(&services.keys).await?;
         let (known, runtime) = (client_keys.clone(), services.runtime.clone());
@@ -330,6 +332,13 @@ impl Build<'_> {
                 keys: services.keys.clone(),
                 ledger: services.ledger.clone(),
                 pool: services.pool.clone(),
+                captures: services.captures.clone(),
+                simulator: Some(rehearsal::simulator(
+                    services.runtime.clone(),
+                    self.settings.upstream.allow_private_images,
+                    self.tasks,
+                )),
+                operations,
                 upstream: self.settings.upstream.url.to_string(),
             }),
         });

@@ -8,6 +8,7 @@ mod compose;
 mod exclusive;
 mod instance;
 mod presence;
+mod rehearsal;
 mod remotes;
 mod roles;
 mod start_text;

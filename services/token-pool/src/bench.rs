@@ -100,6 +100,7 @@ fn wanted() -> Wanted {
         minimum_tier: Tier::Basic,
         tags: Vec::new(),
         exclude: Vec::new(),
+        account: None,
         affinity: None,
         begins: false,
     }

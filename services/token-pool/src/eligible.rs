@@ -15,6 +15,8 @@ pub(crate) struct Request<'a> {
     pub(crate) tags: &'a [String],
     /// Tried already.
     pub(crate) exclude: &'a [Uuid],
+    /// The only account that may serve.
+    pub(crate) only: Option<Uuid>,
     /// Leases an account may hold at once.
     pub(crate) concurrency: u32,
 }
@@ -39,6 +41,13 @@ pub(crate) enum Reason {
     Saturated,
 }
 
+impl Request<'_> {
+    /// Whether it has tried that account, or asks for another one.
+    fn excludes(&self, id: Uuid) -> bool {
+        self.exclude.contains(&id) || self.only.is_some_and(|only| only != id)
+    }
+}
+
 pub(crate) type Verdict = Result<(), Reason>;
 
 /// Whether an account may serve a request now. What the operator must mend is named before what mends itself, and
@@ -56,7 +65,7 @@ pub(crate) fn eligible(account: &Account, request: &Request<'_>, now: i64) -> Ve
     match account.status {
         Status::Banned { .. } => return Err(Reason::Banned),
         Status::Invalid { .. } => return Err(Reason::Invalid),
-        _ if request.exclude.contains(&account.stored.id) => return Err(Reason::Excluded),
+        _ if request.excludes(account.stored.id) => return Err(Reason::Excluded),
         Status::Cooling { until, .. } if until > now => return Err(Reason::Cooling { until }),
         Status::Cooling { .. } | Status::Active => {}
     }
@@ -106,6 +115,7 @@ mod tests {
             minimum_tier: Tier::Basic,
             tags: &[],
             exclude: &[],
+            only: None,
             concurrency: 2,
         }
     }
@@ -136,6 +146,9 @@ mod tests {
         let tags = ["team".to_owned()];
         assert_eq!(verdict(Request { tags: &tags, ..request(1) }), Err(Reason::TagMissing));
         assert_eq!(verdict(Request { exclude: &tried, ..request(1) }), Err(Reason::Excluded));
+        let other = Some(Uuid::from_u128(2));
+        assert_eq!(verdict(Request { only: other, ..request(1) }), Err(Reason::Excluded));
+        assert_eq!(verdict(Request { only: Some(account.stored.id), ..request(1) }), Ok(()));
         assert_eq!(verdict(request(5)), Err(Reason::Exhausted { until: Some(NOW + 500) }));
         assert_eq!(
             verdict(request(9)),

@@ -153,6 +153,7 @@ impl Roster {
             minimum_tier: wanted.minimum_tier,
             tags: &wanted.tags,
             exclude: &wanted.exclude,
+            only: wanted.account,
             concurrency: self.limits.concurrency,
         }
     }
@@ -169,6 +170,10 @@ impl Roster {
 
     /// The best accounts that may serve, the first to be tried first; at most so many.
     pub(crate) fn best(&self, request: &Request<'_>, most: usize, now: i64) -> Vec<Uuid> {
+        if let Some(only) = request.only {
+            let able = self.get(only).filter(|account| eligible(account, request, now).is_ok());
+            return able.map(|account| account.stored.id).into_iter().collect();
+        }
         let mut chosen = Vec::with_capacity(most);
         while chosen.len() < most {
             let may = |id| !chosen.contains(&id) && eligible(&self.slots[&id].account, request, now).is_ok();
@@ -189,7 +194,8 @@ impl Roster {
     ) -> Option<&Account> {
         let exclude = [id];
         let concurrency = self.limits.concurrency;
-        let request = Request { class, cost: 1, minimum_tier, tags, exclude: &exclude, concurrency };
+        let request =
+            Request { class, cost: 1, minimum_tier, tags, exclude: &exclude, only: None, concurrency };
         self.best(&request, 1, now).first().and_then(|id| self.get(*id))
     }
 
@@ -226,6 +232,10 @@ impl Roster {
     /// Why nobody may serve what is wanted. Every account is asked, but only once as long as none changes: a crowd
     /// that meets an empty pool must not make it slow as well.
     pub(crate) fn refusal(&mut self, wanted: &Wanted, class: ClassId, now: i64) -> Refusal {
+        if let Some(only) = wanted.account {
+            let request = self.request(wanted, class);
+            return Refusal::of_only(self.get(only).map(|account| eligible(account, &request, now)));
+        }
         let shape = (class, wanted.cost, wanted.minimum_tier, wanted.tags.clone());
         let first = wanted.exclude.is_empty();
         if let Some(known) = self.refusals.get(&shape).filter(|_| first) {

@@ -16,7 +16,7 @@ use grok2api_kit::{
     trace::Step,
 };
 use grok2api_proto::{
-    Error, Result, Stream,
+    Error, Result, Stream, mask,
     pool::{
         AddAccountsRequest, AddAccountsResponse, ChangeAccountsRequest, ChangeAccountsResponse,
         ClearAccountsRequest, ClearAccountsResponse, ExplainRequest, ExplainResponse, ExportAccountsRequest,
@@ -221,6 +221,7 @@ fn wanted(request: LeaseRequest) -> Result<Wanted> {
         return Err(Error::invalid("affinity", format!("affinity has at most {AFFINITY_BYTES} bytes")));
     }
     let minimum_tier = tier(request.minimum_tier).map_err(|text| Error::invalid("minimum_tier", text))?;
+    let account = only(&request.account)?;
     Ok(Wanted {
         minimum_tier: minimum_tier.unwrap_or(Tier::Basic),
         exclude: request.exclude_accounts.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect(),
@@ -235,9 +236,18 @@ fn wanted(request: LeaseRequest) -> Result<Wanted> {
         rate_limit_name: request.rate_limit_name,
         cost: request.cost,
         tags: request.tags,
-        affinity: Some(request.affinity).filter(|key| !key.is_empty()),
+        // Who names the account follows no conversation.
+        affinity: Some(request.affinity).filter(|key| !key.is_empty() && account.is_none()),
+        account,
         begins: request.affinity_begins,
     })
+}
+
+fn only(account: &str) -> Result<Option<Uuid>> {
+    let read = |text| {
+        Uuid::parse_str(text).map_err(|_| Error::invalid("account", format!("{:?} is no id", mask(text))))
+    };
+    Some(account).filter(|text| !text.is_empty()).map(read).transpose()
 }
 
 fn settlement(request: &SettleRequest) -> Settlement {

@@ -299,6 +299,13 @@ impl Shared {
         Ok(added.collect())
     }
 
+    /// The accounts that were removed and can be restored.
+    pub(crate) async fn removed(&self) -> Result<Vec<StoredAccount>> {
+        let mut accounts = self.accounts.changed_since(0).await?.accounts;
+        accounts.retain(|row| row.deleted_at.is_some());
+        Ok(accounts)
+    }
+
     /// Writes what is unwritten before it returns. Others get at the store in between.
     pub(crate) async fn write_through(self: &Arc<Self>) -> Result<()> {
         // What comes to be unwritten meanwhile is not waited for.

@@ -33,6 +33,7 @@ pub(crate) fn account(account: &Account, classes: &Classes, now: i64) -> pool::A
         user_id: stored.user_id.clone().unwrap_or_default(),
         failures: account.failures.iter().rev().map(failure).collect(),
         state: roster::state(account, classes, now).into(),
+        removed_at: 0,
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Wanted {
     pub(crate) minimum_tier: Tier,
     pub(crate) tags: Vec<String>,
     pub(crate) exclude: Vec<Uuid>,
+    /// The only account that may serve.
+    pub(crate) account: Option<Uuid>,
     /// The conversation's key.
     pub(crate) affinity: Option<String>,
     /// It begins with this turn.

@@ -21,6 +21,8 @@ export const live = {
   oldest: "Longest",
   nothing: "Nothing is running",
   nothingText: "Requests of clients appear here the moment they arrive. Try one in the playground.",
+  allStreams: "All streams",
+  nothingOfThese: "Nothing of this group is running",
   recentErrors: "Errors of the last minute",
   noErrors: "None.",
   details: "Details",

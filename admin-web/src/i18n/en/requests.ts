@@ -37,4 +37,31 @@ export const requests = {
   reasoning: "of these reasoning",
   made: "Made",
   estimated: "Token counts are estimates.",
+  bodies: "Bodies",
+  showBodies: "Show the bodies",
+  bodiesText: "What was sent and answered. That you read it is written to the action log.",
+  noBodies:
+    "No bodies were kept of this request. The parameter capture_share_percent says of how many requests they are kept from now on.",
+  sent: "Request",
+  answered: "Answer",
+  noBody: (what: string) => `${what}: nothing was kept.`,
+  binary: "(not a text)",
+  truncated: "Not all of it was kept; see the parameter capture_max_body_kb.",
+  replay: "Replay",
+  replayWith: "Ask",
+  targets: { simulator: "The simulator", pool: "Whoever the pool chooses", account: "One account" },
+  replayText: {
+    simulator:
+      "Played against the simulator that is built in: it costs nothing and leaves no entry. What the model says there is made up.",
+    pool: "Asked of the upstream anew: it costs units and leaves an entry of its own. The key's limits do not count.",
+    account:
+      "Asked of that account and no other: it costs its units. When it cannot serve, you are told why.",
+  },
+  replayNow: "Replay",
+  notWhole: "The request was not kept whole, so it cannot be asked again.",
+  before: "Then",
+  now: "Now",
+  sameAnswer: "The answers are the same.",
+  otherAnswer: "The answers differ.",
+  replayId: (id: string) => `Request id ${id}`,
 };

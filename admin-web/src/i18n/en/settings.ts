@@ -25,6 +25,8 @@ export const settings = {
   byDefault: "default",
   noHistory: "Nothing was changed yet",
   noHistoryText: "All parameters have their defaults. Each change is kept here with who made it.",
+  allDefaults: "all defaults",
+  noDifference: "Nothing differs from what holds now.",
   rollback: "Go back to this",
   rollbackTitle: (n: string) => `Go back to revision ${n}?`,
   rollbackText:

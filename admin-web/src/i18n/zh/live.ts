@@ -23,6 +23,8 @@ export const live: Dictionary["live"] = {
   oldest: "最长",
   nothing: "目前没有请求",
   nothingText: "客户端的请求一到达就会显示在这里。可以先在试验场试一个。",
+  allStreams: "全部流",
+  nothingOfThese: "此分组没有进行中的请求",
   recentErrors: "最近一分钟的错误",
   noErrors: "没有错误。",
   details: "详情",

@@ -27,6 +27,8 @@ export const settings: Dictionary["settings"] = {
   byDefault: "默认",
   noHistory: "还没有修改过",
   noHistoryText: "所有参数都是默认值。每次修改及修改人都会记录在这里。",
+  allDefaults: "全部默认值",
+  noDifference: "与当前没有差别。",
   rollback: "回到此版本",
   rollbackTitle: (n) => `回到版本 ${n}？`,
   rollbackText: "将创建一个内容与该版本相同的新版本。密码保持不变，历史不会丢失。",

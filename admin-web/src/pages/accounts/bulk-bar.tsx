@@ -21,12 +21,15 @@ export function BulkBar({ selected, filter, matching, onDone }: Props) {
   const t = useText();
   const f = useFormats();
   const bulk = useBulk();
-  const [everything, setEverything] = useState(false);
-  const [asking, setAsking] = useState<"delete" | "change" | null>(null);
+  // "Everything" is said of this very choice: another filter or another row takes it back.
+  const choice = JSON.stringify([filter, selected]);
+  const [everythingOf, setEverythingOf] = useState<string | null>(null);
+  const everything = everythingOf === choice;
+  const [asking, setAsking] = useState<"delete" | "disable" | "change" | null>(null);
   const count = everything ? matching : selected.length;
   const target: Target = everything ? { filter } : { ids: selected };
   const finish = () => {
-    setEverything(false);
+    setEverythingOf(null);
     onDone();
   };
   const start = (action: BulkAction) => {
@@ -43,7 +46,12 @@ export function BulkBar({ selected, filter, matching, onDone }: Props) {
         {t.accounts.chosen(f.number(count))}
       </p>
       {matching > selected.length && (
-        <Button size="sm" look="quiet" className="text-accent-ink" onClick={() => setEverything(!everything)}>
+        <Button
+          size="sm"
+          look="quiet"
+          className="text-accent-ink"
+          onClick={() => setEverythingOf(everything ? null : choice)}
+        >
           {everything
             ? t.accounts.onlyChosen(f.number(selected.length))
             : t.accounts.everything(f.number(matching))}
@@ -54,7 +62,7 @@ export function BulkBar({ selected, filter, matching, onDone }: Props) {
           <CircleCheck />
           {t.accounts.actions.enable}
         </Button>
-        <Button size="sm" onClick={() => start("disable")}>
+        <Button size="sm" onClick={() => (count > 1 ? setAsking("disable") : start("disable"))}>
           <Ban />
           {t.accounts.actions.disable}
         </Button>
@@ -94,6 +102,15 @@ export function BulkBar({ selected, filter, matching, onDone }: Props) {
         onConfirm={() => start("delete")}
       >
         {t.accounts.deleteText}
+      </Confirm>
+      <Confirm
+        open={asking === "disable"}
+        onOpenChange={() => setAsking(null)}
+        title={t.accounts.disableTitle(f.number(count))}
+        action={t.accounts.actions.disable}
+        onConfirm={() => start("disable")}
+      >
+        {t.accounts.disableText}
       </Confirm>
       <ChangeDialog
         open={asking === "change"}

@@ -3,6 +3,7 @@ import { type DragEvent, type FormEvent, useRef, useState } from "react";
 import { type ImportFormat, type Tier, tiers } from "@/api/accounts";
 import { useFormats, useText } from "@/i18n";
 import { cn } from "@/lib/cn";
+import { combine } from "@/lib/combine";
 import { startJob } from "@/lib/jobs";
 import { splitList } from "@/lib/split-list";
 import { Button } from "@/ui/button";
@@ -21,6 +22,7 @@ export function ImportForm() {
   const [typed, setTyped] = useState("");
   const [file, setFile] = useState<{ name: string; text: string } | null>(null);
   const [over, setOver] = useState(false);
+  const [mixed, setMixed] = useState(false);
   const [format, setFormat] = useState<ImportFormat | "">("");
   const [tier, setTier] = useState<Tier | "">("");
   const [tags, setTags] = useState("");
@@ -30,7 +32,9 @@ export function ImportForm() {
   const take = async (list: FileList | null | undefined) => {
     const chosen = [...(list ?? [])];
     if (chosen.length === 0) return;
-    const all = (await Promise.all(chosen.map((one) => one.text()))).join("\n");
+    const all = combine(await Promise.all(chosen.map((one) => one.text())));
+    setMixed(all === null);
+    if (all === null) return;
     if (all.length <= SHOWN_BYTES) {
       setFile(null);
       setTyped(all);
@@ -95,6 +99,11 @@ export function ImportForm() {
           </Field>
         )}
       </div>
+      {mixed && (
+        <p role="alert" className="rounded-md bg-bad-wash px-3 py-2 text-sm text-bad">
+          {t.accounts.mixedFiles}
+        </p>
+      )}
       <input
         ref={files}
         type="file"

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Download, HelpCircle, Plus, Users } from "lucide-react";
+import { Download, HelpCircle, Plus, Undo2, Users } from "lucide-react";
 import { useState } from "react";
 import { type AccountFilter, type AccountSort, accounts } from "@/api/accounts";
 import { useMay } from "@/app/session";
@@ -14,6 +14,7 @@ import { Problem } from "@/ui/problem";
 import { DataTable, type RowSelectionState } from "@/ui/table";
 import { BulkBar } from "./bulk-bar";
 import { useColumns } from "./columns";
+import { DeletedDialog } from "./deleted";
 import { AccountDrawer } from "./drawer";
 import { ExplainDialog } from "./explain";
 import { ExportDialog } from "./export";
@@ -23,6 +24,7 @@ import { StatusStrip } from "./status-strip";
 
 const LIMIT = 100;
 const RENEWED_EVERY = 10_000;
+const none: RowSelectionState = {};
 
 export function AccountsPage() {
   const t = useText();
@@ -36,8 +38,12 @@ export function AccountsPage() {
   } = useSearch({ from: "/guarded/shell/manage/accounts" });
   const mayChange = useMay("operator");
   const mayExport = useMay("owner");
-  const [dialog, setDialog] = useState<"import" | "explain" | "export" | null>(null);
-  const [selection, setSelection] = useState<RowSelectionState>({});
+  const [dialog, setDialog] = useState<"import" | "explain" | "export" | "deleted" | null>(null);
+  const [chosen, setChosen] = useState<{ of: string; rows: RowSelectionState }>({ of: "", rows: {} });
+  // Rows are chosen among those of one filter, however it is changed: here, by a link, by going back.
+  const shown = JSON.stringify(filter);
+  const selection = chosen.of === shown ? chosen.rows : none;
+  const setSelection = (rows: RowSelectionState) => setChosen({ of: shown, rows });
   const place = useCursor({ ...filter, sort, order });
   const list = useQuery({
     queryKey: ["accounts", "list", filter, sort, order, place.cursor],
@@ -49,10 +55,7 @@ export function AccountsPage() {
   const { data } = list;
   const columns = useColumns((id) => void navigate({ search: (old) => ({ ...old, account: id }) }));
   const filtered = Object.values(filter).some(Boolean);
-  const setFilter = (next: AccountFilter) => {
-    setSelection({});
-    void navigate({ search: (old) => ({ ...old, ...next }) });
-  };
+  const setFilter = (next: AccountFilter) => void navigate({ search: (old) => ({ ...old, ...next }) });
   const open = (id: string | undefined) => void navigate({ search: (old) => ({ ...old, account: id }) });
   const from = place.page * LIMIT + 1;
   return (
@@ -65,6 +68,12 @@ export function AccountsPage() {
             <HelpCircle />
             {t.accounts.explain}
           </Button>
+          {mayChange && (
+            <Button onClick={() => setDialog("deleted")}>
+              <Undo2 />
+              {t.accounts.deletedTitle}
+            </Button>
+          )}
           {mayExport && (
             <Button onClick={() => setDialog("export")}>
               <Download />
@@ -164,6 +173,10 @@ export function AccountsPage() {
       <ExplainDialog
         open={dialog === "explain"}
         onOpenChange={(next) => setDialog(next ? "explain" : null)}
+      />
+      <DeletedDialog
+        open={dialog === "deleted"}
+        onOpenChange={(next) => setDialog(next ? "deleted" : null)}
       />
       <ExportDialog
         open={dialog === "export"}

@@ -35,7 +35,32 @@ export function StatusStrip({ page, chosen, onChoose }: Props) {
           onClick={() => onChoose([status])}
         />
       ))}
+      <dl className="col-span-full grid grid-cols-3 gap-x-6 gap-y-1 px-1 text-xs sm:flex">
+        <Fact name={t.accounts.unused} value={page && f.number(page.unused)} />
+        {["normal", "heavy"].map((name) => {
+          const sum = page?.quotas.find((one) => one.class === name);
+          return (
+            <Fact
+              key={name}
+              name={t.accounts.remaining[name] ?? name}
+              value={page && f.number(sum?.remaining ?? 0)}
+              detail={page && t.accounts.knownOf(f.number(sum?.accounts ?? 0))}
+            />
+          );
+        })}
+      </dl>
     </fieldset>
+  );
+}
+
+/** What the whole pool has, in a line below the states. */
+function Fact({ name, value, detail }: { name: string; value: string | undefined; detail?: string }) {
+  return (
+    <div className="flex flex-wrap items-baseline gap-x-1.5">
+      <dt className="text-soft">{name}</dt>
+      <dd className="num font-medium">{value ?? "…"}</dd>
+      {detail && <dd className="num text-faint">{detail}</dd>}
+    </div>
   );
 }
 

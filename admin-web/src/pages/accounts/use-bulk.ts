@@ -11,14 +11,25 @@ export function useBulk() {
   const t = useText();
   const f = useFormats();
   return async (action: BulkAction, target: Target, change?: AccountChange): Promise<void> => {
+    // Told step by step: what was deleted can be brought back also when the rest fails.
+    const steps: string[] = [];
     const result = await startJob<BulkResult>({
       title: t.accounts.actions[action],
-      run: (onProgress) => accounts.bulk(action, target, onProgress, change),
+      run: (onProgress) =>
+        accounts.bulk(
+          action,
+          target,
+          (progress) => {
+            steps.push(...(progress.deleted ?? []));
+            onProgress(progress);
+          },
+          change,
+        ),
       done: ({ changed, failed }) =>
         t.accounts.bulkResult(f.number(changed), failed.length ? f.number(failed.length) : null),
     });
+    const deleted = result?.deleted ?? steps;
     void queryClient.invalidateQueries({ queryKey: ["accounts"] });
-    const deleted = result?.deleted ?? [];
     if (deleted.length > 0)
       toast(t.accounts.deleted(f.number(deleted.length)), {
         action: { label: t.common.undo, run: () => void restore(deleted, t, f.number.bind(f)) },

@@ -34,9 +34,7 @@ export function GroupTable({ data, by, range, refreshing }: Props) {
             search={{ range, [by]: row.original.id || undefined }}
             className="font-medium hover:underline"
           >
-            {row.original.label ||
-              row.original.id ||
-              (by === "model" ? t.common.unknown : t.common.none)}
+            {row.original.label || row.original.id || (by === "model" ? t.common.unknown : t.common.none)}
           </Link>
         ),
       }),

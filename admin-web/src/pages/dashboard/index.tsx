@@ -32,7 +32,6 @@ export function DashboardPage() {
     refetchInterval: EVERY_MINUTE,
   });
   const renew = () => void queryClient.invalidateQueries({ queryKey: ["dashboard"] });
-  const failed = line.error ?? groups.error;
   return (
     <Page
       title={t.nav.dashboard}
@@ -49,8 +48,8 @@ export function DashboardPage() {
         </>
       }
     >
-      {failed && !line.data ? (
-        <Problem error={failed} onRetry={renew} />
+      {line.error && !line.data ? (
+        <Problem error={line.error} onRetry={renew} />
       ) : (
         <>
           <Totals totals={line.data?.totals} />
@@ -71,12 +70,16 @@ export function DashboardPage() {
               />
             }
           >
-            <GroupTable
-              data={groups.data?.group_by === group ? groups.data : undefined}
-              by={group}
-              range={range}
-              refreshing={groups.isPlaceholderData}
-            />
+            {groups.error && groups.data?.group_by !== group ? (
+              <Problem error={groups.error} onRetry={() => void groups.refetch()} />
+            ) : (
+              <GroupTable
+                data={groups.data?.group_by === group ? groups.data : undefined}
+                by={group}
+                range={range}
+                refreshing={groups.isPlaceholderData}
+              />
+            )}
           </Panel>
         </>
       )}

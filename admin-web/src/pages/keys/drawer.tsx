@@ -22,6 +22,8 @@ import { KeyForm } from "./form";
 import { toDraft, toSpec } from "./spec";
 import { KeyUsage } from "./usage";
 
+const RENEWED_EVERY = 5000;
+
 interface Props {
   id: string | undefined;
   onClose: () => void;
@@ -34,6 +36,8 @@ export function KeyDrawer({ id, onClose }: Props) {
     queryKey: ["keys", "one", id],
     queryFn: () => keys.get(id ?? ""),
     enabled: !!id,
+    // What is spent of the budgets moves while it is looked at.
+    refetchInterval: RENEWED_EVERY,
   });
   const key = data?.id === id ? data : undefined;
   const [tab, setTab] = useState<"usage" | "edit">("usage");

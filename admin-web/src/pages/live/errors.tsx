@@ -2,11 +2,18 @@ import { Link } from "@tanstack/react-router";
 import type { LiveError } from "@/api/live";
 import { useFormats, useText } from "@/i18n";
 import { Badge } from "@/ui/badge";
+import { Skeleton } from "@/ui/skeleton";
 
 export function RecentErrors({ errors }: { errors: LiveError[] | undefined }) {
   const t = useText();
   const f = useFormats();
-  if (!errors?.length) return <p className="px-4 py-6 text-sm text-soft">{t.live.noErrors}</p>;
+  if (!errors)
+    return (
+      <div className="p-4">
+        <Skeleton />
+      </div>
+    );
+  if (errors.length === 0) return <p className="px-4 py-6 text-sm text-soft">{t.live.noErrors}</p>;
   return (
     <ul className="max-h-72 divide-y overflow-y-auto">
       {errors.map((error) => (

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Running } from "@/api/live";
-import { group } from "./group";
+import { group, within } from "./group";
 
 const one = (change: Partial<Running>): Running => ({
   id: "turn_1",
@@ -35,4 +35,13 @@ test("sums by what was asked for, most streams first", () => {
 test("streams without a key are a group of their own", () => {
   const groups = group([one({}), one({ client_key: "k", key_name: "Anna" })], "key");
   expect(groups.map(({ label }) => label).sort()).toEqual(["", "Anna"]);
+});
+
+test("gives the streams of one group", () => {
+  const running = [one({ id: "a" }), one({ id: "b", client_key: "k", key_name: "Anna" })];
+  const ids = (only: Parameters<typeof within>[1]) => within(running, only).map(({ id }) => id);
+  expect(ids(null)).toEqual(["a", "b"]);
+  expect(ids({ by: "key", id: "k", label: "Anna" })).toEqual(["b"]);
+  expect(ids({ by: "key", id: "", label: "" })).toEqual(["a"]);
+  expect(ids({ by: "model", id: "grok-3-fast", label: "grok-3-fast" })).toEqual([]);
 });

@@ -21,6 +21,18 @@ const names: Record<By, (one: Running, hosts: Hosts) => [id: string, label: stri
   account: (one) => [one.account ?? "", one.account_token ?? ""],
 };
 
+/** One group's streams. */
+export interface Only {
+  by: By;
+  id: string;
+  label: string;
+}
+
+/** The streams that belong to a group. */
+export function within(running: readonly Running[], only: Only | null): readonly Running[] {
+  return only ? running.filter((one) => names[only.by](one, {})[0] === only.id) : running;
+}
+
 /** Sums what is running by replica, key, model or account; most streams first. `hosts` names replicas by id. */
 export function group(running: readonly Running[], by: By, hosts: Hosts = {}): Group[] {
   const groups = new Map<string, Group>();

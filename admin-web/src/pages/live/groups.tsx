@@ -2,7 +2,8 @@ import { Activity } from "lucide-react";
 import type { Running } from "@/api/live";
 import { useFormats, useText } from "@/i18n";
 import { Empty } from "@/ui/empty";
-import { type By, group } from "./group";
+import { Skeleton } from "@/ui/skeleton";
+import { type By, type Group, group } from "./group";
 
 interface Props {
   running: readonly Running[] | undefined;
@@ -10,12 +11,21 @@ interface Props {
   /** Names of replicas by id. */
   hosts: Record<string, string>;
   now: number;
+  /** Shows the streams of a group. */
+  onOpen: (group: Group) => void;
 }
 
-export function Groups({ running, by, hosts, now }: Props) {
+export function Groups({ running, by, hosts, now, onOpen }: Props) {
   const t = useText();
   const f = useFormats();
-  const groups = group(running ?? [], by, hosts);
+  if (!running)
+    return (
+      <div className="flex flex-col gap-3 p-4">
+        <Skeleton />
+        <Skeleton />
+      </div>
+    );
+  const groups = group(running, by, hosts);
   if (groups.length === 0)
     return (
       <Empty icon={<Activity aria-hidden />} title={t.live.nothing}>
@@ -43,8 +53,16 @@ export function Groups({ running, by, hosts, now }: Props) {
       </thead>
       <tbody>
         {groups.map((one) => (
-          <tr key={one.id} className="border-b last:border-b-0 [&>td]:px-4 [&>td]:py-2">
-            <td className="font-medium">{one.label || t.common.none}</td>
+          <tr
+            key={one.id}
+            onClick={() => onOpen(one)}
+            className="cursor-pointer border-b last:border-b-0 hover:bg-sunken [&>td]:px-4 [&>td]:py-2"
+          >
+            <td>
+              <button type="button" className="text-left font-medium hover:underline">
+                {one.label || t.common.none}
+              </button>
+            </td>
             <td className="text-right">{f.number(one.running)}</td>
             <td className="text-right">{f.number(one.waiting)}</td>
             <td className="text-right">{f.number(one.tokensPerSecond)}</td>

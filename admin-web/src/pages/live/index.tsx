@@ -1,15 +1,17 @@
+import { X } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import type { Running } from "@/api/live";
 import { useFormats, useText } from "@/i18n";
 import { useNow } from "@/lib/use-now";
 import { Badge } from "@/ui/badge";
+import { Button } from "@/ui/button";
 import { Page, Panel, Stat, Stats } from "@/ui/page";
 import { Segmented } from "@/ui/segmented";
 import { Skeleton } from "@/ui/skeleton";
 import { Sparkline } from "@/ui/sparkline";
 import { DryWindows } from "./dry";
 import { RecentErrors } from "./errors";
-import type { By } from "./group";
+import { type By, type Only, within } from "./group";
 import { Groups } from "./groups";
 import { PoolEvents } from "./pool";
 import { Replicas } from "./replicas";
@@ -25,6 +27,7 @@ export function LivePage() {
   const now = useNow();
   const { snapshot, speed, pool, connection } = useLive();
   const [by, setBy] = useState<By | "stream">("stream");
+  const [only, setOnly] = useState<Only | null>(null);
   const [open, setOpen] = useState<Running | null>(null);
   const totals = snapshot?.totals;
   const hosts = Object.fromEntries(snapshot?.replicas.map(({ id, host }) => [id, host]) ?? []);
@@ -80,10 +83,35 @@ export function LivePage() {
             actions={<Segmented label={t.live.groupBy} value={by} onChange={setBy} items={views} />}
             className="min-h-96"
           >
+            {by === "stream" && only && (
+              <div className="flex items-center gap-2 border-b bg-accent-wash px-4 py-1.5 text-sm">
+                <span className="min-w-0 flex-1 truncate">
+                  {t.live.by[only.by]}: <b className="font-medium">{only.label || t.common.none}</b>
+                </span>
+                <Button size="sm" look="quiet" onClick={() => setOnly(null)}>
+                  <X />
+                  {t.live.allStreams}
+                </Button>
+              </div>
+            )}
             {by === "stream" ? (
-              <Streams running={snapshot?.running} now={now} onOpen={setOpen} />
+              <Streams
+                running={snapshot && within(snapshot.running, only)}
+                now={now}
+                onOpen={setOpen}
+                filtered={only !== null}
+              />
             ) : (
-              <Groups running={snapshot?.running} by={by} hosts={hosts} now={now} />
+              <Groups
+                running={snapshot?.running}
+                by={by}
+                hosts={hosts}
+                now={now}
+                onOpen={({ id, label }) => {
+                  setOnly({ by, id, label });
+                  setBy("stream");
+                }}
+              />
             )}
           </Panel>
           <Panel flush title={t.live.recentErrors} className="min-h-40">

@@ -6,13 +6,15 @@ import { Empty } from "@/ui/empty";
 import { Skeleton } from "@/ui/skeleton";
 
 interface Props {
-  running: readonly Running[] | undefined;
+  running: readonly Running[] | null;
   now: number;
   onOpen: (running: Running) => void;
+  /** Only those of a group are shown. */
+  filtered: boolean;
 }
 
 /** What runs now, one row a stream. */
-export function Streams({ running, now, onOpen }: Props) {
+export function Streams({ running, now, onOpen, filtered }: Props) {
   const t = useText();
   if (!running)
     return (
@@ -23,8 +25,8 @@ export function Streams({ running, now, onOpen }: Props) {
     );
   if (running.length === 0)
     return (
-      <Empty icon={<Activity aria-hidden />} title={t.live.nothing}>
-        {t.live.nothingText}
+      <Empty icon={<Activity aria-hidden />} title={filtered ? t.live.nothingOfThese : t.live.nothing}>
+        {filtered ? null : t.live.nothingText}
       </Empty>
     );
   return (

@@ -87,7 +87,7 @@ export function MediaPage() {
         </>
       }
     >
-      <UsageMeters usage={usage.data?.items} />
+      <UsageMeters usage={usage.data?.items} error={usage.error} onRetry={() => void usage.refetch()} />
       <Panel className="min-h-96">
         {list.error && !items ? (
           <Problem error={list.error} onRetry={() => void list.refetch()} />

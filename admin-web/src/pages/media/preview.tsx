@@ -1,7 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { Download, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { type MediaItem, media } from "@/api/media";
+import { type MediaItem, type MediaOwner, media } from "@/api/media";
 import { useMay } from "@/app/session";
 import { useFormats, useText } from "@/i18n";
 import { localMedia } from "@/lib/media-url";
@@ -98,6 +99,7 @@ export function Preview({ item, onClose, onDeleted }: Props) {
           items={[
             [t.media.size, `${f.bytes(item.size)}${size ? `, ${size}` : ""}`],
             [t.media.type, item.content_type],
+            [t.media.owner, <Owner key="owner" owner={item.owner} />],
             [
               t.media.name,
               <span key="name" className="flex items-center gap-1 font-mono text-xs break-all">
@@ -110,5 +112,16 @@ export function Preview({ item, onClose, onDeleted }: Props) {
         {remove.error && <ProblemText error={remove.error} />}
       </div>
     </Dialog>
+  );
+}
+
+function Owner({ owner }: { owner: MediaOwner | null }) {
+  const t = useText();
+  if (!owner) return t.media.noOwner;
+  if (owner.kind === "admin") return t.media.byAdmin(owner.name);
+  return (
+    <Link to="/manage/keys" search={{ key: owner.id }} className="text-accent-ink hover:underline">
+      {owner.name ?? t.media.goneKey}
+    </Link>
   );
 }

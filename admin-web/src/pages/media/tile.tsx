@@ -47,6 +47,9 @@ export function Tile({ item, onOpen }: Props) {
           <span>{f.bytes(item.size)}</span>
           <span className="truncate">{f.day(item.created_at)}</span>
         </span>
+        <span className="block truncate bg-surface px-2.5 pb-1.5 text-xs text-faint">
+          {item.owner ? (item.owner.name ?? t.media.goneKey) : t.media.noOwner}
+        </span>
       </button>
     </li>
   );

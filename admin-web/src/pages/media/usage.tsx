@@ -1,12 +1,29 @@
 import type { MediaUsage } from "@/api/media";
 import { useFormats, useText } from "@/i18n";
+import { Button } from "@/ui/button";
 import { Meter } from "@/ui/meter";
+import { ProblemText } from "@/ui/problem";
 import { Skeleton } from "@/ui/skeleton";
 
+interface Props {
+  usage: MediaUsage[] | undefined;
+  error: unknown;
+  onRetry: () => void;
+}
+
 /** What media take against their limit. */
-export function UsageMeters({ usage }: { usage: MediaUsage[] | undefined }) {
+export function UsageMeters({ usage, error, onRetry }: Props) {
   const t = useText();
   const f = useFormats();
+  if (error && !usage)
+    return (
+      <section className="flex flex-wrap items-center gap-3">
+        <div className="min-w-0 flex-1">
+          <ProblemText error={error} />
+        </div>
+        <Button onClick={onRetry}>{t.common.retry}</Button>
+      </section>
+    );
   return (
     <div className="grid gap-3 sm:grid-cols-2">
       {(["image", "video"] as const).map((kind) => {

@@ -9,6 +9,7 @@ import { Facts } from "@/ui/page";
 import { Problem } from "@/ui/problem";
 import { Skeleton } from "@/ui/skeleton";
 import { OutcomeBadge, outcomeTone } from "@/ui/status";
+import { RequestBodies } from "./bodies";
 import { timeline } from "./timeline";
 
 interface Props {
@@ -80,6 +81,7 @@ function Entry({ entry }: { entry: RequestEntry }) {
         />
         {entry.tokens_estimated && <p className="mt-1 text-xs text-faint">{t.requests.estimated}</p>}
       </section>
+      <RequestBodies key={entry.id} entry={entry} />
       <section>
         <h3 className="mb-2 text-sm font-semibold">{t.accounts.facts}</h3>
         <Facts

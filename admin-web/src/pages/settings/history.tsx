@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { ArrowRight, History as HistoryIcon } from "lucide-react";
 import { useState } from "react";
 import { parametersQuery, queryClient, systemQuery } from "@/api/queries";
-import { type Revision, settings, type Value } from "@/api/settings";
+import { type Change, type Revision, settings, type Value } from "@/api/settings";
 import { useMay } from "@/app/session";
 import { useFormats, useText } from "@/i18n";
 import { toast } from "@/lib/toasts";
@@ -13,6 +13,7 @@ import { Empty } from "@/ui/empty";
 import { Panel } from "@/ui/page";
 import { Problem } from "@/ui/problem";
 import { Skeleton } from "@/ui/skeleton";
+import { back } from "./back";
 
 const LIMIT = 30;
 
@@ -73,6 +74,17 @@ export function History() {
                 onRollback={may ? () => setTarget(revision.number) : undefined}
               />
             ))}
+            {!list.hasNextPage && newest !== undefined && newest > 0 && (
+              <li className="flex flex-wrap items-center gap-3 px-4 py-3" data-revision={0}>
+                <span className="num font-medium">{t.settings.revision("0")}</span>
+                <span className="text-xs text-soft">{t.settings.allDefaults}</span>
+                {may && (
+                  <Button size="sm" className="ml-auto" onClick={() => setTarget(0)}>
+                    {t.settings.rollback}
+                  </Button>
+                )}
+              </li>
+            )}
           </ol>
         )}
         {list.hasNextPage && (
@@ -90,7 +102,8 @@ export function History() {
         action={t.settings.rollback}
         onConfirm={rollback}
       >
-        {t.settings.rollbackText}
+        <p>{t.settings.rollbackText}</p>
+        {target !== null && revisions && <Changes changes={back(revisions, target)} />}
       </Confirm>
     </div>
   );
@@ -119,17 +132,25 @@ function Entry({ revision, current, onRollback }: EntryProps) {
           </Button>
         )}
       </div>
-      <ul className="flex flex-col gap-1">
-        {revision.changes.map((change) => (
-          <li key={change.name} className="flex flex-wrap items-center gap-2 text-xs">
-            <span className="font-mono font-medium">{change.name}</span>
-            <Was value={change.before} look="bg-bad-wash text-bad" />
-            <ArrowRight aria-hidden className="size-3 text-faint" />
-            <Was value={change.after} look="bg-good-wash text-good" />
-          </li>
-        ))}
-      </ul>
+      <Changes changes={revision.changes} />
     </li>
+  );
+}
+
+function Changes({ changes }: { changes: readonly Change[] }) {
+  const t = useText();
+  if (changes.length === 0) return <p className="mt-2 text-xs text-faint">{t.settings.noDifference}</p>;
+  return (
+    <ul className="mt-1 flex max-h-72 flex-col gap-1 overflow-y-auto">
+      {changes.map((change) => (
+        <li key={change.name} className="flex flex-wrap items-center gap-2 text-xs">
+          <span className="font-mono font-medium">{change.name}</span>
+          <Was value={change.before} look="bg-bad-wash text-bad" />
+          <ArrowRight aria-hidden className="size-3 text-faint" />
+          <Was value={change.after} look="bg-good-wash text-good" />
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -63,15 +63,17 @@ function AdminRow({ admin, onChange }: { admin: Admin; onChange: () => void }) {
   const now = useNow(10_000);
   const self = useSession()?.admin.id === admin.id;
   return (
-    <li className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-3 text-sm">
-      <span className="font-medium">{admin.name}</span>
-      {self && <Badge tone="accent">{t.system.itsYou}</Badge>}
-      <Badge>{t.nav.role[admin.role]}</Badge>
-      {admin.disabled && <Badge tone="bad">{t.status.disabled}</Badge>}
-      {admin.must_change_password && <Badge tone="warn">{t.system.mustChange}</Badge>}
-      <span className="num ml-auto text-xs text-faint">
-        {t.system.lastLogin(f.ago(admin.last_login_at, now))}
-      </span>
+    <li className="flex items-center gap-3 px-4 py-3 text-sm">
+      <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 gap-y-1">
+        <span className="font-medium">{admin.name}</span>
+        {self && <Badge tone="accent">{t.system.itsYou}</Badge>}
+        <Badge>{t.nav.role[admin.role]}</Badge>
+        {admin.disabled && <Badge tone="bad">{t.status.disabled}</Badge>}
+        {admin.must_change_password && <Badge tone="warn">{t.system.mustChange}</Badge>}
+        <span className="num text-xs text-faint sm:ml-auto">
+          {t.system.lastLogin(f.ago(admin.last_login_at, now))}
+        </span>
+      </div>
       <Button size="sm" onClick={onChange}>
         {t.system.change}
       </Button>
@@ -154,6 +156,8 @@ function RoleField({ role, onChange }: { role: Role; onChange: (role: Role) => v
 function ChangeAdmin({ admin, onClose }: { admin: Admin; onClose: () => void }) {
   const t = useText();
   const f = useFormats();
+  // One's own password needs the current one, and has a place of its own.
+  const self = useSession()?.admin.id === admin.id;
   const [role, setRole] = useState(admin.role);
   const [password, setPassword] = useState("");
   const change = useMutation({
@@ -194,15 +198,19 @@ function ChangeAdmin({ admin, onClose }: { admin: Admin; onClose: () => void }) 
     >
       <form id="change-admin" onSubmit={submit} className="flex flex-col gap-4">
         <RoleField role={role} onChange={setRole} />
-        <Field label={t.system.otherPassword} hint={t.system.otherPasswordHint}>
-          <Input
-            type="password"
-            minLength={8}
-            autoComplete="new-password"
-            value={password}
-            onChange={(event) => setPassword(event.target.value)}
-          />
-        </Field>
+        {self ? (
+          <p className="text-xs text-faint">{t.system.ownPassword}</p>
+        ) : (
+          <Field label={t.system.otherPassword} hint={t.system.otherPasswordHint}>
+            <Input
+              type="password"
+              minLength={8}
+              autoComplete="new-password"
+              value={password}
+              onChange={(event) => setPassword(event.target.value)}
+            />
+          </Field>
+        )}
         <div className="flex flex-wrap gap-2">
           <Button busy={end.isPending} onClick={() => end.mutate()}>
             {t.system.endSessions}

@@ -11,6 +11,11 @@ import { Problem } from "@/ui/problem";
 import { Skeleton } from "@/ui/skeleton";
 
 const EVERY = 3000;
+/** What a replica waits for whose store is away. */
+const STORE = "storage";
+const SIMULATE = `grok2api sim --listen 127.0.0.1:9100
+G2A_UPSTREAM_URL=http://127.0.0.1:9100 G2A_ASSETS_URL=http://127.0.0.1:9100 grok2api serve`;
+const LEAVE = "env -u G2A_UPSTREAM_URL -u G2A_ASSETS_URL grok2api serve";
 
 export function Overview() {
   const t = useText();
@@ -25,6 +30,8 @@ export function Overview() {
       </div>
     );
   const healthy = data.replicas.every(({ ready }) => ready);
+  const storeless = data.replicas.filter(({ waiting_for }) => waiting_for.includes(STORE));
+  const { simulated } = data.upstream;
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
       <Panel title={t.system.product}>
@@ -34,6 +41,14 @@ export function Overview() {
             [
               t.system.storage,
               <Badge key="storage">{t.system.modes[data.storage_mode] ?? data.storage_mode}</Badge>,
+            ],
+            [
+              t.system.store,
+              <Badge key="store" tone={storeless.length ? "bad" : "good"} dot>
+                {storeless.length
+                  ? t.system.storeAway(storeless.map(({ host }) => host).join(", "))
+                  : t.system.storeAnswers}
+              </Badge>,
             ],
             [
               t.system.health,
@@ -72,13 +87,8 @@ export function Overview() {
             ],
           ]}
         />
-        <p className="mt-3 mb-2 text-sm text-soft">{t.system.simText}</p>
-        <CodeBlock
-          title={t.system.simTitle}
-          code={
-            "grok2api sim --listen 127.0.0.1:9100\nG2A_UPSTREAM_URL=http://127.0.0.1:9100 G2A_ASSETS_URL=http://127.0.0.1:9100 grok2api serve"
-          }
-        />
+        <p className="mt-3 mb-2 text-sm text-soft">{simulated ? t.system.simLeave : t.system.simText}</p>
+        <CodeBlock title={t.system.simTitle} code={simulated ? LEAVE : SIMULATE} />
       </Panel>
       <Panel flush title={t.live.replicas} className="lg:col-span-2">
         <div className="overflow-x-auto">
@@ -148,13 +158,27 @@ export function Overview() {
             <span className="ml-2 text-soft">{t.system.healthText}</span>
           </li>
           <li>
-            <code className="font-mono text-xs">/livez /readyz /metrics</code>
-            <span className="ml-2 text-soft">{t.system.ops}</span>
+            <a
+              className="inline-flex items-center gap-1 text-accent-ink hover:underline"
+              href={metrics(data.operations)}
+              target="_blank"
+              rel="noreferrer"
+            >
+              /metrics <ExternalLink aria-hidden className="size-3.5" />
+            </a>
+            <span className="ml-2 text-soft">{t.system.ops(data.operations)}</span>
           </li>
         </ul>
       </Panel>
     </div>
   );
+}
+
+/** On the operations port, at the host that the console was reached by unless the port is bound to one. */
+function metrics(operations: string): string {
+  const { hostname } = window.location;
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(operations) ?? [];
+  return `http://${["0.0.0.0", "[::]"].includes(host) ? hostname : host}:${port}/metrics`;
 }
 
 function ReplicaRow({ replica, newest }: { replica: Replica; newest: number }) {

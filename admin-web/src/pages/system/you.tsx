@@ -10,7 +10,7 @@ import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Field, Input } from "@/ui/field";
 import { Panel } from "@/ui/page";
-import { ProblemText } from "@/ui/problem";
+import { Problem, ProblemText } from "@/ui/problem";
 import { Skeleton } from "@/ui/skeleton";
 
 /** One's own password and sessions. */
@@ -79,7 +79,7 @@ function Sessions() {
   const t = useText();
   const f = useFormats();
   const now = useNow(5000);
-  const { data } = useQuery({ queryKey: ["sessions"], queryFn: () => session.list() });
+  const { data, error, refetch } = useQuery({ queryKey: ["sessions"], queryFn: () => session.list() });
   const revoke = useMutation({
     mutationFn: (id: string | null) => (id ? session.revoke([id]) : session.revokeOthers()),
     onSuccess: ({ revoked }) => {
@@ -123,6 +123,8 @@ function Sessions() {
             </li>
           ))}
         </ul>
+      ) : error ? (
+        <Problem error={error} onRetry={() => void refetch()} />
       ) : (
         <div className="p-4">
           <Skeleton />

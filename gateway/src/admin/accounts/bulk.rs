@@ -9,12 +9,12 @@ use grok2api_proto::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Change, Filter, selected};
+use super::{Change, Filter, sample, selected};
 use crate::{
     admin::{
         Console,
         extract::Body,
-        progress::{self, Teller},
+        progress::{self, Teller, merge},
         session::Who,
     },
     openai::error::Failure,
@@ -23,6 +23,8 @@ use crate::{
 /// Accounts of one call: few enough that progress is seen, and that others get their turn.
 pub(super) const CHUNK: usize = 100;
 const MOST_FAILURES: usize = 1_000;
+/// Accounts that the log of actions names.
+pub(super) const TOLD: usize = 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,7 +85,7 @@ pub(crate) async fn bulk(
     let mut told = match &bulk.filter {
         Some(filter) => json!({"filter": filter.told()}),
         None => {
-            json!({"ids": bulk.ids.as_ref().map(|ids| ids.iter().take(20).map(|id| mask_token(id)).collect::<Vec<_>>())})
+            json!({"ids": bulk.ids.as_ref().map(|ids| ids.iter().take(TOLD).map(|id| mask_token(id)).collect::<Vec<_>>())})
         }
     };
     if bulk.action == Action::Change {
@@ -104,16 +106,18 @@ impl Work {
     async fn run(self, teller: Teller) {
         let total = self.ids.len();
         let mut done = Done::default();
+        let before = sample(&self.console, &self.ids).await;
         let failure = match self.action {
             Action::Refresh => self.refresh(&mut done, &teller).await.err(),
             _ => self.chunks(&mut done, &teller).await.err(),
         };
         let (changed, action) = (done.changed, format!("{:?}", self.action).to_lowercase());
-        let mut told = self.told;
+        let mut told = self.told.clone();
         told["changed"] = json!(changed);
-        self.console.log(&self.who, "account.bulk", action, Value::Null, told).await;
+        self.console.log(&self.who, "account.bulk", action, before, told).await;
         if let Some(error) = failure {
-            return teller.failed(&error).await;
+            // What is deleted by now can be brought back all the same.
+            return teller.failed_with(&error, self.undo(&done)).await;
         }
         let mut result = json!({
             "type": "result",
@@ -122,10 +126,16 @@ impl Work {
             "changed": changed,
             "failed": done.failed,
         });
-        if self.action == Action::Delete {
-            result["deleted"] = json!(done.deleted);
-        }
+        merge(&mut result, self.undo(&done));
         teller.line(result).await;
+    }
+
+    /// The ids that can be brought back.
+    fn undo(&self, done: &Done) -> Value {
+        match self.action {
+            Action::Delete => json!({"deleted": done.deleted}),
+            _ => json!({}),
+        }
     }
 
     async fn chunks(&self, done: &mut Done, teller: &Teller) -> Result<()> {
@@ -133,20 +143,29 @@ impl Work {
             let (changed, unknown) = self.one_chunk(chunk.to_vec()).await?;
             done.done += chunk.len();
             done.changed += changed as usize;
-            for id in chunk {
-                if unknown.contains(&mask(id)) {
+            let known = done.deleted.len();
+            for (at, id) in (0..).zip(chunk) {
+                if unknown.contains(&at) {
                     done.fail(id, "there is no such account");
                 } else if self.action == Action::Delete {
                     done.deleted.push(id.clone());
                 }
             }
-            teller.progress(done.done, self.ids.len());
+            if self.action == Action::Delete {
+                // With every step, so that an undo needs no end.
+                let (done, deleted) = (done.done, &done.deleted[known..]);
+                let line =
+                    json!({"type": "progress", "done": done, "total": self.ids.len(), "deleted": deleted});
+                teller.line(line).await;
+            } else {
+                teller.progress(done.done, self.ids.len());
+            }
         }
         Ok(())
     }
 
-    /// How many were changed, and what names none, masked.
-    async fn one_chunk(&self, accounts: Vec<String>) -> Result<(u32, Vec<String>)> {
+    /// How many were changed, and where those stand that name none.
+    async fn one_chunk(&self, accounts: Vec<String>) -> Result<(u32, Vec<u32>)> {
         let pool = &self.console.services.pool;
         Ok(match self.action {
             Action::Clear => {
@@ -154,11 +173,11 @@ impl Work {
             }
             Action::Delete => {
                 let answer = pool.remove_accounts(RemoveAccountsRequest { accounts }).await?;
-                (answer.removed, answer.unknown)
+                (answer.removed, answer.unknown_at)
             }
             Action::Enable | Action::Disable | Action::Change | Action::Refresh => {
                 let answer = pool.change_accounts(self.change.request(accounts)?).await?;
-                (answer.changed, answer.unknown)
+                (answer.changed, answer.unknown_at)
             }
         })
     }

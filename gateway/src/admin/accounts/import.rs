@@ -52,20 +52,28 @@ pub(crate) async fn import(
     let mut told = console.services.pool.import_accounts(request).await?;
     let tasks = console.deps.tasks.clone();
     let work = |teller: Teller| async move {
-        let (mut sums, mut total) = (Sums::default(), 0);
+        let before = super::count(&console).await;
+        let (mut sums, mut total, mut failure) = (Sums::default(), 0, None);
         while let Some(progress) = told.next().await {
             match progress {
                 Ok(progress) => {
                     total = progress.total;
                     teller.line(sums.add(progress)).await;
                 }
-                Err(error) => return teller.failed(&error).await,
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
             }
         }
         let Sums { added, merged, refused } = sums;
         if !dry_run {
+            // Also what was done before it failed.
             let after = json!({"added": added, "merged": merged, "refused": refused});
-            console.log(&who, "account.import", total, Value::Null, after).await;
+            console.log(&who, "account.import", total, before, after).await;
+        }
+        if let Some(error) = failure {
+            return teller.failed(&error).await;
         }
         let result = json!({
             "type": "result",

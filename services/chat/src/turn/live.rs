@@ -10,7 +10,10 @@ use futures_util::{StreamExt as _, future::join_all};
 use grok2api_kit::{lifecycle::Tasks, trace::Step};
 use grok2api_proto::{
     Result, Stream,
-    chat::{self, Charge, ChatBatch, ChatEvent, ImageProgress, Media, Started, chat_event::Kind as Event},
+    chat::{
+        self, Charge, ChatBatch, ChatEvent, ChatRequest, ImageProgress, Media, Started,
+        chat_event::Kind as Event,
+    },
     media::{self, MediaCache},
     pool::Outcome,
 };
@@ -53,6 +56,8 @@ pub(super) struct Live {
     lease: Lease,
     media: Arc<dyn MediaCache>,
     request_id: String,
+    /// Of what it makes.
+    owner: String,
     model: &'static Model,
     attempts: u32,
     /// The attempts before this one, and when this one began.
@@ -70,6 +75,15 @@ pub(super) struct Live {
     end: Option<Result<(), Failure>>,
 }
 
+/// For whom a turn makes what it makes, as the media cache keeps it.
+fn owner(request: &ChatRequest) -> String {
+    match (request.client_key.as_str(), request.admin.as_str()) {
+        ("", "") => String::new(),
+        ("", admin) => format!("admin:{admin}"),
+        (key, _) => format!("key:{key}"),
+    }
+}
+
 impl Live {
     pub(super) fn begin(attempt: &Attempt<'_>, lease: Lease, limits: Limits, response: Upstream) -> Self {
         Self {
@@ -79,6 +93,7 @@ impl Live {
             lease,
             media: attempt.turn.media.clone(),
             request_id: attempt.turn.request.request_id.clone(),
+            owner: owner(&attempt.turn.request),
             model: attempt.turn.model,
             attempts: attempt.number,
             tried: attempt.tried.to_vec(),
@@ -279,6 +294,7 @@ impl Live {
             kind: kind.into(),
             location,
             token: self.lease.token().to_owned(),
+            owner: self.owner.clone(),
         };
         // The upstream has done its work: only the download failed, so nothing is asked for again.
         let item = self.media.fetch(request).await;

@@ -119,6 +119,7 @@ impl Fixture {
             kind: kind.into(),
             location: location.into(),
             token: TOKEN.into(),
+            owner: "key:of-the-test".into(),
         };
         self.cache.fetch(request).await
     }

@@ -31,6 +31,7 @@ async fn an_asset_is_fetched_with_its_owners_cookies_and_kept(
     let item = fixture.image(IMAGE, 5000).await;
     assert_eq!((item.kind(), item.content_type.as_str(), item.size), (Kind::Image, "image/jpeg", 5000));
     assert_eq!(item.created_at, NOW);
+    assert_eq!(item.owner, "key:of-the-test");
     assert!(item.name.ends_with(".jpg") && !item.name.contains("u-1"), "{}", item.name);
     assert!(item.etag.starts_with('"') && item.etag.len() == 66, "{}", item.etag);
     assert_eq!(fixture.assets.requests(), [(format!("/{IMAGE}"), format!("sso={TOKEN}; sso-rw={TOKEN}"))]);

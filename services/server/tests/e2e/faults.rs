@@ -68,6 +68,7 @@ const CASES: &[Case] = &[
     case("429",                        TEXT,  Sees::Refused(429, "upstream_rate_limited"),           3, Pool::Shut(2)),
     case("429+Retry-After",            TEXT,  Sees::Refused(429, "upstream_rate_limited"),           3, Pool::Shut(2)),
     case("500",                        TEXT,  Sees::Refused(502, "upstream_error"),                  3, Pool::Cooling(2)),
+    case("500-markup",                 TEXT,  Sees::Refused(502, "upstream_error"),                  3, Pool::Cooling(2)),
     case("502-html",                   TEXT,  Sees::Refused(502, "upstream_error"),                  3, Pool::Cooling(2)),
     case("200-error-line-first",       TEXT,  Sees::Refused(429, "upstream_rate_limited"),           3, Pool::Shut(2)),
     case("200-error-line-first=7",     TEXT,  Sees::Refused(502, "anti_bot_rejected"),               3, Pool::Blameless),

@@ -151,6 +151,16 @@ impl Egress {
 }
 
 impl Endpoints {
+    /// One address that serves both, as the simulator does.
+    ///
+    /// # Errors
+    /// `internal_error` when it is no address.
+    pub fn at(address: &str) -> Result<Self> {
+        let url = Url::parse(address);
+        let url = url.map_err(|error| Error::internal(format!("the address {address:?}: {error}")))?;
+        Ok(Self { api: url.clone(), assets: url })
+    }
+
     /// The address of an asset, if its host is trusted.
     fn asset_url(&self, location: &str) -> Result<Url> {
         let untrusted =

@@ -28,7 +28,8 @@ pub trait Admins: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Conflict`](crate::Error::Conflict) unless `admin.version` is the row's; [`Taken`](crate::Error::Taken) when
-    /// another has the name.
+    /// another has the name; [`LastOwner`](crate::Error::LastOwner) when no owner would be left who may come in,
+    /// whoever else writes at the same time.
     async fn update(&self, admin: &Admin) -> Result<u64>;
 }
 
@@ -53,6 +54,13 @@ pub struct Admin {
     pub must_change: bool,
     /// Counts this row's writes; an update must name the newest.
     pub version: u64,
+}
+
+impl Admin {
+    /// Whether they may do everything.
+    pub fn rules(&self) -> bool {
+        self.role == Role::Owner && !self.disabled
+    }
 }
 
 /// What an admin may do.

@@ -58,6 +58,12 @@ pub enum Error {
         /// What is there.
         found: u64,
     },
+    /// Nobody would be left who may do everything.
+    #[error("{name:?} is the last owner")]
+    LastOwner {
+        /// Of the admin.
+        name: String,
+    },
     /// What must be unique is there already.
     #[error("{what} is taken")]
     Taken {
@@ -136,6 +142,10 @@ impl From<Error> for proto::Error {
         }
         if let Error::Taken { .. } = error {
             return proto::Error::new(proto::Kind::Conflict, "already_exists", error.to_string());
+        }
+        if let Error::LastOwner { .. } = error {
+            let message = format!("{error}; make somebody else one first");
+            return proto::Error::new(proto::Kind::Conflict, "last_owner", message);
         }
         if let Error::TooLarge { .. } = error {
             return proto::Error::new(proto::Kind::TooLarge, "too_large_to_store", error.to_string());

@@ -30,6 +30,8 @@ pub struct Item {
     pub created_at: i64,
     /// Epoch milliseconds.
     pub last_used_at: i64,
+    /// For whom it was fetched: `key:` and an id, `admin:` and a name; empty when that is not known.
+    pub owner: String,
 }
 
 /// One use of an item.

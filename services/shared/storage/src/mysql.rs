@@ -67,7 +67,7 @@ const IGNORING: &str = "INSERT IGNORE";
 const LOCKING: &str = " FOR UPDATE";
 
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
-const MIGRATIONS: [(i64, &str, &str); 16] = [
+const MIGRATIONS: [(i64, &str, &str); 17] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/mysql/0002_settings.sql")),
     (3, "media", include_str!("../migrations/mysql/0003_media.sql")),
@@ -84,6 +84,7 @@ const MIGRATIONS: [(i64, &str, &str); 16] = [
     (15, "captures", include_str!("../migrations/mysql/0015_captures.sql")),
     (16, "ledger_by_outcome", include_str!("../migrations/mysql/0016_ledger_by_outcome.sql")),
     (17, "responses", include_str!("../migrations/mysql/0017_responses.sql")),
+    (18, "media_owner", include_str!("../migrations/mysql/0018_media_owner.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a call waits for a connection.

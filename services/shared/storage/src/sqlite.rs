@@ -65,7 +65,7 @@ const IGNORING: &str = "INSERT OR IGNORE";
 const LOCKING: &str = "";
 
 /// Applied in this order; a number never changes its text once released.
-const MIGRATIONS: [(i64, &str, &str); 16] = [
+const MIGRATIONS: [(i64, &str, &str); 17] = [
     (1, "accounts", include_str!("../migrations/sqlite/0001_accounts.sql")),
     (2, "settings", include_str!("../migrations/sqlite/0002_settings.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -82,6 +82,7 @@ const MIGRATIONS: [(i64, &str, &str); 16] = [
     (15, "captures", include_str!("../migrations/sqlite/0015_captures.sql")),
     (16, "ledger_by_outcome", include_str!("../migrations/sqlite/0016_ledger_by_outcome.sql")),
     (17, "responses", include_str!("../migrations/sqlite/0017_responses.sql")),
+    (18, "media_owner", include_str!("../migrations/sqlite/0018_media_owner.sql")),
 ];
 const MAX_CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -39,6 +39,7 @@ impl FakeMediaCache {
             size: data.len() as u64,
             etag: format!("\"{}-{name}\"", data.len()),
             created_at: 0,
+            owner: String::new(),
         };
         self.items.lock().insert((kind, name.to_owned()), (item.clone(), data));
         item

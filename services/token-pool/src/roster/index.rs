@@ -139,8 +139,15 @@ impl Index {
     }
 
     fn enter(&mut self, account: &Account, class: ClassId, concurrency: u32, now: i64) -> Spot {
-        let request =
-            Request { class, cost: 1, minimum_tier: Tier::Basic, tags: &[], exclude: &[], concurrency };
+        let request = Request {
+            class,
+            cost: 1,
+            minimum_tier: Tier::Basic,
+            tags: &[],
+            exclude: &[],
+            only: None,
+            concurrency,
+        };
         let verdict = eligible(account, &request, now);
         let usable = matches!(verdict, Ok(()) | Err(Reason::Saturated)).then_some(account.stored.tier);
         let spot = Spot { key: verdict.is_ok().then(|| order::key(account, class)), usable };

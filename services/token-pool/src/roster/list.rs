@@ -10,7 +10,10 @@ use grok2api_storage::accounts::{Status, Tier};
 use uuid::Uuid;
 
 use super::Roster;
-use crate::{account::Account, classes::Classes};
+use crate::{
+    account::Account,
+    classes::{ClassId, Classes},
+};
 
 /// Which accounts; what is empty matches everything.
 #[derive(Debug, Default)]
@@ -50,6 +53,10 @@ pub(crate) struct Counts {
     pub(crate) states: HashMap<State, u32>,
     pub(crate) tiers: HashMap<Tier, u32>,
     pub(crate) tags: HashMap<String, u32>,
+    /// Over all accounts: those of which nothing is known because they were not used yet.
+    pub(crate) unused: u32,
+    /// Over all accounts, by class: units that are left, and of how many accounts.
+    pub(crate) left: HashMap<ClassId, (u64, u32)>,
 }
 
 /// A page, and what lies around it.
@@ -79,6 +86,7 @@ impl Roster {
             let state = state(account, &self.classes, now);
             if counted {
                 count_tags(&mut page.counts.tags, account);
+                count_quotas(&mut page.counts, account, &self.classes);
             }
             if !filter.matches_text(account, named, &self.classes) {
                 continue;
@@ -215,6 +223,19 @@ fn key(account: &Account, sort: AccountSort, state: State, classes: &Classes) ->
         AccountSort::InFlight => account.in_flight.into(),
         AccountSort::Note => return Key::Text(stored.note.to_lowercase()),
     })
+}
+
+fn count_quotas(counts: &mut Counts, account: &Account, classes: &Classes) {
+    let mut known = false;
+    for class in classes.of_tier(account.stored.tier) {
+        if let Some(remaining) = account.window(class).remaining {
+            known = true;
+            let (units, accounts) = counts.left.entry(class).or_default();
+            *units += u64::from(remaining);
+            *accounts += 1;
+        }
+    }
+    counts.unused += u32::from(!known && account.status == Status::Active);
 }
 
 fn count_tags(counts: &mut HashMap<String, u32>, account: &Account) {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use grok2api_proto::{Error, Kind};
 
-use crate::{eligible::Reason, wanted::Refused};
+use crate::{
+    eligible::{Reason, Verdict},
+    wanted::Refused,
+};
 
 /// A pool that is merely busy is asked again this soon.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
@@ -21,6 +24,8 @@ pub(crate) struct Refusal {
     cooling: usize,
     exhausted: usize,
     saturated: usize,
+    /// There was only one account to be asked.
+    only: bool,
     /// The earliest time at which one of them can serve again.
     recovery: Option<(i64, Recovering)>,
 }
@@ -36,6 +41,13 @@ impl Refusal {
         let mut refusal = Self::default();
         reasons.for_each(|reason| refusal.count(reason));
         refusal
+    }
+
+    /// The verdict on the only account that was asked for, if there is such an account. A verdict that let it pass was
+    /// overtaken by another caller.
+    pub(crate) fn of_only(verdict: Option<Verdict>) -> Self {
+        let reason = verdict.map(|verdict| verdict.err().unwrap_or(Reason::Saturated));
+        Self { only: true, ..Self::of(reason.into_iter()) }
     }
 
     fn count(&mut self, reason: Reason) {
@@ -72,6 +84,9 @@ impl Refusal {
 
     /// The error for the caller.
     pub(crate) fn error(&self, now: i64) -> Error {
+        if self.only {
+            return self.of_one(now);
+        }
         if self.saturated > 0 {
             let text = "every account that could serve is busy";
             return Error::new(Kind::Unavailable, "pool_saturated", text).retry_after(BUSY_RETRY);
@@ -106,6 +121,30 @@ impl Refusal {
         Error::new(Kind::Unavailable, "no_accounts", text)
     }
 
+    /// Why the one account that was asked for cannot serve.
+    fn of_one(&self, now: i64) -> Error {
+        let reasons = [
+            (self.tier_too_low, "its tier is too low for the model"),
+            (self.tag_missing, "it has none of the tags that were asked for"),
+            (self.disabled, "it is disabled"),
+            (self.banned, "it is banned"),
+            (self.invalid, "its token is invalid"),
+            (self.excluded, "it was tried already"),
+            (self.cooling, "it rests after a failure"),
+            (self.exhausted, "its quota is used up"),
+            (self.saturated, "it is busy"),
+        ];
+        let reason = reasons.into_iter().find(|(count, _)| *count > 0);
+        let reason = reason.map_or("there is no such account in the pool", |(_, text)| text);
+        let message = format!("the account that was asked for cannot serve: {reason}");
+        let error = Error::new(Kind::Unavailable, "account_cannot_serve", message);
+        match self.recovery {
+            Some((at, _)) => error.retry_after(wait(at, now)),
+            None if self.saturated > 0 => error.retry_after(BUSY_RETRY),
+            None => error,
+        }
+    }
+
     fn recovering(&self, now: i64) -> Error {
         let cooling = match self.recovery {
             Some((_, recovering)) => recovering == Recovering::Cooling,
@@ -119,11 +158,7 @@ impl Refusal {
         };
         let error = Error::new(kind, code, text);
         match self.recovery {
-            // Rounded up to whole seconds: HTTP knows no smaller, and too early would be refused again.
-            Some((at, _)) => {
-                let wait = u64::try_from(at - now).unwrap_or_default();
-                error.retry_after(Duration::from_secs(wait.div_ceil(1000).max(1)))
-            }
+            Some((at, _)) => error.retry_after(wait(at, now)),
             None => error,
         }
     }
@@ -133,6 +168,11 @@ impl Refusal {
             self.recovery = Some((at, recovering));
         }
     }
+}
+
+/// Rounded up to whole seconds: HTTP knows no smaller, and too early would be refused again.
+fn wait(at: i64, now: i64) -> Duration {
+    Duration::from_secs(u64::try_from(at - now).unwrap_or_default().div_ceil(1000).max(1))
 }
 
 #[cfg(test)]
@@ -166,6 +206,26 @@ mod tests {
         let error = Refusal::of(reasons.iter().copied()).error(NOW);
         assert_eq!((error.code.as_ref(), error.kind), (code, kind));
         assert_eq!(error.retry_after, seconds.map(Duration::from_secs));
+    }
+
+    #[rstest]
+    #[case(None, "there is no such account in the pool", None, false)]
+    #[case(Some(Err(Reason::Disabled)), "it is disabled", None, false)]
+    #[case(Some(Err(Reason::TierTooLow)), "its tier is too low for the model", None, false)]
+    #[case(Some(Err(COOLING)), "it rests after a failure", Some(5), false)]
+    #[case(Some(Err(NEVER)), "its quota is used up", None, false)]
+    #[case(Some(Err(Reason::Saturated)), "it is busy", Some(1), true)]
+    #[case(Some(Ok(())), "it is busy", Some(1), true)]
+    fn one_account_is_refused_by_its_own_reason(
+        #[case] verdict: Option<Verdict>,
+        #[case] reason: &str,
+        #[case] seconds: Option<u64>,
+        #[case] busy: bool,
+    ) {
+        let refused = Refusal::of_only(verdict).refused(NOW);
+        assert_eq!((refused.error.code.as_ref(), refused.busy), ("account_cannot_serve", busy));
+        assert!(refused.error.message.ends_with(reason), "{}", refused.error.message);
+        assert_eq!(refused.error.retry_after, seconds.map(Duration::from_secs));
     }
 
     #[test]

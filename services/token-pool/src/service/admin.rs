@@ -21,14 +21,17 @@ const NOTE_BYTES: usize = 2000;
 /// Removes accounts by id or by token.
 pub(super) async fn remove(shared: Arc<Shared>, names: Vec<String>) -> Result<RemoveAccountsResponse> {
     let mut answer = RemoveAccountsResponse::default();
-    for name in names {
+    for (at, name) in (0..).zip(names) {
         let id = shared.look(|roster, _| find(roster, &name).map(|account| account.stored.id));
         let id = id.or_else(|| {
             Uuid::parse_str(name.trim()).ok().filter(|id| shared.unreadable.has(&id.to_string()))
         });
         match id {
             Some(id) if shared.remove(id).await? => answer.removed += 1,
-            _ => answer.unknown.push(mask(&name)),
+            _ => {
+                answer.unknown.push(mask(&name));
+                answer.unknown_at.push(at);
+            }
         }
     }
     Ok(answer)
@@ -64,13 +67,18 @@ pub(super) async fn change(
         return Err(Error::invalid("accounts", "no account is named"));
     }
     let change = change_of(&request)?;
-    let (ids, unknown) = shared.look(|roster, _| named(roster, &request.accounts));
-    answer.unknown = unknown;
-    for id in ids {
-        if shared.change(id, &change).await? {
-            answer.changed += 1;
-        } else {
-            answer.unknown.push(id.to_string());
+    let found: Vec<Option<Uuid>> = shared.look(|roster, _| {
+        let id = |name: &String| find(roster, name).map(|account| account.stored.id);
+        request.accounts.iter().map(id).collect()
+    });
+    for ((at, name), id) in (0..).zip(&request.accounts).zip(found) {
+        match id {
+            Some(id) if shared.change(id, &change).await? => answer.changed += 1,
+            // Unknown, or removed meanwhile.
+            _ => {
+                answer.unknown.push(mask(name));
+                answer.unknown_at.push(at);
+            }
         }
     }
     Ok(answer)

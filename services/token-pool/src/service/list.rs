@@ -6,10 +6,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use grok2api_proto::{
     Error, Result,
     pool::{
-        AccountFilter, AccountSort, ListAccountsRequest, ListAccountsResponse, State, StateCount, TagCount,
-        TierCount,
+        Account, AccountFilter, AccountSort, ListAccountsRequest, ListAccountsResponse, QuotaSum, State,
+        StateCount, TagCount, TierCount,
     },
 };
+use grok2api_storage::accounts::StoredAccount;
 use uuid::Uuid;
 
 use super::tier;
@@ -27,6 +28,9 @@ const MOST_ON_A_PAGE: u32 = 5_000;
 
 /// The accounts that match, all or a page of them.
 pub(super) async fn list(shared: &Arc<Shared>, request: ListAccountsRequest) -> Result<ListAccountsResponse> {
+    if request.removed {
+        return removed(shared, request.limit).await;
+    }
     if request.limit > MOST_ON_A_PAGE && !request.ids_only {
         return Err(Error::invalid("limit", format!("a page has at most {MOST_ON_A_PAGE} accounts")));
     }
@@ -58,9 +62,45 @@ pub(super) async fn list(shared: &Arc<Shared>, request: ListAccountsRequest) -> 
                 answer.accounts.extend(shared.unreadable.accounts());
             }
         }
+        answer.unused = page.counts.unused;
+        answer.quotas = page
+            .counts
+            .left
+            .iter()
+            .map(|(class, (remaining, accounts))| QuotaSum {
+                class: roster.classes().name(*class).to_owned(),
+                remaining: *remaining,
+                accounts: *accounts,
+            })
+            .collect();
+        answer.quotas.sort_unstable_by(|one, other| other.class.cmp(&one.class));
         counted(page, &mut answer);
         answer
     }))
+}
+
+/// What was removed and is still known: the store is read as a whole for it, which is seldom wanted.
+async fn removed(shared: &Arc<Shared>, limit: u32) -> Result<ListAccountsResponse> {
+    let mut rows = shared.removed().await?;
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.deleted_at, row.id)));
+    let matching = number(rows.len());
+    let limit = if limit == 0 { MOST_ON_A_PAGE } else { limit.min(MOST_ON_A_PAGE) };
+    rows.truncate(limit as usize);
+    let shown = |row: StoredAccount| Account {
+        id: row.id.to_string(),
+        masked_token: row.token.masked(),
+        tier: view::tier(row.tier).into(),
+        note: row.note,
+        tags: row.tags.into_iter().collect(),
+        created_at: row.created_at,
+        removed_at: row.deleted_at.unwrap_or_default(),
+        ..Account::default()
+    };
+    Ok(ListAccountsResponse {
+        accounts: rows.into_iter().map(shown).collect(),
+        matching,
+        ..ListAccountsResponse::default()
+    })
 }
 
 fn counted(page: Page, answer: &mut ListAccountsResponse) {

@@ -151,6 +151,7 @@ async fn accounts_are_removed_by_id_or_token(started: &Started) {
     let accounts = vec![reports[0].account_id.clone(), "sso=sim-basic-0002".into(), "sim-basic-0003".into()];
     let removed = started.pool.remove_accounts(RemoveAccountsRequest { accounts }).await.unwrap();
     assert_eq!((removed.removed, removed.unknown), (2, vec!["sim-…0003".to_owned()]));
+    assert_eq!(removed.unknown_at.len(), 1);
     assert!(started.list().await.is_empty());
     assert!(started.accounts.load_all().await.unwrap().is_empty());
 }

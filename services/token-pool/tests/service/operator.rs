@@ -46,6 +46,7 @@ async fn what_is_said_of_accounts_is_changed_one_by_one(started: &Started) {
     };
     let answer = started.pool.change_accounts(request).await.unwrap();
     assert_eq!((answer.changed, answer.unknown), (2, vec!["sim-…0009".to_owned()]));
+    assert_eq!(answer.unknown_at.len(), 1);
     let remove = ChangeAccountsRequest {
         remove_tags: vec!["a".into()],
         enabled: Some(true),

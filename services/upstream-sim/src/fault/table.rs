@@ -33,6 +33,10 @@ const EMPTY_403: Reply = Reply::html(403, "");
 const MODERATED: Reply = Reply::json(403, r#"{"error":{"code":"content-moderated","message":"rejected"}}"#);
 const REJECTED: Reply = Reply::json(403, r#"{"message":"temporary rejection"}"#);
 const INTERNAL: Reply = Reply::json(500, r#"{"code":13,"message":"internal error","details":[]}"#);
+const MARKUP: Reply = Reply::json(
+    500,
+    r#"{"code":13,"message":"<img src=x onerror=alert(1)><script>window.hacked=1</script> failed","details":[]}"#,
+);
 const BAD_GATEWAY: Reply =
     Reply::html(502, "<!doctype html><title>502 Bad Gateway</title><h1>Bad gateway</h1>");
 const ASSET_403: Reply = Reply::html(403, "<!doctype html><title>403 Forbidden</title>");
@@ -50,6 +54,7 @@ static FAULTS: &[Fault] = &[
     refuse("429", TOO_MANY, "429 JSON, no Retry-After"),
     row("429+Retry-After", ANY, Effect::RefuseUntil(TOO_MANY), "429 JSON with Retry-After: N").number(5),
     refuse("500", INTERNAL, "500 JSON"),
+    refuse("500-markup", MARKUP, "500 JSON whose message is HTML with scripts in it"),
     refuse("502-html", BAD_GATEWAY, "502 with a page of the edge network"),
     row("200-error-line-first", CHAT, Effect::ErrorLine, "one line, an error of code N (7 or 8)").number(8),
     edit("200-error-after-text", fx::error_after_text, "half the text, an error of code N, EOF").number(8),

@@ -32,7 +32,8 @@ async fn accounts_are_imported_listed_changed_deleted_and_brought_back(#[case] s
 
     let page =
         owner.get("/api/accounts?search=BATCH&tier=basic,super&tag=spring&sort=note&order=asc&limit=3").await;
-    let fields = ["items", "matching", "next_cursor", "statuses", "tags", "tiers", "total"];
+    let fields =
+        ["items", "matching", "next_cursor", "quotas", "statuses", "tags", "tiers", "total", "unused"];
     assert_eq!(
         (keys(&page), &page["matching"], &page["total"]),
         (fields.to_vec(), &json!(1200), &json!(1200))
@@ -95,19 +96,39 @@ async fn accounts_are_imported_listed_changed_deleted_and_brought_back(#[case] s
     assert_eq!((&result["changed"], &result["failed"][0]["id"]), (&json!(1), &json!(unknown)));
 
     let delete = json!({"action": "delete", "filter": {"tier": ["basic"]}});
-    let result = owner.work("/api/accounts/bulk", &delete).await.pop().unwrap();
+    let mut lines = owner.work("/api/accounts/bulk", &delete).await;
+    let result = lines.pop().unwrap();
     assert_eq!(
         (&result["changed"], owner.get("/api/accounts").await["total"].as_u64()),
         (&json!(1199), Some(1))
     );
+    let told: usize = lines
+        .iter()
+        .filter(|line| line["type"] == "progress")
+        .map(|line| line["deleted"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(told, 1199, "an undo needs no end");
+    let gone = owner.get("/api/accounts/deleted").await;
+    assert_eq!((&gone["total"], gone["items"].as_array().unwrap().len()), (&json!(1199), 500));
+    assert_eq!(keys(&gone["items"][0]), ["deleted_at", "id", "note", "tags", "tier", "token"]);
     let back = owner.post("/api/accounts/restore", &json!({"ids": result["deleted"]})).await;
     assert_eq!(back, json!({"restored": 1199, "unknown": []}));
     assert_eq!(owner.get("/api/accounts?tag=spring&status=disabled").await["matching"], 1199);
+    assert_eq!(owner.get("/api/accounts/deleted").await, json!({"items": [], "total": 0}));
 
     let actions = owner.actions().await;
     for what in ["account.import", "account.update", "account.bulk", "account.restore"] {
         assert!(actions.contains(&format!("admin {what}")), "{what}: {actions:?}");
     }
+    let log = owner.get("/api/actions").await;
+    let first = |what: &str, target: &str| {
+        let items = log["items"].as_array().unwrap();
+        items.iter().find(|item| item["what"] == what && item["target"] == target).unwrap()["before"].clone()
+    };
+    let deleted = first("account.bulk", "delete");
+    assert_eq!((&deleted["of"], &deleted["accounts"][0]["enabled"]), (&json!(1199), &json!(false)));
+    assert_eq!(first("account.import", "1202"), json!({"accounts": 0}));
+    assert_eq!(first("account.restore", "1199"), json!({"accounts": 1}));
     product.stop().await;
 }
 
@@ -193,6 +214,10 @@ async fn quotas_are_read_on_demand_with_progress() {
         "{lines:?}"
     );
     let page = owner.get("/api/accounts").await;
+    assert_eq!(
+        (&page["unused"], &page["quotas"]),
+        (&json!(0), &json!([{"class": "normal", "remaining": 160, "accounts": 2}]))
+    );
     let window = &page["items"][0]["windows"][0];
     assert_eq!(
         (&window["class"], &window["source"], &window["total"]),

@@ -18,6 +18,7 @@ fn viewers() -> Vec<Route> {
         "/api/stats",
         "/api/accounts",
         "/api/accounts/explain?model=grok-3-fast",
+        "/api/accounts/deleted",
         "/api/accounts/ID",
         "/api/keys",
         "/api/keys/KEY",
@@ -86,6 +87,8 @@ fn operators() -> Vec<Route> {
             json!({"revision": -1}),
         ),
         bare("/api/live/turn_x/cancel"),
+        (Method::GET, "/api/requests/turn_x/bodies", None, None),
+        post("/api/requests/turn_x/replay", json!({"target": "pool"}), json!({"target": "moon"})),
         (Method::GET, "/api/playground/models", None, None),
         post(
             "/api/playground/chat/completions",

@@ -1,10 +1,12 @@
 //! The seed's routes and bodies, field by field (`admin-api.md` of the Python project).
 
+use grok2api_kit::settings::Mode;
+use grok2api_testkit::Backing;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::json;
 
-use super::{keys, start};
+use super::{keys, start, start_on};
 use crate::support::Shape;
 
 #[rstest]
@@ -139,6 +141,7 @@ async fn the_cache_is_measured_and_cleared_as_by_the_seed(#[case] shape: Shape) 
 
     let gallery = owner.get("/api/media?kind=image").await;
     let items = gallery["items"].as_array().unwrap();
+    assert_eq!(items[0]["owner"], json!(null), "nobody showed a key");
     let url = items[0]["url"].as_str().unwrap();
     assert_eq!(product.get(url).await.status, 200, "{url}");
     let usage = owner.get("/api/media/usage").await;
@@ -162,5 +165,25 @@ async fn the_cache_is_measured_and_cleared_as_by_the_seed(#[case] shape: Shape) 
     assert_eq!(images["data"], json!({"deleted_count": 0, "type": "images"}));
     assert_eq!(owner.get("/api/media?kind=image").await["items"], json!([]));
     assert_eq!(owner.get("/api/storage/mode").await, json!({"success": true, "data": {"mode": "FILE"}}));
+    product.stop().await;
+}
+
+#[rstest]
+#[case::file(Shape::Whole, Mode::File)]
+#[case::mysql(Shape::Split, Mode::Mysql)]
+#[case::redis(Shape::Split, Mode::Redis)]
+#[tokio::test]
+async fn media_are_told_with_whom_they_were_made_for(#[case] shape: Shape, #[case] mode: Mode) {
+    let (product, owner) = start_on(shape, &["sim-basic-1"], Backing::start(mode)).await;
+    let made = owner.post("/api/keys", &json!({"spec": {"name": "painter"}})).await;
+    let (key, secret) = (&made["key"]["id"], made["secret"].as_str().unwrap());
+    let answer = product.ask_with(secret, "grok-3-fast", "draw a moon").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let items = owner.get("/api/media?kind=image").await["items"].clone();
+    assert_eq!(items[0]["owner"], json!({"kind": "key", "id": key, "name": "painter"}));
+    let draw = json!({"prompt": "another moon", "n": 1});
+    owner.post("/api/playground/images/generations", &draw).await;
+    let items = owner.get("/api/media?kind=image").await["items"].clone();
+    assert_eq!(items[0]["owner"], json!({"kind": "admin", "name": "admin"}));
     product.stop().await;
 }

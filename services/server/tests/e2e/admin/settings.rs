@@ -90,6 +90,7 @@ async fn parameters_are_changed_by_revision_and_rolled_back(#[case] shape: Shape
         [
             "base_url",
             "open_api",
+            "operations",
             "replicas",
             "revision",
             "shared_live",
@@ -99,6 +100,17 @@ async fn parameters_are_changed_by_revision_and_rolled_back(#[case] shape: Shape
         ]
     );
     assert_eq!((&system["open_api"], &system["upstream"]["simulated"]), (&json!(false), &json!(true)));
+    let operations = product.gateway().addresses.ops.to_string();
+    assert_eq!(system["operations"], operations);
+    // Every process tells the revision it runs, within a second or two.
+    loop {
+        let replicas = owner.get("/api/system").await["replicas"].as_array().unwrap().clone();
+        if replicas.iter().all(|replica| replica["revision"] == 3 && replica["ready"] == true) {
+            assert_eq!(replicas.len(), if shape == Shape::Whole { 1 } else { 5 });
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     product.stop().await;
 }
 

@@ -40,6 +40,25 @@ async fn a_session_holds_at_every_gateway_and_ends_at_all_of_them(
     assert_eq!(Streamed::read(hanging).await.error_code(), "cancelled_by_operator");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 
+    // A change is run by both, and each tells of the other.
+    let change = json!({"changes": {"max_attempts": 5}, "expected_revision": 1});
+    let changed = owner.send(Method::PATCH, "/api/settings/parameters", Some(&change)).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let revision = changed.json()["revision"].clone();
+    for gateway in [&owner, &other] {
+        loop {
+            let system = gateway.get("/api/system").await;
+            let replicas = system["replicas"].as_array().unwrap();
+            if replicas.iter().all(|replica| replica["revision"] == revision)
+                && system["revision"] == revision
+            {
+                assert_eq!(replicas.len(), 2);
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     // Failed logins count together.
     for n in 0..10 {
         let base = if n % 2 == 0 {

@@ -1,6 +1,6 @@
 //! The product as one process or as one for each role, with logs that can be read.
 
-use std::{fs::File, process::Stdio, time::Instant};
+use std::{fs::File, time::Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -42,10 +42,10 @@ impl Fleet {
         let (code, key, err) = output(grok2api(data.path()).args(["client-keys", "create", "a-test"])).await;
         assert_eq!(code, 0, "{err}");
         let key = key.split_whitespace().find(|word| word.starts_with("sk-")).unwrap().to_owned();
-        let started: &[&'static str] = if shape == Shape::Whole { &["all"] } else { &ROLES };
+        let groups: &[&'static str] = if shape == Shape::Whole { &["all"] } else { &ROLES };
         let (mut roles, mut ops, mut http) = (Vec::new(), Vec::new(), String::new());
         let mut peers: Vec<(String, String)> = Vec::new();
-        for role in started.iter().copied() {
+        for role in groups.iter().copied() {
             let mut serve = grok2api(data.path());
             serve.args(["serve", "--run", role]).env("G2A_LOG__FORMAT", "json");
             serve.env("G2A_UPSTREAM_URL", &upstream).env("G2A_ASSETS_URL", &upstream);

@@ -66,7 +66,21 @@ impl Admins for RedisAdmins {
     }
 
     async fn update(&self, admin: &Admin) -> Result<u64> {
-        self.0.update(document(admin)?, None).await?.ok_or_else(|| taken(admin))
+        if admin.rules() {
+            return self.0.update(document(admin)?, None).await?.ok_or_else(|| taken(admin));
+        }
+        // Two owners must not step down for each other's sake: whoever is second looks again.
+        loop {
+            let (newest, documents) = self.0.changed_since(0).await?;
+            let admins = documents.into_iter().map(open).collect::<Result<Vec<_>>>()?;
+            let mut owners = admins.iter().filter(|admin| admin.rules()).map(|admin| admin.id);
+            if owners.next() == Some(admin.id) && owners.next().is_none() {
+                return Err(Error::LastOwner { name: admin.name.clone() });
+            }
+            if let Ok(written) = self.0.update_while(document(admin)?, newest).await? {
+                return written.ok_or_else(|| taken(admin));
+            }
+        }
     }
 }
 

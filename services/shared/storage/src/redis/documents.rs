@@ -29,6 +29,9 @@ pub(super) struct Keys {
     pub(super) version: &'static str,
 }
 
+/// Something was changed meanwhile.
+pub(super) struct Moved;
+
 /// One as it is kept.
 pub(super) struct Document {
     pub(super) id: Uuid,
@@ -84,10 +87,28 @@ impl Documents {
     /// logged, if that is given.
     pub(super) async fn update(&self, document: Document, log: Option<&Action>) -> Result<Option<u64>> {
         let Document { id, name, version, rest, .. } = document;
-        let answer: (u8, u64) = self.run(&UPDATE, id, [text(id), name, text(version), rest], log).await?;
+        let answer: (u8, u64) =
+            self.run(&UPDATE, id, [text(id), name, text(version), rest, Vec::new()], log).await?;
         match answer {
             (1, version) => Ok(Some(version)),
             (2, _) => Ok(None),
+            (_, found) => Err(Error::Conflict { expected: version, found }),
+        }
+    }
+
+    /// The same while no document of the kind was changed since `newest`; `Err` of the answer when one was.
+    pub(super) async fn update_while(
+        &self,
+        document: Document,
+        newest: u64,
+    ) -> Result<Result<Option<u64>, Moved>> {
+        let Document { id, name, version, rest, .. } = document;
+        let answer: (u8, u64) =
+            self.run(&UPDATE, id, [text(id), name, text(version), rest, text(newest)], None).await?;
+        match answer {
+            (1, version) => Ok(Ok(Some(version))),
+            (2, _) => Ok(Ok(None)),
+            (3, _) => Ok(Err(Moved)),
             (_, found) => Err(Error::Conflict { expected: version, found }),
         }
     }
@@ -105,12 +126,12 @@ impl Documents {
         &self,
         script: &Script,
         id: Uuid,
-        arguments: [Vec<u8>; 4],
+        arguments: impl IntoIterator<Item = Vec<u8>>,
         log: Option<&Action>,
     ) -> Result<T> {
         let Keys { document, names, changed, version } = self.keys;
         let keys = [&format!("{document}{id}"), names, changed, version, actions::ORDER, actions::BODIES];
-        let mut arguments = arguments.to_vec();
+        let mut arguments: Vec<Vec<u8>> = arguments.into_iter().collect();
         if let Some(action) = log {
             arguments.extend([text(action.id), actions::body(action)?]);
         }

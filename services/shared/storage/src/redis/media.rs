@@ -15,10 +15,11 @@ use crate::{
 static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/media_put.lua")));
 static TOUCH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/media_touch.lua")));
 static REMOVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/media_remove.lua")));
-const FIELDS: [&str; 6] = ["source", "size", "used", "type", "etag", "created"];
+const FIELDS: [&str; 7] = ["source", "size", "used", "type", "etag", "created", "owner"];
 
-/// An item's fields, in the order of [`FIELDS`]; all absent when there is none.
-type Fields = (Option<String>, Option<u64>, Option<i64>, Option<String>, Option<String>, Option<i64>);
+/// An item's fields, in the order of [`FIELDS`]; all absent when there is none. Items of before there were owners lack theirs.
+type Fields =
+    (Option<String>, Option<u64>, Option<i64>, Option<String>, Option<String>, Option<i64>, Option<String>);
 
 struct RedisMedia {
     redis: Redis,
@@ -67,6 +68,7 @@ impl MediaIndex for RedisMedia {
         let mut arguments = vec![text(&keys.item), text(&item.name), text(&item.source)];
         arguments.extend([text(item.size), text(item.last_used_at), text(item.created_at)]);
         arguments.extend([text("type"), text(&item.content_type), text("etag"), text(&item.etag)]);
+        arguments.extend([text("owner"), text(&item.owner)]);
         self.redis.run(&PUT, &keys.all(), &arguments).await
     }
 
@@ -202,7 +204,7 @@ impl RedisMedia {
         let rows = names
             .into_iter()
             .zip(rows)
-            .filter(|(_, row)| !matches!(row, (None, None, None, None, None, None)));
+            .filter(|(_, row)| !matches!(row, (None, None, None, None, None, None, _)));
         rows.map(|(name, row)| item(kind, name, row)).collect()
     }
 }
@@ -217,10 +219,18 @@ fn prefix(kind: Kind) -> String {
 }
 
 fn item(kind: Kind, name: String, row: Fields) -> Result<Item> {
-    let (Some(source), Some(size), Some(last_used_at), Some(content_type), Some(etag), Some(created_at)) =
-        row
+    let (
+        Some(source),
+        Some(size),
+        Some(last_used_at),
+        Some(content_type),
+        Some(etag),
+        Some(created_at),
+        owner,
+    ) = row
     else {
         return Err(Error::ImpossibleRow { table: "media", id: name, reason: "a field is missing".into() });
     };
-    Ok(Item { kind, name, source, content_type, size, etag, created_at, last_used_at })
+    let owner = owner.unwrap_or_default();
+    Ok(Item { kind, name, source, content_type, size, etag, created_at, last_used_at, owner })
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Executor, Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{Pool, Row, Store, accounts::is_taken, columns};
+use super::{BEGIN, Db, LOCKING, Pool, Row, Store, accounts::is_taken, columns};
 use crate::{
     Error, Result,
     admins::{Admin, Admins, Role, impossible},
@@ -52,13 +52,19 @@ impl Admins for SqlAdmins {
     }
 
     async fn insert(&self, admin: &Admin) -> Result<()> {
-        self.write(INSERT, admin, admin.created_at).await.map(drop)
+        Self::write(INSERT, admin, admin.created_at, &self.pool).await.map(drop)
     }
 
     async fn update(&self, admin: &Admin) -> Result<u64> {
-        if self.write(UPDATE, admin, admin.version.cast_signed()).await? {
+        let mut write = self.pool.begin_with(BEGIN).await?;
+        if !admin.rules() {
+            keeps_an_owner(&mut write, admin).await?;
+        }
+        if Self::write(UPDATE, admin, admin.version.cast_signed(), &mut *write).await? {
+            write.commit().await?;
             return Ok(admin.version + 1);
         }
+        drop(write);
         let found = self.get(admin.id).await?.map_or(0, |admin| admin.version);
         Err(Error::Conflict { expected: admin.version, found })
     }
@@ -66,7 +72,12 @@ impl Admins for SqlAdmins {
 
 impl SqlAdmins {
     /// Both statements take the same values up to the last. Returns whether a row was written.
-    async fn write(&self, statement: &'static str, admin: &Admin, last: i64) -> Result<bool> {
+    async fn write(
+        statement: &'static str,
+        admin: &Admin,
+        last: i64,
+        to: impl Executor<'_, Database = Db>,
+    ) -> Result<bool> {
         let done = sqlx::query(statement)
             .bind(&admin.name)
             .bind(admin.role.name())
@@ -76,7 +87,7 @@ impl SqlAdmins {
             .bind(admin.must_change)
             .bind(&admin.id.as_bytes()[..])
             .bind(last)
-            .execute(&self.pool)
+            .execute(to)
             .await;
         match done {
             Err(error) if is_taken(&error) => {
@@ -84,6 +95,19 @@ impl SqlAdmins {
             }
             done => Ok(done?.rows_affected() == 1),
         }
+    }
+}
+
+/// Refuses what would leave no owner. The owners stay locked until the change is written, so two of them cannot step down
+/// for each other's sake.
+async fn keeps_an_owner(write: &mut Transaction<'static, Db>, admin: &Admin) -> Result<()> {
+    let owners = format!("SELECT id FROM admins WHERE role = 'owner' AND disabled = 0 ORDER BY id{LOCKING}");
+    let owners: Vec<(Vec<u8>,)> = sqlx::query_as(AssertSqlSafe(owners)).fetch_all(&mut **write).await?;
+    match &owners[..] {
+        [(only,)] if only[..] == admin.id.as_bytes()[..] => {
+            Err(Error::LastOwner { name: admin.name.clone() })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,8 +14,8 @@ const GET: &str = "SELECT * FROM media WHERE kind = ? AND name = ?";
 const FIND: &str = "SELECT * FROM media WHERE kind = ? AND source = ?";
 /// Both databases delete whatever has the same name or the same source first.
 const PUT: &str =
-    "REPLACE INTO media (kind, name, source, content_type, size, etag, created_at, last_used_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "REPLACE INTO media (kind, name, source, content_type, size, etag, created_at, last_used_at, owner)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const TOUCH: &str = "UPDATE media SET last_used_at = ? WHERE kind = ? AND name = ? AND last_used_at < ?";
 const USAGE: &str =
     "SELECT COUNT(*) AS items, CAST(COALESCE(SUM(size), 0) AS SIGNED) AS bytes FROM media WHERE kind = ?";
@@ -99,7 +99,8 @@ impl SqlMedia {
             .bind(i64::try_from(item.size).unwrap_or(i64::MAX))
             .bind(&item.etag)
             .bind(item.created_at)
-            .bind(item.last_used_at);
+            .bind(item.last_used_at)
+            .bind(&item.owner);
         put.execute(&self.pool).await.map(drop)
     }
 
@@ -135,6 +136,7 @@ fn item(row: &Row) -> Result<Item> {
         etag: row.try_get("etag")?,
         created_at: row.try_get("created_at")?,
         last_used_at: row.try_get("last_used_at")?,
+        owner: row.try_get("owner")?,
     })
 }
 

@@ -26,6 +26,7 @@ async fn every_store_keeps_the_contract(#[values(Mode::File, Mode::Mysql, Mode::
         an_admin_is_kept_and_found_by_id_and_name,
         names_of_admins_are_unique,
         an_update_of_an_old_version_is_refused,
+        the_last_owner_stays_whoever_writes_at_the_same_time,
         a_session_is_kept_until_it_is_revoked,
         all_sessions_of_an_admin_end_at_once,
         expired_sessions_are_purged,
@@ -95,6 +96,35 @@ async fn an_update_of_an_old_version_is_refused(one: &Store, other: &Store) {
     assert!(matches!(refused, Err(Error::Conflict { expected: 1, found: 2.. })), "{refused:?}");
     let refused = other.update(&admin("nobody")).await;
     assert!(matches!(refused, Err(Error::Conflict { found: 0, .. })), "{refused:?}");
+}
+
+async fn the_last_owner_stays_whoever_writes_at_the_same_time(one: &Store, other: &Store) {
+    let (one, other) = (one.admins(), other.admins());
+    let owner = |name| Admin { role: Role::Owner, ..admin(name) };
+    let (mut ann, mut bob) = (owner("ann"), owner("bob"));
+    one.insert(&ann).await.unwrap();
+    let refused = one.update(&Admin { disabled: true, ..ann.clone() }).await;
+    assert!(matches!(&refused, Err(Error::LastOwner { name }) if name == "ann"), "{refused:?}");
+    one.insert(&bob).await.unwrap();
+    one.insert(&admin("eve")).await.unwrap();
+    for _ in 0..5 {
+        let steps = [Admin { role: Role::Viewer, ..ann.clone() }, Admin { disabled: true, ..bob.clone() }];
+        let raced = tokio::join!(one.update(&steps[0]), other.update(&steps[1]));
+        let refused: Vec<_> =
+            [&raced.0, &raced.1].into_iter().filter_map(|done| done.as_ref().err()).collect();
+        assert!(matches!(refused[..], [Error::LastOwner { .. }]), "{raced:?}");
+        for admin in one.list().await.unwrap().into_iter().filter(|admin| admin.name != "eve") {
+            let again = Admin { role: Role::Owner, disabled: false, ..admin };
+            let version = one.update(&again).await.unwrap();
+            let again = Admin { version, ..again };
+            if again.name == "ann" { ann = again } else { bob = again }
+        }
+    }
+    // What leaves an owner is written as before.
+    ann.version = one.update(&Admin { role: Role::Operator, ..ann.clone() }).await.unwrap();
+    ann.role = Role::Operator;
+    ann.disabled = true;
+    one.update(&ann).await.unwrap();
 }
 
 fn session(number: u8, admin: Uuid) -> Session {

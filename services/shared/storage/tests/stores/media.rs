@@ -17,6 +17,7 @@ fn item(kind: Kind, name: &str, size: u64, last_used_at: i64) -> Item {
         etag: format!("\"{name}\""),
         created_at: NOW,
         last_used_at,
+        owner: format!("key:of-{name}"),
     }
 }
 

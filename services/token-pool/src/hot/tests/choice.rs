@@ -47,6 +47,23 @@ fn tags_select_a_part_of_the_pool(#[values(On::Memory, On::Redis)] on: On) {
 }
 
 #[rstest]
+fn who_names_an_account_gets_it_or_is_refused(#[values(On::Memory, On::Redis)] on: On) {
+    let mut pool = Fixture::on(on, [tagged(1, &[], 80), tagged(2, &[], 3), tagged(3, &["a"], 80)]);
+    let only = |number| Wanted { account: Some(id(number)), ..wanted(1) };
+    assert_eq!(served(&mut pool, &only(2), 1), [2], "though the others have more left");
+    let lease = pool.lease(&only(2)).unwrap();
+    assert_eq!(pool.lease(&only(2)).unwrap_err(), "account_cannot_serve", "all of its slots are taken");
+    assert_eq!(pool.lease(&Wanted { cost: 4, ..only(2) }).unwrap_err(), "account_cannot_serve");
+    assert_eq!(pool.lease(&only(9)).unwrap_err(), "account_cannot_serve", "nobody serves in its place");
+    assert_eq!(
+        pool.lease(&Wanted { tags: vec!["a".into()], ..only(1) }).unwrap_err(),
+        "account_cannot_serve"
+    );
+    pool.settle(&lease, &ended(false));
+    assert_eq!(pool.lease(&only(2)).unwrap().account, 2);
+}
+
+#[rstest]
 fn the_last_usable_account_of_a_tag_is_never_rested(#[values(On::Memory, On::Redis)] on: On) {
     let pool = Fixture::on(on, [tagged(1, &["a"], 10), tagged(2, &[], 20), tagged(3, &[], 20)]);
     let lease = pool.lease(&Wanted { tags: vec!["a".into()], ..wanted(1) }).unwrap();

@@ -81,6 +81,7 @@ pub(super) fn wanted(cost: u32) -> Wanted {
         minimum_tier: Tier::Basic,
         tags: Vec::new(),
         exclude: Vec::new(),
+        account: None,
         affinity: None,
         begins: false,
     }

@@ -243,7 +243,15 @@ fn rows(units: [u32; ACCOUNTS as usize]) -> impl Iterator<Item = StoredAccount> 
 }
 
 fn request() -> Request<'static> {
-    Request { class: NORMAL, cost: 1, minimum_tier: Tier::Basic, tags: &[], exclude: &[], concurrency: 2 }
+    Request {
+        class: NORMAL,
+        cost: 1,
+        minimum_tier: Tier::Basic,
+        tags: &[],
+        exclude: &[],
+        only: None,
+        concurrency: 2,
+    }
 }
 
 /// The plain meaning of "best": all who may serve, in order, the first.

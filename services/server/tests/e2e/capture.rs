@@ -94,14 +94,18 @@ async fn the_command_line_shows_a_request_and_its_bodies_and_writes_down_that_it
 
     let (code, _, said) = output(grok2api(data.path()).args(["usage", "show", "turn_x"])).await;
     assert!(code == 1 && said.contains("turn_x"), "{said}");
-    assert_eq!(reads(data.path()).await, 5);
+    let mut expected: Vec<_> = entries.iter().map(|entry| ("a test".to_owned(), entry.id.clone())).collect();
+    expected.extend([(); 2].map(|()| ("command line".to_owned(), id.clone())));
+    assert_eq!(reads(data.path()).await, expected);
 }
 
-/// How many reads of bodies are in the log of actions: three by the test, two by the command line.
-async fn reads(data: &std::path::Path) -> usize {
+/// Who read which bodies, in order, as the log of actions has it.
+async fn reads(data: &std::path::Path) -> Vec<(String, String)> {
     let settings = [("G2A_DATA_DIR".to_owned(), data.display().to_string())];
     let settings = grok2api_kit::settings::Settings::load(None, settings).unwrap();
     let store = grok2api_storage::Store::open(&settings).await.unwrap();
     let actions = store.actions().page(None, 100).await.unwrap();
-    actions.iter().filter(|action| action.what == "bodies.read").count()
+    store.close().await;
+    let reads = actions.into_iter().rev().filter(|action| action.what == "bodies.read");
+    reads.map(|action| (action.actor, action.target)).collect()
 }

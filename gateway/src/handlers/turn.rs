@@ -32,7 +32,7 @@ pub(crate) trait Encoder: Send + 'static {
     fn fail(&mut self, error: &Error, out: &mut BytesMut);
 
     /// What has to happen before the end of the answer is sent.
-    fn to_keep(&mut self) -> Option<BoxFuture<'static, ()>> {
+    fn keeping(&mut self) -> Option<BoxFuture<'static, ()>> {
         None
     }
 }
@@ -107,7 +107,7 @@ impl<E: Encoder> Live<E> {
                 return None;
             }
             self.wait().await;
-            if let Some(kept) = self.encoder.to_keep() {
+            if let Some(kept) = self.encoder.keeping() {
                 kept.await;
             }
         }

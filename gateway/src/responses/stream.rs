@@ -117,7 +117,7 @@ impl turn::Encoder for Encoder {
         self.keeping = self.keeper.take().map(|keeper| keeper.keep(&answer));
     }
 
-    fn to_keep(&mut self) -> Option<BoxFuture<'static, ()>> {
+    fn keeping(&mut self) -> Option<BoxFuture<'static, ()>> {
         self.keeping.take()
     }
 }

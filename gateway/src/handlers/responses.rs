@@ -88,7 +88,7 @@ pub(crate) async fn count(State(deps): State<Deps>, request: Request) -> Result<
     let body = body::read(&parts.headers, body, deps.max_body_bytes).await?;
     let (mut asked, _) = read(&deps, &caller, body, false).await?;
     caller.may_ask(&asked.model)?;
-    let input_tokens = prompt_tokens(&asked.to_request(String::new()));
+    let input_tokens = prompt_tokens(&asked.take_request(String::new()));
     Ok(Json(InputCount { object: "response.input_tokens", input_tokens }))
 }
 
@@ -112,7 +112,7 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) ->
     caller.may_ask(&asked.model)?;
     let digits = digits_of(record.turn_id()).to_owned();
     let input = keepable(&mut asked, &digits);
-    let request = asked.to_request(record.turn_id().to_owned());
+    let request = asked.take_request(record.turn_id().to_owned());
     // What goes on from here is told to be the same, whatever is said in it.
     let begun = || if asked.echo.store { digits.clone() } else { String::new() };
     let conversation = asked.conversation.clone().or(found).unwrap_or_else(begun);

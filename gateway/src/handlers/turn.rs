@@ -35,7 +35,7 @@ pub(crate) trait Encoder: Send + 'static {
     fn failure(error: &Error, out: &mut BytesMut);
 
     /// What has to happen before the end of the answer is sent.
-    fn to_keep(&mut self) -> Option<BoxFuture<'static, ()>> {
+    fn keeping(&mut self) -> Option<BoxFuture<'static, ()>> {
         None
     }
 }
@@ -110,7 +110,7 @@ impl<E: Encoder> Live<E> {
                 return None;
             }
             self.wait().await;
-            if let Some(kept) = self.encoder.to_keep() {
+            if let Some(kept) = self.encoder.keeping() {
                 kept.await;
             }
         }

@@ -133,7 +133,7 @@ impl Draft {
 
 impl Asked {
     /// The request in the product's own terms.
-    pub(crate) fn to_request(&mut self, request_id: String) -> ChatRequest {
+    pub(crate) fn take_request(&mut self, request_id: String) -> ChatRequest {
         ChatRequest {
             request_id,
             model: self.model.clone(),
@@ -162,12 +162,16 @@ fn message(role: Role, parts: Vec<grok2api_proto::chat::Part>) -> Message {
 fn reasoning(mut node: Node<'_>) -> Result<(bool, String)> {
     let mut fields = node.fields()?;
     let effort = fields.optional("effort", Node::string)?.unwrap_or_default();
-    let older = fields.take("generate_summary");
-    let Some(summary) = fields.take("summary").or(older) else { return Ok((false, effort)) };
-    let path = summary.path;
-    match summary.string()?.as_str() {
-        "auto" | "concise" | "detailed" => Ok((true, effort)),
-        "none" => Ok((false, effort)),
+    let older = fields.optional("generate_summary", summary)?;
+    let shown = fields.optional("summary", summary)?.or(older);
+    Ok((shown.unwrap_or(false), effort))
+}
+
+fn summary(node: Node<'_>) -> Result<bool> {
+    let path = node.path;
+    match node.string()?.as_str() {
+        "auto" | "concise" | "detailed" => Ok(true),
+        "none" => Ok(false),
         other => {
             let message =
                 format!("'{path}' is {}, but must be one of auto, concise, detailed", quoted(other));

@@ -159,7 +159,10 @@ pub(super) fn tools() -> Schema {
     let kind =
         ObjectBuilder::new().schema_type(Type::String).pattern(Some("^(?!(function|custom|namespace)$)"));
     let plain = any_of([function.into(), custom.into(), other.property("type", kind).into()]);
-    let namespace = typed(&["namespace"], &[("name", some()), ("tools", list(plain.clone()))]);
+    // What stands within one within another is passed over.
+    let within = any_of([plain.clone(), typed(&["namespace"], &[]).into()]);
+    let namespace = typed(&["namespace"], &[("name", some())]);
+    let namespace = ObjectBuilder::from(namespace).property("tools", or_null(list(within)));
     list(any_of([plain, namespace.into()]))
 }
 
@@ -184,7 +187,6 @@ fn item() -> Schema {
     let custom = typed(&["custom_tool_call"], &[("call_id", text()), ("name", text())]);
     let custom = ObjectBuilder::from(custom).property("input", or_null(text()));
     let result = typed(&["function_call_output", "custom_tool_call_output"], &[("call_id", text())]);
-    let result = ObjectBuilder::from(result).property("output", or_null(content()));
     let reference = typed(&["item_reference"], &[("id", text())]);
     let kind = "^(?!(message|function_call|custom_tool_call|function_call_output|custom_tool_call_output|item_reference)$)";
     let kind = ObjectBuilder::new().schema_type(Type::String).pattern(Some(kind));

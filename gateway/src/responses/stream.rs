@@ -131,7 +131,7 @@ impl turn::Encoder for Encoder {
         end(&mut sequence, out);
     }
 
-    fn to_keep(&mut self) -> Option<BoxFuture<'static, ()>> {
+    fn keeping(&mut self) -> Option<BoxFuture<'static, ()>> {
         self.keeping.take()
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 fn read(request: &Value) -> Result<ChatRequest> {
-    Ok(asked(request)?.to_request("turn_1".into()))
+    Ok(asked(request)?.take_request("turn_1".into()))
 }
 
 fn asked(request: &Value) -> Result<Asked> {
@@ -121,7 +121,7 @@ fn tools_are_functions_and_others_are_tolerated() {
     let name = asked.tools.names.of("multi_agent_v1__spawn");
     assert_eq!((name.name.as_str(), name.namespace.as_deref()), ("spawn", Some("multi_agent_v1")));
     assert!(asked.tools.names.of("apply_patch").custom && !asked.tools.names.of("exec_command").custom);
-    let request = asked.to_request("turn_1".into());
+    let request = asked.take_request("turn_1".into());
     let names: Vec<_> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["exec_command", "multi_agent_v1__spawn", "apply_patch"]);
     assert_eq!(request.tools[0].parameters, r#"{"type":"object"}"#);
@@ -203,7 +203,7 @@ fn what_was_said_before_comes_first_and_references_are_filled_in() {
     let mut asked = draft.read(known, true).unwrap();
     // The item itself is kept.
     assert_eq!(asked.input[0]["type"], "function_call");
-    let request = asked.to_request("turn_1".into());
+    let request = asked.take_request("turn_1".into());
     assert_eq!(said(&request)[0], (Role::User, "I am Ann".into()));
     assert_eq!((request.messages[1].tool_calls[0].name.as_str(), request.messages.len()), ("f", 3));
 }

@@ -212,9 +212,37 @@ fn a_reader_of_the_events_has_the_same_output_as_the_last_one_tells() {
 #[test]
 fn an_answer_holds_thought_searches_text_and_calls() {
     let events = encoded(everything());
-    let mut told = events.last().unwrap()["response"].clone();
-    told["completed_at"] = json!(8);
-    insta::assert_json_snapshot!(told);
+    let response = &events.last().unwrap()["response"];
+    let id = |prefix: &str, number: u32| format!("{prefix}_{DIGITS}_{number}");
+    let citation = json!({
+        "type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 4, "end_index": 9,
+    });
+    assert_eq!(
+        response["output"],
+        json!([
+            {"type": "reasoning", "id": id("rs", 0), "summary": [{"type": "summary_text", "text": "hm\n"}]},
+            {"type": "web_search_call", "id": id("ws", 1), "status": "completed",
+             "action": {"type": "search", "query": "cats"}},
+            {"type": "web_search_call", "id": id("ws", 2), "status": "completed",
+             "action": {"type": "open_page", "url": "https://a.example"}},
+            {"type": "message", "id": id("msg", 3), "status": "completed", "role": "assistant", "content": [
+                {"type": "output_text", "text": "one \"two\"", "annotations": [citation], "logprobs": []},
+            ]},
+            {"type": "function_call", "id": id("fc", 4), "status": "completed", "call_id": "call_plain",
+             "name": "plain", "arguments": "{\"a\":1}"},
+            {"type": "function_call", "id": id("fc", 5), "status": "completed", "call_id": "call_team__spawn",
+             "name": "spawn", "namespace": "team", "arguments": "{}"},
+            {"type": "custom_tool_call", "id": id("ctc", 6), "status": "completed", "call_id": "call_patch",
+             "name": "patch", "input": "+ä"},
+        ])
+    );
+    assert_eq!(
+        response["usage"],
+        json!({
+            "input_tokens": 5, "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 12,
+        })
+    );
 }
 
 #[test]

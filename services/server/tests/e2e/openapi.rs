@@ -47,7 +47,7 @@ const CLIENTS: [&str; 6] = ["--exclude-path-regex", "^/api/", "--max-examples", 
 async fn no_answer_is_outside_of_the_document() {
     let product = start().await;
     let said = ask(&product, None, &CLIENTS).await;
-    assert!(said.contains("Tested: 16"), "{said}");
+    assert!(said.contains("Tested: 22"), "{said}");
     product.stop().await;
 }
 
@@ -66,7 +66,7 @@ async fn no_answer_to_a_key_with_limits_is_outside_of_the_document() {
     let request = CreateRequest { spec: Some(spec), author: "test".into() };
     let secret = product.gateway().services.keys.create(request).await.unwrap().secret;
     let said = ask(&product, Some(&secret), &CLIENTS).await;
-    assert!(said.contains("Tested: 16"), "{said}");
+    assert!(said.contains("Tested: 22"), "{said}");
     product.set(&[("api_key", json!(""))]).await;
     let statuses: Vec<u32> = product.entries(1).await.iter().map(|entry| entry.http_status).collect();
     assert!([403, 429].iter().all(|status| statuses.contains(status)), "{statuses:?}");

@@ -36,7 +36,8 @@ use grok2api_token_pool as pool_service;
 use tokio::net::TcpListener;
 
 use crate::{
-    instance::{Listeners, StartError},
+    instance::StartError,
+    listeners::Listeners,
     presence,
     roles::{Role, Roles},
     store,

@@ -1,10 +1,13 @@
 //! `grok2api serve`.
 
-use grok2api_kit::{settings::Settings, telemetry};
+use grok2api_kit::{
+    settings::{Reading, Settings},
+    telemetry,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, say};
-use crate::{EXIT_CRASHED, Instance, Roles, StartError, start_text};
+use crate::{EXIT_CRASHED, Instance, Roles, StartError, ground, start_text};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -13,7 +16,14 @@ pub(crate) struct Args {
     run: Roles,
 }
 
-pub(crate) async fn run(settings: &Settings, args: &Args) -> Result<(), Failure> {
+pub(crate) async fn run(reading: Reading, args: &Args) -> Result<(), Failure> {
+    match reading {
+        Reading { settings: Some(settings), mistakes } if mistakes.is_empty() => serve(&settings, args).await,
+        reading => Err(ground::all_wrong(reading, &args.run).await.into()),
+    }
+}
+
+async fn serve(settings: &Settings, args: &Args) -> Result<(), Failure> {
     let log_level = telemetry::init(settings.log.format, "INFO");
     let mut signals = Signals::new().map_err(|error| StartError::one("signals", error))?;
     let instance = tokio::select! {

@@ -235,3 +235,64 @@ async fn addresses_that_do_not_fit_are_listed_with_the_other_mistakes() {
     assert!(["DATABASE_URL", "REDIS_URL", "G2A_LISTEN"].iter().all(|part| err.contains(part)), "{err}");
     assert!(!err.contains("hunter2"), "{err}");
 }
+
+/// What is wrong is told in one report, each thing once, and nobody's password with it.
+#[rstest]
+#[case("mysql", "mysql://user:hunter2@127.0.0.1:9/grok2api")]
+#[case("redis", "redis://:hunter2@127.0.0.1:9")]
+#[tokio::test]
+async fn everything_that_is_wrong_at_the_start_is_in_one_report(
+    #[case] mode: &str,
+    #[case] url: &str,
+    #[values(false, true)] mistaken: bool,
+) {
+    let data = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = grok2api(data.path());
+    command.args(["serve", "--run", "config,token-pool,chat"]).env("STORAGE_MODE", mode);
+    command.env("DATABASE_URL", url).env("REDIS_URL", "redis://:hunter2@127.0.0.1:7");
+    for role in ["CONFIG", "TOKEN_POOL"] {
+        command.env(format!("G2A_GRPC__{role}"), taken.local_addr().unwrap().to_string());
+    }
+    command.env("G2A_GRPC__CHAT", "127.0.0.1:0");
+    if mistaken {
+        command.env("G2A_GRACE_SECONDS", "soon").env("G2A_MEDIA_CACHE_ADDR", "nowhere");
+    }
+    let (code, _, err) = output(&mut command).await;
+    assert_eq!(code, 78, "{err}");
+    let mistakes = if mistaken { &["lifecycle.grace_seconds"][..] } else { &[] };
+    let wrong = ["peers.media_cache", "internal.secret", "grpc.config", "grpc.token_pool", "REDIS_URL"];
+    for part in wrong.iter().chain(mistakes).chain(&["127.0.0.1:9", "127.0.0.1:7"]) {
+        assert_eq!(err.matches(part).count(), 1, "{part} in {err}");
+    }
+    assert_eq!(err.lines().count(), 1 + 6 + mistakes.len(), "{err}");
+    assert!(!err.contains("hunter2"), "{err}");
+}
+
+/// A start that fails for another reason looks at the store, and leaves it as it is.
+#[rstest]
+#[tokio::test]
+async fn a_start_that_fails_anyway_tells_of_another_key_and_migrates_nothing(
+    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
+    let (data, backing) = (tempfile::tempdir().unwrap(), Backing::start(mode));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = |arguments: &[&str]| {
+        let mut command = grok2api(data.path());
+        command.envs(backing.environment()).args(arguments);
+        command
+    };
+    let start = || {
+        let mut command = at(&["serve"]);
+        command.env("G2A_LISTEN", taken.local_addr().unwrap().to_string());
+        command
+    };
+    let (code, _, err) = output(&mut start()).await;
+    assert!(code == 78 && err.contains("http.listen") && err.lines().count() == 2, "{code} {err}");
+    let (code, out, err) = output(&mut at(&["migrate"])).await;
+    assert!(code == 0 && out.contains("migrated from 0 to"), "the failed start left it alone: {out} {err}");
+    let other_key = "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
+    let (code, _, err) = output(start().env("G2A_MASTER_KEY", other_key)).await;
+    assert!(code == 78 && err.contains("http.listen") && err.contains("sealed with key"), "{code} {err}");
+    assert_eq!(err.lines().count(), 3, "{err}");
+}

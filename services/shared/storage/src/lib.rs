@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod limiter;
 pub mod media;
 pub mod mysql;
+mod probe;
 pub mod redis;
 mod resealing;
 pub mod seal;
@@ -34,5 +35,6 @@ mod store;
 pub mod videos;
 
 pub use error::{Error, Result};
+pub use probe::{probe, reach_shared};
 pub use resealing::{Damaged, Resealed, Sealed};
 pub use store::{Migrated, Store, masked, place};

@@ -126,6 +126,14 @@ impl MySql {
         Ok(Self { pool: pool(options), migrated, max_allowed_packet })
     }
 
+    /// What the database at `url` is sealed with, if it has tables of ours; changes nothing.
+    pub(crate) async fn look(url: &str) -> Result<Option<Vec<u8>>> {
+        let mut connection = MySqlConnectOptions::from_str(url)?.connect().await?;
+        let found = migrate::look(&mut connection).await;
+        connection.close().await?;
+        found
+    }
+
     /// Bytes that one statement may have.
     fn largest(&self) -> usize {
         self.max_allowed_packet

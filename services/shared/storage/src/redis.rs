@@ -76,6 +76,16 @@ impl Redis {
         Ok(Self { connection, migrated: Migrated { from: FORMAT, to: FORMAT } })
     }
 
+    /// What the Redis at `url` is sealed with, if it holds a store; changes nothing.
+    pub(crate) async fn look(url: &str) -> Result<Option<Vec<u8>>> {
+        let found: (Option<i64>, Option<Vec<u8>>) =
+            Self::shared(url).await?.ask(redis::pipe().get(FORMAT_KEY).get(SEAL_KEY)).await?;
+        match found {
+            (Some(found), _) if found > FORMAT => Err(Error::Newer { found, known: FORMAT }),
+            (_, sealed) => Ok(sealed),
+        }
+    }
+
     /// What opening the store had to do.
     pub fn migrated(&self) -> Migrated {
         self.migrated

@@ -107,6 +107,19 @@ impl Sqlite {
         Self::open_with(options, BUSY_TIMEOUT).await
     }
 
+    /// What the database in `directory` is sealed with, if there is one; changes nothing.
+    pub(crate) async fn look(directory: &Path) -> Result<Option<Vec<u8>>> {
+        let file = directory.join(snapshot::FILE);
+        if !file.exists() {
+            return Ok(None);
+        }
+        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let found = migrate::look(&mut connection).await;
+        connection.close().await?;
+        found
+    }
+
     async fn open_with(options: SqliteConnectOptions, patience: Duration) -> Result<Self> {
         let options = options.busy_timeout(patience);
         let begun = Instant::now();

@@ -52,6 +52,34 @@ pub(super) async fn run(connection: &mut Connection) -> Result<Migrated> {
     Ok(Migrated { from, to })
 }
 
+/// What the store is sealed with; nothing of a store that is yet to be made.
+///
+/// # Errors
+/// [`Error::Newer`], or what the database says.
+pub(super) async fn look(connection: &mut Connection) -> Result<Option<Vec<u8>>> {
+    let newest = sqlx::query_scalar::<_, Option<i64>>("SELECT MAX(version) FROM _sqlx_migrations");
+    let found = if_made(newest.fetch_one(&mut *connection).await)?.flatten().unwrap_or_default();
+    let known = MIGRATIONS.map(|(number, ..)| number).into_iter().max().unwrap_or_default();
+    if found > known {
+        return Err(Error::Newer { found, known });
+    }
+    let sealed = sqlx::query_scalar::<_, Vec<u8>>("SELECT sealed FROM seal_check");
+    Ok(if_made(sealed.fetch_optional(connection).await)?.flatten())
+}
+
+/// Nothing when there is no such table.
+fn if_made<T>(answer: sqlx::Result<T>) -> Result<Option<T>> {
+    let is_missing = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        // Of SQLite, whose statement is sound otherwise, and of MySQL.
+        code.is_some_and(|code| ["1", "42S02"].contains(&code.as_ref()))
+    };
+    match answer {
+        Err(error) if is_missing(&error) => Ok(None),
+        answer => Ok(Some(answer?)),
+    }
+}
+
 /// For a process that waits for another one's migrations since then.
 ///
 /// # Errors

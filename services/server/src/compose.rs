@@ -31,7 +31,7 @@ use grok2api_proto::{
     pool::{self, TokenPool},
     video::{self, VideoJobs},
 };
-use grok2api_storage::{Store, board, limiter};
+use grok2api_storage::{Store, bell::Bell, board, limiter};
 use grok2api_token_pool as pool_service;
 use tokio::net::TcpListener;
 
@@ -214,10 +214,18 @@ impl Build<'_> {
         let Some(store) = self.local(Role::Config) else { return self.remote(Role::Config, config::client) };
         let service = config_service::start(config_service::Deps {
             settings: store.settings(),
+            bell: self.bell().await?,
+            every: config_service::REVISIONS,
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
         service.await.map_err(|error| StartError::one("config", error))
+    }
+
+    /// By which replicas tell each other of a new revision.
+    async fn bell(&self) -> Result<Bell, StartError> {
+        let bell = Bell::open(self.settings.storage.hot_url()).await;
+        bell.map_err(|error| StartError::one("storage.redis_url", error))
     }
 
     fn ledger(&self, runtime: &Runtime) -> Result<Arc<dyn Ledger>, StartError> {

@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod actions;
 pub mod admins;
+pub mod bell;
 pub mod board;
 mod bounded;
 pub mod budgets;

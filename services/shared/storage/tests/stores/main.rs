@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admins;
+mod bell;
 mod board;
 mod budgets;
 mod captures;

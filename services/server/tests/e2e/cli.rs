@@ -30,7 +30,12 @@ pub(super) async fn output(command: &mut Command) -> (i32, String, String) {
 /// A started process, its lines, and what it said up to its `ready` line.
 pub(super) async fn ready(command: &mut Command) -> (Child, Lines<BufReader<ChildStdout>>, String) {
     // Nobody reads its log here, and a full pipe would stop it.
-    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    started(command.stderr(Stdio::null())).await
+}
+
+/// The same, with a log of its own.
+pub(super) async fn started(command: &mut Command) -> (Child, Lines<BufReader<ChildStdout>>, String) {
+    let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = String::new();
     while let Some(line) = lines.next_line().await.unwrap() {
@@ -48,7 +53,7 @@ pub(super) fn address<'a>(said: &'a str, name: &str) -> &'a str {
     said[start..].split_whitespace().next().unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
+pub(super) fn signal(child: &Child, name: &str) {
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
 }

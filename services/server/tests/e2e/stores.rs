@@ -11,7 +11,7 @@ use grok2api_proto::{
 };
 use grok2api_testkit::Backing;
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     cli::{grok2api, output},
@@ -68,12 +68,6 @@ async fn every_store_serves_is_managed_and_keeps(
     product.stop().await;
 }
 
-async fn readyz(product: &Product) -> (u16, Value) {
-    let ops = product.gateway().addresses.ops;
-    let answer = product.http.get(format!("http://{ops}/readyz")).send().await.unwrap();
-    (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
-}
-
 fn update(expected_revision: Option<u64>, attempts: u32) -> UpdateRequest {
     let changes = [("max_attempts".to_owned(), attempts.to_string())].into();
     UpdateRequest { changes, expected_revision, author: "test".into() }
@@ -87,7 +81,7 @@ async fn while_the_store_is_away_the_process_is_not_ready_and_calls_fail_soon(
     let mut product = Product::on_store(Shape::Whole, &["sim-basic-1"], Backing::start(mode)).await;
     let config = product.gateway().services.config.clone();
     config.update(update(None, 4)).await.unwrap();
-    assert_eq!(readyz(&product).await.0, 200);
+    assert_eq!(product.readyz().await.0, 200);
 
     tokio::task::block_in_place(|| product.backing.kill());
     let began = Instant::now();
@@ -95,13 +89,13 @@ async fn while_the_store_is_away_the_process_is_not_ready_and_calls_fail_soon(
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     assert_eq!((error.kind, error.code.as_ref()), (Kind::Unavailable, "storage_unavailable"));
     assert!(error.retry_after.is_some());
-    while readyz(&product).await != (503, json!({"status": "waiting", "waiting_for": ["storage"]})) {
+    while product.readyz().await != (503, json!({"status": "waiting", "waiting_for": ["storage"]})) {
         assert!(began.elapsed() < 2 * SOON, "it stays ready");
     }
 
     tokio::task::block_in_place(|| product.backing.start_again());
     let began = Instant::now();
-    while readyz(&product).await.0 != 200 {
+    while product.readyz().await.0 != 200 {
         assert!(began.elapsed() < SOON, "it does not come back");
     }
     assert_eq!(config.get(GetRequest {}).await.unwrap().config.unwrap().max_attempts, 4);

@@ -12,6 +12,7 @@ mod captures;
 mod client_keys;
 mod damage;
 mod durable;
+mod full;
 mod idempotency;
 mod ledger;
 mod limiter;

@@ -36,6 +36,7 @@ mod videos;
 
 use std::{
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -43,6 +44,7 @@ use sqlx::{
     Connection as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{Error, Migrated, Result};
 
@@ -59,6 +61,10 @@ const IGNORING: &str = "INSERT OR IGNORE";
 
 /// Behind a reading in a transaction that writes: nothing, since there is no other writer.
 const LOCKING: &str = "";
+
+/// Rows of the ledger that are written in one transaction, which nobody else can write beside: a request that must be counted
+/// before it is served waits for no more than these.
+const STEP: usize = 50;
 
 /// Applied in this order; a number never changes its text once released.
 const MIGRATIONS: [(i64, &str, &str); 15] = [
@@ -86,7 +92,19 @@ const LOCKED_WAIT: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     pool: Pool,
+    turns: Turns,
     migrated: Migrated,
+}
+
+/// Writers of this process, first come, first served. SQLite itself has them try again after a while, so that who writes much
+/// keeps the others waiting.
+#[derive(Clone, Debug, Default)]
+struct Turns(Arc<Mutex<()>>);
+
+impl Turns {
+    async fn wait(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().await
+    }
 }
 
 impl Sqlite {
@@ -150,7 +168,7 @@ impl Sqlite {
         let mut lock = pool.begin_with(BEGIN).await?;
         let migrated = migrate::run(&mut lock).await?;
         lock.commit().await?;
-        Ok(Self { pool, migrated })
+        Ok(Self { pool, turns: Turns::default(), migrated })
     }
 }
 

@@ -105,3 +105,30 @@ async fn newest(connection: &mut Connection) -> Result<i64> {
 pub(super) fn migration((number, name, sql): (i64, &'static str, &'static str)) -> Migration {
     Migration::new(number, name.into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::super::{Db, MIGRATIONS};
+
+    /// File names of a folder, with what is in them.
+    fn folder(database: &str) -> BTreeSet<(String, String)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
+        let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let named = |file: &Path| file.file_name().unwrap().to_str().unwrap().to_owned();
+        files.map(|file| (named(&file), fs::read_to_string(&file).unwrap())).collect()
+    }
+
+    #[test]
+    fn the_list_is_what_its_folder_holds_and_the_other_folder_has_the_same_numbers() {
+        let mine = <Db as sqlx::Database>::NAME.to_lowercase();
+        let listed =
+            MIGRATIONS.map(|(number, name, text)| (format!("{number:04}_{name}.sql"), text.to_owned()));
+        assert!(MIGRATIONS.is_sorted_by(|(one, ..), (next, ..)| one < next), "in the order of their numbers");
+        assert_eq!(folder(&mine), listed.into());
+        let names =
+            |files: BTreeSet<(String, String)>| files.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names(folder("sqlite")), names(folder("mysql")));
+    }
+}

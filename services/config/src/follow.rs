@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grok2api_kit::lifecycle::Shutdown;
-use grok2api_storage::Result;
+use grok2api_storage::{Result, bell::Listener};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -40,10 +40,11 @@ impl Following {
     }
 }
 
-/// Asks the store until draining begins. An outage is logged when it begins and when it ends, not every time.
+/// Asks the store every so often, and when the bell has rung, until draining begins. An outage is logged when it begins and when it ends, not every time.
 pub(crate) async fn run<F: Future<Output = Result<()>>>(
     what: &'static str,
     period: Duration,
+    mut rung: Listener,
     shutdown: Shutdown,
     mut follow: impl FnMut() -> F,
 ) {
@@ -53,6 +54,7 @@ pub(crate) async fn run<F: Future<Output = Result<()>>>(
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
+            () = rung.heard() => {}
             () = shutdown.draining() => return,
         }
         match follow().await {

@@ -6,7 +6,9 @@
 //! name of the parameter at fault. Overrides that another version wrote and this one does not know are kept and
 //! ignored, so that replicas of two versions can share one store.
 //!
-//! Replicas that share a store follow each other by asking it for its newest number twice a second; callers follow by `watch`.
+//! Replicas that share a store follow each other: where there is a Redis, whoever writes a revision rings a bell in it, and
+//! who hears that asks the store; who has just begun to listen, also after the Redis was away, asks too. Everybody asks twice a
+//! second besides, which is all there is without a Redis. Callers follow by `watch`.
 //!
 //! The keys of the API's clients live here too, as a service of their own ([`start_keys`]): they are followed the same
 //! way, four times a second, so that a key revoked at one replica is refused at every gateway within one.
@@ -34,11 +36,17 @@ use std::sync::Arc;
 
 use grok2api_kit::{clock::Clock, lifecycle::Tasks};
 use grok2api_proto::{Result, config::Config, keys::Keys};
-use grok2api_storage::{budgets::Budgets, client_keys::ClientKeys, limiter::Limiter, settings::Settings};
+use grok2api_storage::{
+    bell::{Bell, Listener, Topic},
+    budgets::Budgets,
+    client_keys::ClientKeys,
+    limiter::Limiter,
+    settings::Settings,
+};
 use tokio::time::Duration;
 
-/// How often the store is asked for a newer revision.
-const REVISIONS: Duration = Duration::from_millis(500);
+/// How often the store is asked for a newer revision in the product, whether or not somebody has told of one.
+pub const REVISIONS: Duration = Duration::from_millis(500);
 /// How often it is asked for changed keys.
 const KEYS: Duration = Duration::from_millis(250);
 /// How often counters are looked through for what is long over.
@@ -48,6 +56,10 @@ const SWEEP: Duration = Duration::from_secs(60 * 60);
 pub struct Deps {
     /// The stored revisions.
     pub settings: Arc<dyn Settings>,
+    /// Tells other replicas of a new one, and hears of theirs.
+    pub bell: Bell,
+    /// How often the store is asked all the same.
+    pub every: Duration,
     /// Dates the revisions.
     pub clock: Clock,
     /// Owns the task that follows the store.
@@ -59,14 +71,15 @@ pub struct Deps {
 /// # Errors
 /// `storage_unavailable` when the newest revision cannot be read.
 pub async fn start(deps: Deps) -> Result<Arc<dyn Config>> {
-    let service =
-        Arc::new(service::Service::open(deps.settings, deps.clock, deps.tasks.shutdown().clone()).await?);
-    let (followed, shutdown) = (service.clone(), deps.tasks.shutdown().clone());
-    let following = follow::run("configuration", REVISIONS, shutdown, move || {
+    let Deps { settings, bell, every, clock, tasks } = deps;
+    let (shutdown, rung) = (tasks.shutdown().clone(), bell.listen(Topic::Configuration));
+    let service = Arc::new(service::Service::open(settings, bell, clock, shutdown.clone()).await?);
+    let followed = service.clone();
+    let following = follow::run("configuration", every, rung, shutdown, move || {
         let followed = followed.clone();
         async move { followed.follow().await }
     });
-    deps.tasks.spawn("config-follow", following);
+    tasks.spawn("config-follow", following);
     Ok(service)
 }
 
@@ -94,13 +107,13 @@ pub async fn start_keys(deps: KeysDeps) -> Result<Arc<dyn Keys>> {
     let (tasks, shutdown) = (deps.tasks.clone(), deps.tasks.shutdown().clone());
     let service = Arc::new(keys::Service::open(deps).await?);
     let swept = service.clone();
-    let sweeping = follow::run("budgets", SWEEP, shutdown.clone(), move || {
+    let sweeping = follow::run("budgets", SWEEP, Listener::default(), shutdown.clone(), move || {
         let swept = swept.clone();
         async move { swept.sweep().await }
     });
     tasks.spawn_background("budgets-sweep", sweeping);
     let followed = service.clone();
-    let following = follow::run("client keys", KEYS, shutdown, move || {
+    let following = follow::run("client keys", KEYS, Listener::default(), shutdown, move || {
         let followed = followed.clone();
         async move { followed.follow().await }
     });

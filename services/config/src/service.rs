@@ -17,7 +17,11 @@ use grok2api_proto::{
         ListRevisionsResponse, Revision, RollbackRequest, UpdateRequest, WatchRequest,
     },
 };
-use grok2api_storage::{self as storage, settings::Settings};
+use grok2api_storage::{
+    self as storage,
+    bell::{Bell, Topic},
+    settings::Settings,
+};
 use tokio::sync::{Mutex, watch};
 use tokio_stream::wrappers::WatchStream;
 
@@ -36,6 +40,7 @@ const PAGE: u32 = 50;
 pub(crate) struct Service {
     table: Table,
     settings: Arc<dyn Settings>,
+    bell: Bell,
     clock: Clock,
     following: Following,
     newest: watch::Sender<Revision>,
@@ -46,13 +51,19 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) async fn open(settings: Arc<dyn Settings>, clock: Clock, shutdown: Shutdown) -> Result<Self> {
+    pub(crate) async fn open(
+        settings: Arc<dyn Settings>,
+        bell: Bell,
+        clock: Clock,
+        shutdown: Shutdown,
+    ) -> Result<Self> {
         let table = Table::compiled()?;
         let interruptions = AtomicU64::new(settings.interruptions());
         let first = whole(&table, settings.latest().await?)?;
         Ok(Self {
             table,
             settings,
+            bell,
             clock,
             following: Following::new(shutdown),
             newest: watch::Sender::new(first),
@@ -135,6 +146,12 @@ impl Service {
         });
     }
 
+    /// Tells of a revision that is in the store now, here and elsewhere.
+    async fn made(&self, stored: &storage::settings::Revision) {
+        self.publish(stored);
+        self.bell.ring(Topic::Configuration).await;
+    }
+
     /// One attempt to store the change; `None` when another process was first and trying again makes sense.
     async fn try_update(&self, request: &UpdateRequest) -> Result<Option<storage::settings::Revision>> {
         let before = self.settings.latest().await?;
@@ -174,7 +191,7 @@ impl Config for Service {
         let _queued = self.updating.lock().await;
         for _ in 0..ATTEMPTS {
             if let Some(stored) = self.try_update(&request).await? {
-                self.publish(&stored);
+                self.made(&stored).await;
                 return whole(&self.table, stored);
             }
         }
@@ -227,7 +244,7 @@ impl Config for Service {
         let stored = self.settings.append(expected, overrides, &request.author, self.clock.now_ms()).await?;
         let (revision, author, number) = (stored.number, &stored.author, request.number);
         tracing::info!(revision, author, "configuration {revision} by {author:?}: back to {number}");
-        self.publish(&stored);
+        self.made(&stored).await;
         whole(&self.table, stored)
     }
 }

@@ -15,7 +15,7 @@ use grok2api_proto::{
     },
     config::{Config, GetRequest, UpdateRequest as Change},
 };
-use grok2api_storage::{Store, board, sessions::Digest};
+use grok2api_storage::{Store, bell::Bell, board, sessions::Digest};
 use grok2api_testkit::{Ground, Reach, Standing, reach};
 use rstest::rstest;
 use sha2::{Digest as _, Sha256};
@@ -48,8 +48,13 @@ impl Fixture {
     async fn at(how: Reach, settings: &Settings, first_password: &str) -> Self {
         let (tasks, clock) = (Tasks::new(), Clock::manual(NOW));
         let store = Store::open(settings).await.unwrap();
-        let config =
-            grok2api_config::Deps { settings: store.settings(), clock: clock.clone(), tasks: tasks.clone() };
+        let config = grok2api_config::Deps {
+            settings: store.settings(),
+            bell: Bell::default(),
+            every: grok2api_config::REVISIONS,
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+        };
         let config = grok2api_config::start(config).await.unwrap();
         let service = start(Deps {
             admins: store.admins(),

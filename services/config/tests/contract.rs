@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
-use grok2api_config::{Deps, start};
+use grok2api_config::{Deps, REVISIONS, start};
 use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime};
 use grok2api_proto::{
     Error, Kind, Stream,
@@ -14,8 +14,8 @@ use grok2api_proto::{
         RollbackRequest, RuntimeConfig, UpdateRequest, WatchRequest,
     },
 };
-use grok2api_storage::Store;
-use grok2api_testkit::{Ground, Standing, reach};
+use grok2api_storage::{Store, bell::Bell};
+use grok2api_testkit::{Backing, Ground, Standing, reach};
 use rstest::rstest;
 
 const NOW: i64 = 1_760_000_000_000;
@@ -57,8 +57,14 @@ impl Drop for Fixture {
 }
 
 async fn open(standing: &Standing, clock: &Clock, tasks: &Tasks) -> Arc<dyn Config> {
+    asking(standing, REVISIONS, clock, tasks).await
+}
+
+/// A service that asks the store so often.
+async fn asking(standing: &Standing, every: Duration, clock: &Clock, tasks: &Tasks) -> Arc<dyn Config> {
     let settings = Store::open(&standing.settings).await.unwrap().settings();
-    start(Deps { settings, clock: clock.clone(), tasks: tasks.clone() }).await.unwrap()
+    let bell = Bell::open(standing.settings.storage.hot_url()).await.unwrap();
+    start(Deps { settings, bell, every, clock: clock.clone(), tasks: tasks.clone() }).await.unwrap()
 }
 
 fn update(changes: &[(&str, &str)]) -> UpdateRequest {
@@ -203,6 +209,34 @@ async fn a_watcher_sees_what_another_process_wrote(
     let other = open(&fixture.standing, &fixture.clock, &fixture.tasks).await;
     other.update(update(&[("base_url", "\"https://g.example\"")])).await.unwrap();
     assert_eq!(parameters(next(&mut revisions).await).base_url, "https://g.example");
+}
+
+/// Nobody asks the store within the time of this test.
+#[rstest]
+#[case::mysql(Ground::TcpMariaDb)]
+#[case::redis(Ground::TcpRedis)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_redis_a_change_elsewhere_is_heard_of_and_not_asked_for(#[case] ground: Ground) {
+    let (mut standing, tasks, clock) = (ground.store(), Tasks::new(), Clock::manual(NOW));
+    let seldom = Duration::from_secs(3600);
+    let one = asking(&standing, seldom, &clock, &tasks).await;
+    let other = asking(&standing, seldom, &clock, &tasks).await;
+    let mut heard = other.watch(WatchRequest {}).await.unwrap();
+    assert_eq!(next(&mut heard).await.number, 0);
+    for number in 1..4 {
+        one.update(update(&[("account_concurrency", &number.to_string())])).await.unwrap();
+        assert_eq!(next(&mut heard).await.number, number);
+    }
+    one.rollback(RollbackRequest { number: 1, expected_revision: 3, author: "anna".into() }).await.unwrap();
+    assert_eq!(next(&mut heard).await.number, 4);
+    // What nobody could tell is found when the Redis is back.
+    if let Backing::MariaDb(_, redis) = &mut standing.backing {
+        tokio::task::block_in_place(|| redis.kill());
+        one.update(update(&[("account_concurrency", "9")])).await.unwrap();
+        tokio::task::block_in_place(|| redis.start_again());
+        assert_eq!(parameters(next(&mut heard).await).account_concurrency, 9);
+    }
+    tasks.shutdown().stop();
 }
 
 #[rstest]

@@ -15,7 +15,7 @@ use grok2api_proto::{
     },
 };
 use grok2api_storage::Store;
-use grok2api_testkit::{Ground, Standing, reach, runtime_config};
+use grok2api_testkit::{Ground, Reach, Standing, reach, runtime_config};
 use rstest::rstest;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -145,9 +145,13 @@ async fn sums_are_told_in_all_and_by_group(
     assert_eq!((nothing.series.len(), nothing.series[0].buckets.len()), (1, 0));
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_cannot_be_answered_is_refused_at_the_parameter() {
-    let fixture = Fixture::new(Ground::Direct).await;
+async fn what_cannot_be_answered_is_refused_at_the_parameter(
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
+) {
+    let fixture = Fixture::new(ground).await;
     let refused = |result: Result<(), Error>| {
         let error = result.unwrap_err();
         assert_eq!(error.kind, Kind::InvalidRequest);
@@ -192,28 +196,34 @@ async fn what_the_operators_parameters_have_taken_is_refused(
     #[case] back: i64,
     #[case] width: i64,
     #[case] answered: bool,
+    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
 ) {
-    let standing = Ground::Direct.store();
+    let (standing, tasks) = (Ground::Direct.store(), Tasks::new());
     let store = Store::open(&standing.settings).await.unwrap();
     let config = RuntimeConfig { usage_retention_days: days, ..runtime_config() };
-    let ledger = open(store.ledger(), Runtime::fixed(config), Clock::manual(NOW + 5));
+    let service = open(store.ledger(), Runtime::fixed(config), Clock::manual(NOW + 5));
+    let ledger = reach(how, service, ledger::server, ledger::client, &tasks).await;
     let ask = AggregateRequest { from: NOW + 5 - back, to: NOW + 5, width, ..Default::default() };
     match ledger.aggregate(ask).await {
         Ok(_) => assert!(answered),
         Err(error) => assert!(!answered && error.param.as_deref() == Some("from"), "{error}"),
     }
+    tasks.shutdown().stop();
 }
 
+#[rstest]
 #[tokio::test]
-async fn old_entries_are_taken_away_by_the_operators_parameters() {
-    let (standing, tasks, clock) = (Ground::Direct.store(), Tasks::new(), Clock::manual(NOW));
+async fn old_entries_are_taken_away_by_the_operators_parameters(
+    #[values(Ground::Direct, Ground::TcpMariaDb, Ground::TcpRedis)] ground: Ground,
+) {
+    let (standing, tasks, clock) = (ground.store(), Tasks::new(), Clock::manual(NOW));
     let store = Store::open(&standing.settings).await.unwrap();
     let before = open(store.ledger(), Runtime::fixed(runtime_config()), clock.clone());
     let entries = vec![entry(NOW - 4 * DAY, 1), entry(NOW - 2 * DAY, 2)];
     before.record(RecordRequest { entries, lost: 0 }).await.unwrap();
     let config = RuntimeConfig { usage_retention_days: 3, ..runtime_config() };
     let deps = Deps { ledger: store.ledger(), runtime: Runtime::fixed(config), clock, tasks: tasks.clone() };
-    let ledger = start(deps);
+    let ledger = reach(ground.reach(), start(deps), ledger::server, ledger::client, &tasks).await;
     let gone = async {
         loop {
             let left = ledger.query(QueryRequest::default()).await.unwrap().entries;

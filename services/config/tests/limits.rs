@@ -19,7 +19,7 @@ use grok2api_proto::{
     },
 };
 use grok2api_storage::{Store, limiter};
-use grok2api_testkit::{Backing, Reach, reach};
+use grok2api_testkit::{Backing, Ground, Reach, reach};
 use rstest::rstest;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -141,9 +141,10 @@ fn per_minute(requests: u64) -> Limits {
 #[rstest]
 #[tokio::test]
 async fn a_minutes_requests_are_limited_and_told(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how, Mode::File, 1).await;
+    let fixture = Fixture::new(ground.reach(), ground.mode(), 1).await;
     let limits = Limits { tokens_per_minute: Some(50), ..per_minute(3) };
     let key = fixture.key(limits, &[]).await;
     let (first, settlement) = fixture.admit(&key, 20).await;
@@ -168,9 +169,10 @@ async fn a_minutes_requests_are_limited_and_told(
 #[rstest]
 #[tokio::test]
 async fn places_at_the_same_time_come_free_by_settling_and_by_silence(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let fixture = Fixture::new(how, Mode::File, 1).await;
+    let fixture = Fixture::new(ground.reach(), ground.mode(), 1).await;
     let key = fixture.key(Limits { concurrency: Some(2), ..Limits::default() }, &[]).await;
     let (first, second) = (fixture.ask(&key).await.unwrap(), fixture.ask(&key).await.unwrap());
     assert_eq!(fixture.ask(&key).await.unwrap_err(), "concurrency_limit_exceeded");
@@ -190,7 +192,7 @@ async fn places_at_the_same_time_come_free_by_settling_and_by_silence(
 #[tokio::test]
 async fn budgets_are_reserved_settled_given_back_and_shown(
     #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
-    #[values(Mode::File, Mode::Redis)] mode: Mode,
+    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
 ) {
     let fixture = Fixture::new(how, mode, 1).await;
     let budgets =

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use grok2api_config::live::{Deps, start};
-use grok2api_kit::{clock::Clock, lifecycle::Tasks};
+use grok2api_kit::{clock::Clock, lifecycle::Tasks, settings::Mode};
 use grok2api_proto::live::{self, CancelRequest, ListRequest, Live, Replica, ReportRequest, Request};
 use grok2api_storage::board;
-use grok2api_testkit::{Reach, RedisServer, reach};
+use grok2api_testkit::{Ground, Reach, RedisServer, reach};
 use rstest::rstest;
 
 async fn service(how: Reach, redis: Option<&str>, tasks: &Tasks) -> Arc<dyn Live> {
@@ -32,14 +32,20 @@ async fn report(live: &Arc<dyn Live>, id: &str, running: &[&str]) -> Vec<String>
 #[rstest]
 #[tokio::test]
 async fn what_processes_tell_is_listed_and_orders_reach_them_once(
-    #[values(Reach::Direct, Reach::Wired, Reach::Tcp)] how: Reach,
+    #[values(Ground::Direct, Ground::Wired, Ground::Tcp, Ground::TcpMariaDb, Ground::TcpRedis)]
+    ground: Ground,
 ) {
-    let tasks = Tasks::new();
-    let live = service(how, None, &tasks).await;
+    let (standing, tasks) = (ground.store(), Tasks::new());
+    // Beside MySQL it is the Redis of what replicas share, and in the mode `redis` the store itself.
+    let storage = &standing.settings.storage;
+    let live = service(ground.reach(), storage.hot_url(), &tasks).await;
     report(&live, "one", &["turn_a"]).await;
     report(&live, "two", &["turn_b", "turn_c"]).await;
     let listed = live.list(ListRequest {}).await.unwrap();
-    assert_eq!((listed.replicas.len(), listed.storage_mode.as_str(), listed.shared), (2, "FILE", false));
+    assert_eq!(
+        (listed.replicas.len(), listed.storage_mode.as_str(), listed.shared),
+        (2, "FILE", storage.mode != Mode::File)
+    );
     assert_eq!(listed.replicas[1].seen_at, 7);
     let cancel = |id: &str| live.cancel(CancelRequest { id: id.to_owned() });
     assert!(cancel("turn_c").await.unwrap().known);

@@ -15,12 +15,17 @@ mod serve;
 mod sim;
 mod usage;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use grok2api_kit::{
     lifecycle::{Shutdown, Tasks},
-    settings::Settings,
+    settings::{Reading, Settings},
     telemetry,
 };
 
@@ -110,7 +115,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     // Callers are told that a store failed, and only the log why.
     let logged = || settings().inspect(|settings| telemetry::lines(settings.log.format, "ERROR"));
     match cli.command {
-        Command::Serve(args) => serve::run(&settings()?, &args).await,
+        Command::Serve(args) => serve::run(reading(cli.config.as_deref()), &args).await,
         Command::Sim(args) => sim::run(args).await,
         Command::Accounts(command) => accounts::run(&logged()?, command).await,
         Command::Parameters(command) => parameters::run(&logged()?, command).await,
@@ -127,11 +132,18 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-fn settings(file: Option<&std::path::Path>) -> Result<Settings, Failure> {
-    // Other programs' variables may be any bytes; ours are text.
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Settings::load(file, variables).map_err(|mistakes| Failure::Configuration(mistakes.into()))
+fn settings(file: Option<&Path>) -> Result<Settings, Failure> {
+    Settings::load(file, variables()).map_err(|mistakes| Failure::Configuration(mistakes.into()))
+}
+
+fn reading(file: Option<&Path>) -> Reading {
+    Settings::read(file, variables())
+}
+
+/// Other programs' variables may be any bytes; ours are text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn indented(error: &StartError) -> String {

@@ -32,12 +32,13 @@ use grok2api_proto::{
     response::{self, Responses},
     video::{self, VideoJobs},
 };
-use grok2api_storage::{Store, board, limiter};
+use grok2api_storage::{Store, bell::Bell, board, limiter};
 use grok2api_token_pool as pool_service;
 use tokio::net::TcpListener;
 
 use crate::{
-    instance::{Listeners, StartError},
+    instance::StartError,
+    listeners::Listeners,
     presence, rehearsal,
     remotes::{self, Remotes},
     roles::{Role, Roles},
@@ -216,10 +217,18 @@ impl Build<'_> {
         };
         let service = config_service::start(config_service::Deps {
             settings: store.settings(),
+            bell: self.bell().await?,
+            every: config_service::REVISIONS,
             clock: Clock::system(),
             tasks: self.tasks.clone(),
         });
         service.await.map_err(|error| StartError::one("config", error))
+    }
+
+    /// By which replicas tell each other of a new revision.
+    async fn bell(&self) -> Result<Bell, StartError> {
+        let bell = Bell::open(self.settings.storage.hot_url()).await;
+        bell.map_err(|error| StartError::one("storage.redis_url", error))
     }
 
     fn ledger(&self, runtime: &Runtime) -> Result<Arc<dyn Ledger>, StartError> {

@@ -14,12 +14,13 @@ use grok2api_kit::{
     settings::{Mistake, Settings},
     telemetry::LogLevel,
 };
-use tokio::{net::TcpListener, time::interval};
+use tokio::time::interval;
 
 use crate::{
     compose::{self, Services},
     exclusive::Exclusive,
-    roles::{Role, Roles},
+    ground::Ground,
+    roles::Roles,
 };
 
 /// How often a stop tells what it waits for.
@@ -59,30 +60,18 @@ pub struct Addresses {
 #[derive(Debug)]
 pub struct StartError(pub Vec<String>);
 
-/// The listeners, bound before anything else is begun.
-pub(crate) struct Listeners {
-    pub http: Option<TcpListener>,
-    pub ops: TcpListener,
-    pub config: Option<TcpListener>,
-    pub token_pool: Option<TcpListener>,
-    pub media_cache: Option<TcpListener>,
-    pub chat: Option<TcpListener>,
-}
-
 impl Instance {
     /// Binds, composes and serves.
     ///
     /// # Errors
-    /// A port or data directory that is taken, a store that cannot be used, a peer address that is missing.
+    /// All at once: ports and a data directory that are taken, stores that cannot be used, peer addresses that are missing.
     pub async fn start(
         settings: &Settings,
         roles: &Roles,
         log_level: Option<LogLevel>,
     ) -> Result<Self, StartError> {
-        compose::check(settings, roles)?;
-        let listeners = Listeners::bind(settings, roles).await?;
+        let Ground { listeners, exclusive } = Ground::take(settings, roles).await?;
         let addresses = listeners.addresses()?;
-        let exclusive = Exclusive::take(settings, roles)?;
         let tasks = Tasks::new();
         let readiness = Readiness::new(tasks.shutdown().clone());
         let starting = readiness.guard("start");
@@ -140,48 +129,10 @@ impl Instance {
     }
 }
 
-impl Listeners {
-    async fn bind(settings: &Settings, roles: &Roles) -> Result<Self, StartError> {
-        let grpc = |role| roles.split() && roles.has(role);
-        Ok(Self {
-            http: bind_if(roles.has(Role::Gateway), "http.listen", settings.http.listen).await?,
-            ops: bind("ops.listen", settings.ops.listen).await?,
-            config: bind_if(grpc(Role::Config), "grpc.config", settings.grpc.config).await?,
-            token_pool: bind_if(grpc(Role::TokenPool), "grpc.token_pool", settings.grpc.token_pool).await?,
-            media_cache: bind_if(grpc(Role::MediaCache), "grpc.media_cache", settings.grpc.media_cache)
-                .await?,
-            chat: bind_if(grpc(Role::Chat), "grpc.chat", settings.grpc.chat).await?,
-        })
-    }
-
-    fn addresses(&self) -> Result<Addresses, StartError> {
-        let of = |listener: &TcpListener| {
-            listener.local_addr().map_err(|error| StartError::one("bound port", error))
-        };
-        let maybe = |listener: &Option<TcpListener>| listener.as_ref().map(of).transpose();
-        Ok(Addresses {
-            http: maybe(&self.http)?,
-            ops: of(&self.ops)?,
-            config: maybe(&self.config)?,
-            token_pool: maybe(&self.token_pool)?,
-            media_cache: maybe(&self.media_cache)?,
-            chat: maybe(&self.chat)?,
-        })
-    }
-}
-
 /// Where this machine reaches a listener on all addresses.
 pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let local = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
     if address.ip().is_unspecified() { SocketAddr::new(local, address.port()) } else { address }
-}
-
-async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::one(format_args!("{name} {address}"), error))
-}
-
-async fn bind_if(wanted: bool, name: &str, address: SocketAddr) -> Result<Option<TcpListener>, StartError> {
-    if wanted { bind(name, address).await.map(Some) } else { Ok(None) }
 }
 
 impl StartError {

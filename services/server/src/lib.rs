@@ -6,7 +6,9 @@
 pub mod commands;
 mod compose;
 mod exclusive;
+mod ground;
 mod instance;
+mod listeners;
 mod presence;
 mod rehearsal;
 mod remotes;

@@ -7,7 +7,7 @@ use grok2api_kit::{
     readiness::Readiness,
     settings::Settings,
 };
-use grok2api_storage::{Error, Store, place};
+use grok2api_storage::{Error, Store, bell::Bell, place};
 use tokio::time::MissedTickBehavior;
 
 use crate::StartError;
@@ -18,6 +18,12 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// The store that the settings name, up to date.
 pub(crate) async fn open(settings: &Settings) -> Result<Store, StartError> {
     Store::open(settings).await.map_err(|error| StartError::one(place(settings), error))
+}
+
+/// For a command that changes the parameters: processes that run hear of it at once. A Redis that is away is no reason to
+/// fail, they ask the store soon.
+pub(crate) async fn bell(settings: &Settings) -> Bell {
+    Bell::open(settings.storage.hot_url()).await.unwrap_or_default()
 }
 
 /// Readiness is off while the store is away; an outage is logged when it begins and when it ends. A sealing key

@@ -11,9 +11,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 const PERIOD: Duration = Duration::from_secs(60);
 /// Rows of one step: a few milliseconds of the store's time.
-const STEP: u32 = 1_000;
+const STEP: u32 = 200;
 /// Between two steps, so that others have their turn.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Looks once a minute. An outage is logged when it begins and when it ends.
 pub(super) async fn run(ledger: Arc<dyn Ledger>, runtime: Runtime, clock: Clock) {

@@ -233,7 +233,7 @@ async fn clearing_a_kind_leaves_the_other_one(
 #[rstest]
 #[tokio::test]
 async fn items_are_listed_from_the_newest_and_deleted_one_by_one(
-    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket)] how: Way,
+    #[values(Way::Direct, Way::Wired, Way::Tcp, Way::Bucket, Way::TcpMariaDb, Way::TcpRedis)] how: Way,
 ) {
     let fixture = Fixture::new(how).await;
     let mut made = Vec::new();

@@ -19,7 +19,7 @@ use grok2api_kit::{
     settings::{Mode, Settings},
 };
 use grok2api_proto::pool::{ClearAccountsRequest, RemoveAccountsRequest, Tier, TokenPool};
-use grok2api_storage::Store;
+use grok2api_storage::{Store, bell::Bell};
 
 use super::{Failure, say, small};
 use crate::{StartError, store};
@@ -120,6 +120,8 @@ pub(crate) async fn runtime(store: &Store, tasks: &Tasks) -> Result<Runtime, Sta
     let failed = |error| StartError::one("config", error);
     let config = grok2api_config::start(grok2api_config::Deps {
         settings: store.settings(),
+        bell: Bell::default(),
+        every: grok2api_config::REVISIONS,
         clock: Clock::system(),
         tasks: tasks.clone(),
     });

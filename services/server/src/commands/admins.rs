@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use grok2api_config::admins::{Deps, start};
 use grok2api_kit::{clock::Clock, lifecycle::Tasks, runtime::Runtime, settings::Settings};
 use grok2api_proto::admin::{Admin, Admins, CreateRequest, ListRequest, Role, UpdateRequest};
-use grok2api_storage::{Store, board};
+use grok2api_storage::{Store, bell::Bell, board};
 
 use super::{Failure, client_keys::day, complain, say, small};
 use crate::{StartError, store};
@@ -75,6 +75,8 @@ async fn open(settings: &Settings, store: &Store, tasks: &Tasks) -> Result<Arc<d
     let failed = |error| StartError::one("admins", error);
     let config = grok2api_config::start(grok2api_config::Deps {
         settings: store.settings(),
+        bell: Bell::default(),
+        every: grok2api_config::REVISIONS,
         clock: Clock::system(),
         tasks: tasks.clone(),
     });

@@ -68,6 +68,8 @@ async fn import(
 ) -> Result<Counts, Failure> {
     let config = grok2api_config::start(grok2api_config::Deps {
         settings: store.settings(),
+        bell: store::bell(settings).await,
+        every: grok2api_config::REVISIONS,
         clock: Clock::system(),
         tasks: tasks.clone(),
     });

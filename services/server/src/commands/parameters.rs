@@ -36,6 +36,8 @@ pub(crate) async fn run(settings: &Settings, command: Command) -> Result<(), Fai
     let tasks = Tasks::new();
     let service = grok2api_config::start(grok2api_config::Deps {
         settings: store.settings(),
+        bell: store::bell(settings).await,
+        every: grok2api_config::REVISIONS,
         clock: Clock::system(),
         tasks: tasks.clone(),
     });

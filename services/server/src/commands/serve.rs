@@ -1,13 +1,13 @@
 //! `grok2api serve`.
 
 use grok2api_kit::{
-    settings::Settings,
+    settings::{Reading, Settings},
     telemetry::{self, LogLevel},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, say};
-use crate::{EXIT_CRASHED, Instance, Roles, StartError, start_text};
+use crate::{EXIT_CRASHED, Instance, Roles, StartError, ground, start_text};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -16,9 +16,13 @@ pub(crate) struct Args {
     run: Roles,
 }
 
-pub(crate) async fn run(settings: &Settings, args: &Args) -> Result<(), Failure> {
+pub(crate) async fn run(reading: Reading, args: &Args) -> Result<(), Failure> {
+    let settings = match reading {
+        Reading { settings: Some(settings), mistakes } if mistakes.is_empty() => settings,
+        reading => return Err(ground::all_wrong(reading, &args.run).await.into()),
+    };
     let (log_level, exports) = telemetry::init(settings.log.format, "INFO", &args.run.to_string());
-    let served = serve(settings, args, log_level).await;
+    let served = serve(&settings, args, log_level).await;
     exports.finish().await;
     served
 }

@@ -11,7 +11,7 @@ use grok2api_proto::{
 };
 use grok2api_testkit::Backing;
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     cli::{grok2api, output},
@@ -68,12 +68,6 @@ async fn every_store_serves_is_managed_and_keeps(
     product.stop().await;
 }
 
-pub async fn readyz(product: &Product) -> (u16, Value) {
-    let ops = product.gateway().addresses.ops;
-    let answer = product.http.get(format!("http://{ops}/readyz")).send().await.unwrap();
-    (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
-}
-
 fn update(expected_revision: Option<u64>, attempts: u32) -> UpdateRequest {
     let changes = [("max_attempts".to_owned(), attempts.to_string())].into();
     UpdateRequest { changes, expected_revision, author: "test".into() }
@@ -87,7 +81,7 @@ async fn while_the_store_is_away_the_process_is_not_ready_and_calls_fail_soon(
     let mut product = Product::on_store(Shape::Whole, &["sim-basic-1"], Backing::start(mode)).await;
     let config = product.gateway().services.config.clone();
     config.update(update(None, 4)).await.unwrap();
-    assert_eq!(readyz(&product).await.0, 200);
+    assert_eq!(product.readyz().await.0, 200);
 
     tokio::task::block_in_place(|| product.backing.kill());
     let began = Instant::now();
@@ -95,13 +89,13 @@ async fn while_the_store_is_away_the_process_is_not_ready_and_calls_fail_soon(
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     assert_eq!((error.kind, error.code.as_ref()), (Kind::Unavailable, "storage_unavailable"));
     assert!(error.retry_after.is_some());
-    while readyz(&product).await != (503, json!({"status": "waiting", "waiting_for": ["storage"]})) {
+    while product.readyz().await != (503, json!({"status": "waiting", "waiting_for": ["storage"]})) {
         assert!(began.elapsed() < 2 * SOON, "it stays ready");
     }
 
     tokio::task::block_in_place(|| product.backing.start_again());
     let began = Instant::now();
-    while readyz(&product).await.0 != 200 {
+    while product.readyz().await.0 != 200 {
         assert!(began.elapsed() < SOON, "it does not come back");
     }
     assert_eq!(config.get(GetRequest {}).await.unwrap().config.unwrap().max_attempts, 4);
@@ -234,4 +228,65 @@ async fn addresses_that_do_not_fit_are_listed_with_the_other_mistakes() {
     assert_eq!(code, 78, "{err}");
     assert!(["DATABASE_URL", "REDIS_URL", "G2A_LISTEN"].iter().all(|part| err.contains(part)), "{err}");
     assert!(!err.contains("hunter2"), "{err}");
+}
+
+/// What is wrong is told in one report, each thing once, and nobody's password with it.
+#[rstest]
+#[case("mysql", "mysql://user:hunter2@127.0.0.1:9/grok2api")]
+#[case("redis", "redis://:hunter2@127.0.0.1:9")]
+#[tokio::test]
+async fn everything_that_is_wrong_at_the_start_is_in_one_report(
+    #[case] mode: &str,
+    #[case] url: &str,
+    #[values(false, true)] mistaken: bool,
+) {
+    let data = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = grok2api(data.path());
+    command.args(["serve", "--run", "config,token-pool,chat"]).env("STORAGE_MODE", mode);
+    command.env("DATABASE_URL", url).env("REDIS_URL", "redis://:hunter2@127.0.0.1:7");
+    for role in ["CONFIG", "TOKEN_POOL"] {
+        command.env(format!("G2A_GRPC__{role}"), taken.local_addr().unwrap().to_string());
+    }
+    command.env("G2A_GRPC__CHAT", "127.0.0.1:0");
+    if mistaken {
+        command.env("G2A_GRACE_SECONDS", "soon").env("G2A_MEDIA_CACHE_ADDR", "nowhere");
+    }
+    let (code, _, err) = output(&mut command).await;
+    assert_eq!(code, 78, "{err}");
+    let mistakes = if mistaken { &["lifecycle.grace_seconds"][..] } else { &[] };
+    let wrong = ["peers.media_cache", "internal.secret", "grpc.config", "grpc.token_pool", "REDIS_URL"];
+    for part in wrong.iter().chain(mistakes).chain(&["127.0.0.1:9", "127.0.0.1:7"]) {
+        assert_eq!(err.matches(part).count(), 1, "{part} in {err}");
+    }
+    assert_eq!(err.lines().count(), 1 + 6 + mistakes.len(), "{err}");
+    assert!(!err.contains("hunter2"), "{err}");
+}
+
+/// A start that fails for another reason looks at the store, and leaves it as it is.
+#[rstest]
+#[tokio::test]
+async fn a_start_that_fails_anyway_tells_of_another_key_and_migrates_nothing(
+    #[values(Mode::File, Mode::Mysql, Mode::Redis)] mode: Mode,
+) {
+    let (data, backing) = (tempfile::tempdir().unwrap(), Backing::start(mode));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = |arguments: &[&str]| {
+        let mut command = grok2api(data.path());
+        command.envs(backing.environment()).args(arguments);
+        command
+    };
+    let start = || {
+        let mut command = at(&["serve"]);
+        command.env("G2A_LISTEN", taken.local_addr().unwrap().to_string());
+        command
+    };
+    let (code, _, err) = output(&mut start()).await;
+    assert!(code == 78 && err.contains("http.listen") && err.lines().count() == 2, "{code} {err}");
+    let (code, out, err) = output(&mut at(&["migrate"])).await;
+    assert!(code == 0 && out.contains("migrated from 0 to"), "the failed start left it alone: {out} {err}");
+    let other_key = "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
+    let (code, _, err) = output(start().env("G2A_MASTER_KEY", other_key)).await;
+    assert!(code == 78 && err.contains("http.listen") && err.contains("sealed with key"), "{code} {err}");
+    assert_eq!(err.lines().count(), 3, "{err}");
 }

@@ -205,6 +205,13 @@ impl Product {
         Answer::of(self.http.get(format!("{}{path}", self.base)).send().await.unwrap()).await
     }
 
+    /// Whether the gateway's process is ready, and what it waits for.
+    pub async fn readyz(&self) -> (u16, Value) {
+        let ops = self.gateway().addresses.ops;
+        let answer = Answer::of(self.http.get(format!("http://{ops}/readyz")).send().await.unwrap()).await;
+        (answer.status, answer.json())
+    }
+
     pub async fn chat(&self, body: &Value) -> Answer {
         self.post("/v1/chat/completions", body.to_string()).await
     }

@@ -33,6 +33,21 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// What the sources of the settings said.
+pub struct Reading {
+    /// The settings, with a default in the place of whatever is wrong; none when a source could not be read at all.
+    pub settings: Option<Settings>,
+    /// All mistakes.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl Mistake {
+    /// Whether it names the setting, or one of a section that is written with its dot, as in `storage.`.
+    pub fn is_about(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
 impl Settings {
     /// Merges defaults, `file` and `environment` (name and value pairs).
     ///
@@ -42,20 +57,26 @@ impl Settings {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Vec<Mistake>> {
-        let mut merged = sources::Merged::defaults();
-        if let Some(path) = file {
-            merged.file(path);
+        match Self::read(file, environment) {
+            Reading { settings: Some(settings), mistakes } if mistakes.is_empty() => Ok(settings),
+            Reading { mistakes, .. } => Err(mistakes),
         }
+    }
+
+    /// As [`load`](Self::load), for a start that goes on to look for what else is wrong.
+    pub fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Reading {
+        let mut merged = sources::Merged::defaults();
+        let readable = file.is_none_or(|path| merged.file(path));
         merged.environment(environment);
         let (table, mut mistakes) = merged.finish();
         match table.try_into::<Self>() {
             Ok(settings) => {
                 mistakes.extend(settings.check());
-                if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
+                Reading { settings: readable.then_some(settings), mistakes }
             }
             Err(error) => {
                 mistakes.push(Mistake(error.message().to_owned()));
-                Err(mistakes)
+                Reading { settings: None, mistakes }
             }
         }
     }

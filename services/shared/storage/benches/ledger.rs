@@ -4,7 +4,15 @@
 //! and sums are what the product writes. `LEDGER_STORES=file,mysql` chooses the stores. Each question is asked
 //! several times; the slowest counts, and one over the limit fails the bench.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench tells what it found, or fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench tells what it found, or fails; its tasks are its own"
+)]
+
+#[path = "ledger/beside.rs"]
+mod beside;
 
 use std::{
     sync::Arc,
@@ -64,8 +72,12 @@ async fn bench(mode: &str, rows: u64) -> u32 {
     let store = Store::open(&settings).await.unwrap();
     let (ledger, now) = (store.ledger(), Clock::system().now_ms());
     fill(mode, &ledger, rows, now).await;
-    let late = questions(mode, &ledger, now).await + pages(mode, &ledger, rows, now).await;
+    // `LEDGER_ONLY=writes` asks nothing.
+    let asks = variable("LEDGER_ONLY").is_none_or(|only| only != "writes");
+    let late =
+        if asks { questions(mode, &ledger, now).await + pages(mode, &ledger, rows, now).await } else { 0 };
     upkeep(mode, &ledger, rows, now).await;
+    beside::admissions(mode, &store, rows, now).await;
     store.close().await;
     late
 }

@@ -5,6 +5,10 @@ use sqlx::migrate::MigrateError;
 
 /// `ER_LOCK_WAIT_TIMEOUT`.
 const LOCK_WAIT: u16 = 1205;
+/// `ER_DISK_FULL` and `ER_RECORD_FILE_FULL`, of a file that cannot grow.
+const FULL: [u16; 2] = [1021, 1114];
+/// `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE`, of the index of its log that cannot grow.
+const SQLITE_FULL: [&str; 2] = ["13", "4874"];
 
 /// Result of every storage call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,6 +22,9 @@ pub enum Error {
     /// Somebody else's session of the database holds what the call needs.
     #[error("a table or row is locked by another session of the database, which does not end")]
     Locked,
+    /// There is no room for what was to be written.
+    #[error("the disk is full: {0}")]
+    Full(sqlx::Error),
     /// Redis does not answer as it should.
     #[error("the store failed: {0}")]
     Redis(redis::RedisError),
@@ -103,28 +110,47 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if is_lock_wait(&error) { Self::Locked } else { Self::Store(error) }
+        if is_lock_wait(&error) {
+            Self::Locked
+        } else if is_full(&error) {
+            Self::Full(error)
+        } else {
+            Self::Store(error)
+        }
     }
 }
 
 impl From<MigrateError> for Error {
     fn from(error: MigrateError) -> Self {
-        match &error {
+        match error {
             MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
-                if is_lock_wait(source) =>
+                if is_lock_wait(&source) || is_full(&source) =>
             {
-                Self::Locked
+                source.into()
             }
-            _ => Self::Migrate(error),
+            error => Self::Migrate(error),
         }
     }
 }
 
 /// MySQL has waited for a lock as long as its session may.
 fn is_lock_wait(error: &sqlx::Error) -> bool {
-    let error = error.as_database_error();
-    let error = error.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>());
-    error.is_some_and(|error| error.number() == LOCK_WAIT)
+    mysql_number(error) == Some(LOCK_WAIT)
+}
+
+fn is_full(error: &sqlx::Error) -> bool {
+    match mysql_number(error) {
+        Some(number) => FULL.contains(&number),
+        None => {
+            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+            code.is_some_and(|code| SQLITE_FULL.contains(&code.as_ref()))
+        }
+    }
+}
+
+fn mysql_number(error: &sqlx::Error) -> Option<u16> {
+    let error = error.as_database_error()?.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?;
+    Some(error.number())
 }
 
 impl From<redis::RedisError> for Error {

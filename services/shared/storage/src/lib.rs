@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod actions;
 pub mod admins;
+pub mod bell;
 pub mod board;
 mod bounded;
 pub mod budgets;
@@ -24,6 +25,7 @@ pub mod ledger;
 pub mod limiter;
 pub mod media;
 pub mod mysql;
+mod probe;
 pub mod redis;
 mod resealing;
 pub mod responses;
@@ -35,5 +37,6 @@ mod store;
 pub mod videos;
 
 pub use error::{Error, Result};
+pub use probe::{probe, reach_shared};
 pub use resealing::{Damaged, Resealed, Sealed};
 pub use store::{Migrated, Store, masked, place};

@@ -66,6 +66,9 @@ const IGNORING: &str = "INSERT IGNORE";
 /// Behind a reading in a transaction that writes: keeps the rows to itself.
 const LOCKING: &str = " FOR UPDATE";
 
+/// Rows of the ledger that are written in one transaction; nobody waits for it who writes something else.
+const STEP: usize = usize::MAX;
+
 /// Applied in this order, under the numbers of SQLite; every statement can be run again.
 const MIGRATIONS: [(i64, &str, &str); 17] = [
     (1, "accounts", include_str!("../migrations/mysql/0001_accounts.sql")),
@@ -108,9 +111,24 @@ const MIGRATING_SESSION: &str = "SET SESSION innodb_lock_wait_timeout = 10, SESS
 #[derive(Clone, Debug)]
 pub struct MySql {
     pool: Pool,
+    turns: Turns,
     migrated: Migrated,
     /// Bytes of one statement that the server takes.
     max_allowed_packet: usize,
+}
+
+/// The server has writers wait for each other where they must.
+#[derive(Clone, Debug)]
+struct Turns;
+
+/// Nothing to give back.
+struct Turn;
+
+impl Turns {
+    #[expect(clippy::unused_self, reason = "a question that both databases answer")]
+    fn wait(&self) -> std::future::Ready<Turn> {
+        std::future::ready(Turn)
+    }
 }
 
 impl MySql {
@@ -129,7 +147,15 @@ impl MySql {
         let packet: i64 = bounded::within(CONNECT, async { Ok(packet.fetch_one(&mut first).await?) }).await?;
         let max_allowed_packet = usize::try_from(packet).unwrap_or(usize::MAX);
         first.close().await?;
-        Ok(Self { pool: pool(options), migrated, max_allowed_packet })
+        Ok(Self { pool: pool(options), turns: Turns, migrated, max_allowed_packet })
+    }
+
+    /// What the database at `url` is sealed with, if it has tables of ours; changes nothing.
+    pub(crate) async fn look(url: &str) -> Result<Option<Vec<u8>>> {
+        let mut connection = MySqlConnectOptions::from_str(url)?.connect().await?;
+        let found = migrate::look(&mut connection).await;
+        connection.close().await?;
+        found
     }
 
     /// Bytes that one statement may have.

@@ -22,6 +22,8 @@ mod sessions;
 mod settings;
 mod videos;
 
+use std::time::Duration;
+
 use redis::{
     Client, FromRedisValue, IntoConnectionInfo as _, Pipeline, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
@@ -40,6 +42,8 @@ const FORMAT: i64 = 1;
 const FORMAT_KEY: &str = "{g2a}:format";
 const SEAL_KEY: &str = "{g2a}:seal_check";
 const OPEN: &str = include_str!("redis/scripts/open.lua");
+/// How long a ping stays.
+const PING: Duration = Duration::from_secs(10);
 /// Rows read at once, and rows a script goes through at most before it lets others have their turn.
 const BATCH: usize = 500;
 
@@ -78,17 +82,29 @@ impl Redis {
         Ok(Self { connection, migrated: Migrated { from: FORMAT, to: FORMAT } })
     }
 
+    /// What the Redis at `url` is sealed with, if it holds a store; changes nothing.
+    pub(crate) async fn look(url: &str) -> Result<Option<Vec<u8>>> {
+        let found: (Option<i64>, Option<Vec<u8>>) =
+            Self::shared(url).await?.ask(redis::pipe().get(FORMAT_KEY).get(SEAL_KEY)).await?;
+        match found {
+            (Some(found), _) if found > FORMAT => Err(Error::Newer { found, known: FORMAT }),
+            (_, sealed) => Ok(sealed),
+        }
+    }
+
     /// What opening the store had to do.
     pub fn migrated(&self) -> Migrated {
         self.migrated
     }
 
-    /// Asks the store for nothing.
+    /// Writes what nobody reads: one that has no memory left for it answers everything else.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When it does not answer, or takes nothing.
     pub async fn ping(&self) -> Result<()> {
-        Ok(redis::cmd("PING").query_async(&mut self.connection.clone()).await?)
+        let mut write = redis::cmd("SET");
+        write.arg("{g2a}:ping").arg("").arg("PX").arg(PING.as_millis());
+        Ok(write.query_async(&mut self.connection.clone()).await?)
     }
 
     /// Keeps the first key's mark, and refuses another key.
@@ -121,7 +137,7 @@ impl Redis {
     }
 }
 
-async fn connect(url: &str) -> Result<ConnectionManager> {
+pub(crate) async fn connect(url: &str) -> Result<ConnectionManager> {
     // A peer that is gone without a word is noticed by what it leaves unacknowledged.
     let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(2 * ANSWER);
     let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;

@@ -64,6 +64,16 @@ impl Sealer {
         Ok(Self::of(ring, Some(source), made))
     }
 
+    /// The keys of the settings, where there are some; none is made.
+    pub(crate) fn peek(settings: &settings::Seal, data_dir: &Path) -> Result<Option<Self>> {
+        let source = Source::of(settings, data_dir);
+        if source.is_to_be_made() {
+            return Ok(None);
+        }
+        let ring = source.read()?;
+        Ok(Some(Self::of(ring, Some(source), false)))
+    }
+
     /// A sealer with this key.
     pub fn new(key: [u8; KEY_BYTES]) -> Self {
         Self::of(Ring::of(vec![key]), None, false)

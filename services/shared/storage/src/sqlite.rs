@@ -40,6 +40,7 @@ mod videos;
 
 use std::{
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -47,6 +48,7 @@ use sqlx::{
     Connection as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{Error, Migrated, Result};
 
@@ -63,6 +65,10 @@ const IGNORING: &str = "INSERT OR IGNORE";
 
 /// Behind a reading in a transaction that writes: nothing, since there is no other writer.
 const LOCKING: &str = "";
+
+/// Rows of the ledger that are written in one transaction, which nobody else can write beside: a request that must be counted
+/// before it is served waits for no more than these.
+const STEP: usize = 50;
 
 /// Applied in this order; a number never changes its text once released.
 const MIGRATIONS: [(i64, &str, &str); 17] = [
@@ -92,7 +98,19 @@ const LOCKED_WAIT: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     pool: Pool,
+    turns: Turns,
     migrated: Migrated,
+}
+
+/// Writers of this process, first come, first served. SQLite itself has them try again after a while, so that who writes much
+/// keeps the others waiting.
+#[derive(Clone, Debug, Default)]
+struct Turns(Arc<Mutex<()>>);
+
+impl Turns {
+    async fn wait(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().await
+    }
 }
 
 impl Sqlite {
@@ -111,6 +129,19 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
         Self::open_with(options, BUSY_TIMEOUT).await
+    }
+
+    /// What the database in `directory` is sealed with, if there is one; changes nothing.
+    pub(crate) async fn look(directory: &Path) -> Result<Option<Vec<u8>>> {
+        let file = directory.join(snapshot::FILE);
+        if !file.exists() {
+            return Ok(None);
+        }
+        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let found = migrate::look(&mut connection).await;
+        connection.close().await?;
+        found
     }
 
     async fn open_with(options: SqliteConnectOptions, patience: Duration) -> Result<Self> {
@@ -143,7 +174,7 @@ impl Sqlite {
         let mut lock = pool.begin_with(BEGIN).await?;
         let migrated = migrate::run(&mut lock).await?;
         lock.commit().await?;
-        Ok(Self { pool, migrated })
+        Ok(Self { pool, turns: Turns::default(), migrated })
     }
 }
 

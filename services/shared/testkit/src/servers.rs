@@ -45,7 +45,12 @@ impl RedisServer {
 
     /// Starts a server with these options besides.
     pub fn with(options: &[&str]) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
+        Self::on(&std::env::temp_dir(), options)
+    }
+
+    /// As [`with`](Self::with), with what it keeps below that directory.
+    pub fn on(disk: &Path, options: &[&str]) -> Self {
+        let dir = tempfile::tempdir_in(disk).expect("a temporary directory");
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         let (child, port) = on_free_port("redis-server", |port| redis(port, dir.path(), &options));
         Self { child, port, dir, options }
@@ -75,7 +80,12 @@ impl RedisServer {
 impl MariaDb {
     /// Makes a data directory and starts a server on it.
     pub fn start() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
+        Self::on(&std::env::temp_dir())
+    }
+
+    /// As [`start`](Self::start), below that directory.
+    pub fn on(disk: &Path) -> Self {
+        let dir = tempfile::tempdir_in(disk).expect("a temporary directory");
         let made = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .args(["--innodb-log-file-size=8M", "--user=root"])

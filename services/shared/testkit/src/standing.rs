@@ -42,13 +42,18 @@ impl Ground {
         }
     }
 
-    /// An empty store for it.
-    pub fn store(self) -> Standing {
-        Standing::start(match self {
+    /// What the store is.
+    pub fn mode(self) -> Mode {
+        match self {
             Self::Direct | Self::Wired | Self::Tcp => Mode::File,
             Self::TcpMariaDb => Mode::Mysql,
             Self::TcpRedis => Mode::Redis,
-        })
+        }
+    }
+
+    /// An empty store for it.
+    pub fn store(self) -> Standing {
+        Standing::start(self.mode())
     }
 }
 

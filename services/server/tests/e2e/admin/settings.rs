@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Admin, PASSWORD, keys, start, try_login};
-use crate::{stores::readyz, support::Shape};
+use crate::support::Shape;
 
 fn parameter<'a>(answer: &'a Value, name: &str) -> &'a Value {
     answer["parameters"].as_array().unwrap().iter().find(|parameter| parameter["name"] == name).unwrap()
@@ -121,7 +121,7 @@ async fn parameters_are_changed_by_revision_and_rolled_back(#[case] shape: Shape
 async fn an_open_api_is_told_of_until_there_is_a_key(#[case] shape: Shape) {
     let (product, owner) = start(shape, &[]).await;
     let told = async || {
-        let ((status, ready), system) = (readyz(&product).await, owner.get("/api/system").await);
+        let ((status, ready), system) = (product.readyz().await, owner.get("/api/system").await);
         assert_eq!((status, &ready["status"]), (200, &json!("ready")));
         assert_eq!(ready["open_api"], system["open_api"]);
         (ready["open_api"].as_bool().unwrap(), ready["warning"].is_string())

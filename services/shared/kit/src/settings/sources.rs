@@ -57,20 +57,28 @@ impl Merged {
         Self { table, mistakes }
     }
 
-    pub(super) fn file(&mut self, path: &Path) {
+    /// Returns whether it could be read.
+    pub(super) fn file(&mut self, path: &Path) -> bool {
         let place = path.display().to_string();
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) => return self.complain(&place, error),
+            Err(error) => {
+                self.complain(&place, error);
+                return false;
+            }
         };
         match text.parse::<Table>() {
-            Ok(table) => self.sections(&place, table),
+            Ok(table) => {
+                self.sections(&place, table);
+                true
+            }
             // The parser's own text shows the line, and with it perhaps a secret.
             Err(error) => {
                 let line = error
                     .span()
                     .map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
                 self.complain(&place, format_args!("line {line}: {}", error.message()));
+                false
             }
         }
     }
@@ -99,7 +107,7 @@ impl Merged {
                 match std::fs::read_to_string(&value) {
                     Ok(text) => ((*path).to_owned(), text.trim_end().to_owned()),
                     Err(error) => {
-                        self.complain(&name, format_args!("{value}: {error}"));
+                        self.complain(&name, format_args!("{path}: {value}: {error}"));
                         continue;
                     }
                 }

@@ -52,10 +52,15 @@ impl Source {
         Self { current, old_keys: settings.old_keys.clone() }
     }
 
+    /// Whether the settings name no key and none was made yet.
+    pub(super) fn is_to_be_made(&self) -> bool {
+        self.generated().is_some_and(|file| !file.path.exists())
+    }
+
     /// Returns whether a key was made.
     pub(super) fn make_if_missing(&self) -> Result<bool> {
         match self.generated() {
-            Some(file) if !file.path.exists() => file.make().map_err(|source| unusable(&file.path, source)),
+            Some(file) if self.is_to_be_made() => file.make().map_err(|source| unusable(&file.path, source)),
             _ => Ok(false),
         }
     }

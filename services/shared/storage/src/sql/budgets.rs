@@ -17,7 +17,7 @@ use sqlx::{QueryBuilder, Row as _, Transaction};
 use tokio::sync::oneshot::error::TryRecvError;
 use uuid::Uuid;
 
-use super::{BEGIN, Db, IGNORING, LOCKING, Pool, Row, Store, accounts::is_taken, columns, upsert};
+use super::{BEGIN, Db, IGNORING, LOCKING, Pool, Row, Store, Turns, accounts::is_taken, columns, upsert};
 use crate::{
     Error, Result,
     budgets::{
@@ -47,6 +47,7 @@ type Change = [i64; 3];
 struct SqlBudgets {
     pool: Pool,
     line: Line,
+    turns: Turns,
 }
 
 /// An unsettled reservation.
@@ -60,7 +61,7 @@ struct Open {
 impl Store {
     /// What client keys have used up.
     pub fn budgets(&self) -> Arc<dyn Budgets> {
-        Arc::new(SqlBudgets { pool: self.pool.clone(), line: Line::default() })
+        Arc::new(SqlBudgets { pool: self.pool.clone(), line: Line::default(), turns: self.turns.clone() })
     }
 }
 
@@ -141,6 +142,7 @@ impl SqlBudgets {
         if answers.iter().all(Option::is_some) {
             return Ok(answers.into_iter().flatten().collect());
         }
+        let _turn = self.turns.wait().await;
         let mut write = self.pool.begin_with(BEGIN).await?;
         let known = open_ones(&mut write, wishes.iter().map(|wish| wish.reservation.id)).await?;
         let mut places: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
@@ -202,6 +204,7 @@ impl SqlBudgets {
 
     /// False when a reservation came into being meanwhile, and nothing was done.
     async fn settle_all(&self, settlements: &[Settlement]) -> Result<bool> {
+        let _turn = self.turns.wait().await;
         let mut write = self.pool.begin_with(BEGIN).await?;
         let known = open_ones(&mut write, settlements.iter().map(|settlement| settlement.id)).await?;
         let (mut changes, mut over, mut never) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());

@@ -1,7 +1,8 @@
 //! [`Ledger`] in SQL.
 //!
 //! Rows lie by their id, which is their time. Names are kept once and referred to by number, so that rows, their
-//! indexes and the sums stay small. New rows, their sums and the number of rows change in one transaction.
+//! indexes and the sums stay small. New rows, their sums and the number of rows change in one transaction: all of a batch, or a
+//! step of it, where others have to wait for that. A batch that was cut off is sent again, and what is there is passed over.
 
 #[path = "ledger/names.rs"]
 mod names;
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 use sqlx::{QueryBuilder, Row as _, Transaction};
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Pool, Store, accounts::is_taken, by_index, deadlock::is_deadlock};
+use super::{BEGIN, Db, Pool, STEP, Store, Turns, accounts::is_taken, by_index, deadlock::is_deadlock};
 use crate::{
     Error, Result,
     ledger::{Filter, Keep, Ledger, Outcome, Query, Row, Series, first_id, sums as sums_of},
@@ -32,12 +33,13 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 struct SqlLedger {
     pool: Pool,
     names: Names,
+    turns: Turns,
 }
 
 impl Store {
     /// The usage ledger.
     pub fn ledger(&self) -> Arc<dyn Ledger> {
-        Arc::new(SqlLedger { pool: self.pool.clone(), names: Names::default() })
+        Arc::new(SqlLedger { pool: self.pool.clone(), names: Names::default(), turns: self.turns.clone() })
     }
 }
 
@@ -45,13 +47,12 @@ impl Store {
 impl Ledger for SqlLedger {
     async fn record(&self, rows: &[Row], lost: u64, now: i64) -> Result<u32> {
         self.names.learn(&self.pool, rows).await?;
-        for _ in 1..ATTEMPTS {
-            match self.try_record(rows, lost, now).await {
-                Err(Error::Store(error)) if met_another(&error) => {}
-                done => return done,
-            }
+        let mut recorded = 0;
+        for (at, step) in rows.chunks(STEP).enumerate() {
+            // Told once, with the first rows.
+            recorded += self.record_step(step, if at == 0 { lost } else { 0 }, now).await?;
         }
-        self.try_record(rows, lost, now).await
+        Ok(recorded)
     }
 
     async fn page(&self, filter: &Filter, before: Option<Uuid>, limit: u32) -> Result<Vec<Row>> {
@@ -110,7 +111,18 @@ struct Conditions {
 }
 
 impl SqlLedger {
+    async fn record_step(&self, rows: &[Row], lost: u64, now: i64) -> Result<u32> {
+        for _ in 1..ATTEMPTS {
+            match self.try_record(rows, lost, now).await {
+                Err(Error::Store(error)) if met_another(&error) => {}
+                done => return done,
+            }
+        }
+        self.try_record(rows, lost, now).await
+    }
+
     async fn try_record(&self, rows: &[Row], lost: u64, now: i64) -> Result<u32> {
+        let _turn = self.turns.wait().await;
         let mut write = self.pool.begin_with(BEGIN).await?;
         let new = unknown(&mut write, rows).await?;
         if new.is_empty() {
@@ -151,6 +163,7 @@ impl SqlLedger {
     }
 
     async fn prune_rows(&self, keep: Keep, now: i64, limit: u32) -> Result<u64> {
+        let _turn = self.turns.wait().await;
         let mut write = self.pool.begin_with(BEGIN).await?;
         let (count,): (i64,) = sqlx::query_as("SELECT kept FROM ledger_state").fetch_one(&mut *write).await?;
         let excess = u64::try_from(count).unwrap_or_default().saturating_sub(keep.rows);

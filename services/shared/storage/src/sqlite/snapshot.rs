@@ -10,7 +10,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
 };
 
-use super::{BUSY_TIMEOUT, LOCKED_WAIT, MIGRATIONS, Sqlite, is_locked};
+use super::{BUSY_TIMEOUT, LOCKED_WAIT, MIGRATIONS, Sqlite, Turns, is_locked};
 use crate::{Error, Migrated, Result, Sealed};
 
 /// How long a connection that is being closed may take.
@@ -68,7 +68,7 @@ pub async fn sealed(file: &Path) -> Result<Vec<Sealed>> {
     let options = SqliteConnectOptions::new().filename(file).read_only(true);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
     let newest = newest_migration();
-    let store = Sqlite { pool, migrated: Migrated { from: newest, to: newest } };
+    let store = Sqlite { pool, turns: Turns::default(), migrated: Migrated { from: newest, to: newest } };
     let sealed = store.sealed().await;
     store.close().await;
     sealed

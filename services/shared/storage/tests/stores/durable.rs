@@ -1,28 +1,29 @@
 //! What was acknowledged is there, whoever is killed in the middle; and calls fail soon while a store is away.
 
+mod writes;
+
 use std::{
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use grok2api_kit::settings::{Mode, Settings};
-use grok2api_storage::{Error, Store, accounts::Accounts};
-use uuid::Uuid;
+use grok2api_storage::{Store, accounts::Accounts};
 
 use crate::support::{Stand, account};
+use writes::{Kind, Written, all_there};
 
+/// Of each kind.
 const WRITES: u32 = 1_000;
 /// After how many of them the store is killed.
 const KILLS: [u32; 3] = [250, 500, 750];
 const SOON: Duration = Duration::from_secs(6);
 
-/// Adds one account and changes it; both are acknowledged when it returns.
-async fn write(store: &dyn Accounts, number: u32) -> Result<Uuid, Error> {
-    let mut kept = store.insert(&[account(number)]).await?[0].account().clone();
-    kept.note = "written".to_owned();
-    store.update(&kept).await?;
-    Ok(kept.id)
+/// One write of each kind, at the same time; what was acknowledged of them.
+async fn write(store: &Store, number: u32) -> Vec<grok2api_storage::Result<Written>> {
+    join_all(Kind::ALL.map(|kind| kind.write(store, number))).await
 }
 
 #[rstest::rstest]
@@ -32,28 +33,26 @@ async fn nothing_acknowledged_is_lost_when_the_store_is_killed(
 ) {
     let mut stand = Stand::start(mode);
     let settings = stand.settings().await;
-    let store = Store::open(&settings).await.unwrap().accounts();
+    let store = Store::open(&settings).await.unwrap();
     let mut acknowledged = Vec::new();
     for number in 0..WRITES {
         if KILLS.contains(&number) {
-            let racing = write(&*store, WRITES + number);
-            let (outcome, ()) =
+            let racing = write(&store, WRITES + number);
+            let (outcomes, ()) =
                 tokio::join!(racing, async { tokio::task::block_in_place(|| stand.server.kill()) });
-            acknowledged.extend(outcome);
+            acknowledged.extend(outcomes.into_iter().flatten());
             let began = Instant::now();
-            let refused = store.version().await;
+            let refused = store.accounts().version().await;
             assert!(refused.is_err() && began.elapsed() < SOON, "{refused:?} after {:?}", began.elapsed());
             tokio::task::block_in_place(|| stand.server.start_again());
-            recovered(&*store).await;
+            recovered(&*store.accounts()).await;
         }
-        acknowledged.push(write(&*store, number).await.unwrap());
+        for outcome in write(&store, number).await {
+            acknowledged.push(outcome.unwrap());
+        }
     }
-    let kept = Store::open(&settings).await.unwrap().accounts().load_all().await.unwrap();
-    for id in &acknowledged {
-        let account = kept.iter().find(|account| account.id == *id).expect("it was acknowledged");
-        assert_eq!(account.note, "written");
-    }
-    assert!(acknowledged.len() >= WRITES as usize);
+    assert!(acknowledged.len() >= Kind::ALL.len() * WRITES as usize);
+    all_there(&Store::open(&settings).await.unwrap(), &acknowledged).await;
 }
 
 /// Waits until the store answers by itself again.
@@ -92,7 +91,8 @@ fn signal(pid: u32, name: &str) {
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_when_a_process_with_sqlite_is_killed() {
     let data = tempfile::tempdir().unwrap();
-    for _ in KILLS {
+    let mut acknowledged = Vec::new();
+    for kill in KILLS {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "durable::a_process_that_writes", "--nocapture"])
             .env("G2A_DATA_DIR", data.path())
@@ -100,22 +100,18 @@ async fn nothing_acknowledged_is_lost_when_a_process_with_sqlite_is_killed() {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let ids = lines
-            .filter_map(|line| line.strip_prefix("acknowledged ").map(|id| Uuid::parse_str(id).unwrap()));
-        let mut acknowledged = Vec::new();
-        for id in ids {
-            acknowledged.push(id);
-            if acknowledged.len() == 300 {
+        let said = lines.filter_map(|line| line.strip_prefix("acknowledged ").map(str::to_owned));
+        let (before, wanted) = (acknowledged.len(), Kind::ALL.len() * (WRITES / 3 + kill / 10) as usize);
+        for written in said.filter(|line| line.ends_with('.')) {
+            acknowledged.push(written.trim_end_matches('.').parse::<Written>().unwrap());
+            if acknowledged.len() == before + wanted {
                 child.kill().unwrap();
             }
         }
         child.wait().unwrap();
-        let kept = Store::open(&here(data.path())).await.unwrap().accounts().load_all().await.unwrap();
-        assert!(acknowledged.len() >= 300, "{}", acknowledged.len());
-        for id in &acknowledged {
-            assert!(kept.iter().any(|account| account.id == *id && account.note == "written"), "{id}");
-        }
+        all_there(&Store::open(&here(data.path())).await.unwrap(), &acknowledged).await;
     }
+    assert!(acknowledged.len() >= Kind::ALL.len() * WRITES as usize, "{}", acknowledged.len());
 }
 
 fn here(data: &std::path::Path) -> Settings {
@@ -126,9 +122,14 @@ fn here(data: &std::path::Path) -> Settings {
 #[ignore = "run by the test above, as a process of its own"]
 async fn a_process_that_writes() {
     let data = std::env::var("G2A_DATA_DIR").unwrap();
-    let store = Store::open(&here(data.as_ref())).await.unwrap().accounts();
-    let begin = u32::try_from(store.load_all().await.unwrap().len()).unwrap();
+    let store = Store::open(&here(data.as_ref())).await.unwrap();
+    let begin = u32::try_from(store.accounts().load_all().await.unwrap().len()).unwrap();
     for number in begin..begin + 100_000 {
-        println!("acknowledged {}", write(&*store, number).await.unwrap());
+        let store = &store;
+        join_all(Kind::ALL.map(|kind| async move {
+            // The full stop tells a whole line.
+            println!("acknowledged {}.", kind.write(store, number).await.unwrap());
+        }))
+        .await;
     }
 }

@@ -5,12 +5,14 @@
 
 mod accounts;
 mod admins;
+mod bell;
 mod board;
 mod budgets;
 mod captures;
 mod client_keys;
 mod damage;
 mod durable;
+mod full;
 mod idempotency;
 mod ledger;
 mod limiter;

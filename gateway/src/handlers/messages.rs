@@ -26,7 +26,7 @@ use crate::{
         stream::Encoder,
         whole::{Answer, Collector},
     },
-    base_url, body, capture,
+    base_url, body, capture, conversation,
     middleware::request_id,
     openai::{
         error::Failure,
@@ -104,6 +104,7 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) ->
     caller.may_ask(&asked.model)?;
     let (stream, model, thinks) = (asked.stream, asked.model.clone(), asked.thinks);
     let request = caller.signed(asked.into_request(record.turn_id().to_owned()));
+    let request = conversation::told(request, &parts.headers);
     admit(deps.client_keys.admissions(), &caller, record, std::slice::from_ref(&request)).await?;
     let id = format!("msg_{}", Uuid::new_v4().simple());
     let head = Head { id, model, input_tokens: prompt_tokens(&request) };
@@ -120,6 +121,7 @@ fn presentation(deps: &Deps, thinks: bool, parts: &Parts) -> Presentation {
         inline_images: false,
         base_url: base_url::of(config, &parts.uri, &parts.headers),
         late_reasoning: false,
+        legacy_calls: false,
     }
 }
 

@@ -114,12 +114,7 @@ pub(crate) const CHAT: &[Field] = &[
     field("presence_penalty", Number(-2.0, 2.0), Hint, "the upstream has no such control"),
     field("logit_bias", Object, Hint, "the upstream has no such control"),
     field("seed", Integer(i64::MIN, i64::MAX), Hint, "the upstream has no such control"),
-    field(
-        "reasoning_effort",
-        Text,
-        Emulated,
-        "may choose a faster or a deeper sibling of the model; see Models",
-    ),
+    field("reasoning_effort", Text, Emulated, "may choose a faster or a deeper sibling of the model"),
     field("verbosity", Text, Hint, "the model decides"),
     field("web_search_options", Object, Hint, "the model searches when it sees fit"),
     field("prediction", Object, Hint, "speed only"),

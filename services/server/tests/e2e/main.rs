@@ -10,6 +10,7 @@
 
 mod accounts;
 mod admin;
+mod agents;
 mod backup;
 mod bucket;
 mod capture;
@@ -28,10 +29,12 @@ mod malformed;
 mod media;
 mod openapi;
 mod processes;
+mod programs;
 mod replicas;
 mod sdk;
 mod state;
 mod stores;
 mod support;
+mod tools;
 mod usage;
 mod went_back;

@@ -11,7 +11,7 @@ use tokio::{process::Command, time::timeout};
 
 use crate::support::{Product, Shape};
 
-const KEY: &str = "sk-sdk-tests";
+pub const KEY: &str = "sk-sdk-tests";
 /// Far above what the tests need; every request has a deadline of its own.
 const DEADLINE: Duration = Duration::from_secs(300);
 
@@ -78,6 +78,14 @@ pub fn program(name: &str) -> PathBuf {
     program
 }
 
-fn workspace() -> &'static Path {
+/// The programs of another environment that `scripts/setup test` makes.
+pub fn environment(name: &str) -> PathBuf {
+    let programs = workspace().join("target").join(name).join("bin");
+    assert!(programs.exists(), "this test needs {}: run 'make test', which installs it", programs.display());
+    programs
+}
+
+/// The root of the repository.
+pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }

@@ -17,7 +17,9 @@ fn said(content: Value) -> Value {
 }
 
 /// Role, text, tool calls, and the call it answers.
-fn told(asked: &Asked) -> Vec<(Role, String, Vec<(String, String)>, String)> {
+type Told = (Role, String, Vec<(String, String)>, String);
+
+fn told(asked: &Asked) -> Vec<Told> {
     let text = |message: &Message| -> String {
         let texts = message.parts.iter().filter_map(|part| match &part.kind {
             Some(part::Kind::Text(text)) => Some(text.as_str()),

@@ -151,6 +151,11 @@ pub(crate) fn prompt_tokens(request: &ChatRequest) -> u64 {
         Some(Part::Text(text)) => Some(text.chars().count()),
         _ => None,
     });
-    let chars: usize = texts.sum();
+    let calls = request.messages.iter().flat_map(|message| &message.tool_calls);
+    let calls = calls.map(|call| call.name.chars().count() + call.arguments.chars().count());
+    let tools = request.tools.iter().map(|tool| {
+        [&tool.name, &tool.description, &tool.parameters].into_iter().map(|text| text.chars().count()).sum()
+    });
+    let chars: usize = texts.chain(calls).chain(tools).sum();
     u64::try_from(chars.div_ceil(CHARS_PER_TOKEN)).unwrap_or(u64::MAX)
 }

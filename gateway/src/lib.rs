@@ -43,6 +43,7 @@ mod caller;
 pub mod capture;
 mod client_keys;
 mod console;
+mod conversation;
 mod handlers;
 mod idempotency;
 mod links;

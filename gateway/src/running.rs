@@ -152,6 +152,7 @@ impl Place {
         match event {
             Event::Started(started) => self.started(started),
             Event::Text(text) => self.put_out(&text.text),
+            Event::FunctionCall(call) => self.put_out(&call.arguments),
             Event::Reasoning(reasoning) if !reasoning.header => self.put_out(&reasoning.text),
             _ => {}
         }

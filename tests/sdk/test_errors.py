@@ -22,8 +22,8 @@ BODIES = [
     ({"stop": ["a", "b", "c", "d", "e"]}, "stop", "invalid_value"),
     ({"thinking_mode": "loud"}, "thinking_mode", "invalid_value"),
     ({"n": 5}, "n", "unsupported_value"),
-    ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_parameter"),
-    ({"tool_choice": "required"}, "tool_choice", "unsupported_parameter"),
+    ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value"),
+    ({"tool_choice": "required"}, "tool_choice", "invalid_value"),
 ]
 
 

@@ -1,8 +1,10 @@
 """LangChain."""
 
 import openai
+import pydantic
 import pytest
 from conftest import MODEL, THINKING_MODEL
+from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 
 
@@ -40,9 +42,41 @@ def test_a_batch(chat):
     assert [answer.content for answer in answers] == [f"answer {n}" for n in range(5)]
 
 
-def test_tools_are_taken(chat):
-    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
-    assert chat().bind_tools([tool]).invoke([("system", "Be brief."), ("user", "[[sim:say=cold]]")]).content == "cold"
+def get_weather(city: str, days: int) -> str:
+    """How the weather is."""
+    return f"sunny in {city} for {days} days"
+
+
+def test_an_agent(chat):
+    model = chat().bind_tools([get_weather])
+    messages = [SystemMessage("Be brief."), HumanMessage('[[sim:call=get_weather {"city":"Rome","days":2}]]')]
+    answer = model.invoke(messages)
+    [call] = answer.tool_calls
+    assert (call["name"], call["args"]) == ("get_weather", {"city": "Rome", "days": 2})
+    messages += [answer, ToolMessage(get_weather(**call["args"]), tool_call_id=call["id"])]
+    assert model.invoke(messages).content == "The tool said: sunny in Rome for 2 days"
+
+
+def test_a_streamed_call(chat):
+    whole = None
+    for chunk in chat().bind_tools([get_weather]).stream('[[sim:call=get_weather {"city":"Rome","days":2}]]'):
+        whole = chunk if whole is None else whole + chunk
+    [call] = whole.tool_calls
+    assert call["args"] == {"city": "Rome", "days": 2} and whole.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_a_structured_answer(chat, method):
+    class Person(pydantic.BaseModel):
+        """A person."""
+
+        name: str
+        age: int
+
+    marker = '[[sim:call=Person {"name":"moon","age":7}]]' if method == "function_calling" else "[[sim:json]]"
+    marker = '[[sim:json={"name":"moon","age":7}]]' if method == "json_mode" else marker
+    person = chat().with_structured_output(Person, method=method).invoke(f"{marker} a person as JSON")
+    assert person == Person(name="moon", age=7)
 
 
 def test_errors(chat):

@@ -2,10 +2,11 @@
 
 mod content;
 pub(crate) mod fields;
+mod tools;
 
 use grok2api_proto::{
     Result,
-    chat::{ChatRequest, Message, Part, Role, part},
+    chat::{ChatRequest, Format, Message, Part, Role, part},
 };
 use serde_json::Value;
 
@@ -27,6 +28,10 @@ pub(crate) struct Asked {
     messages: Vec<Message>,
     stop: Vec<String>,
     max_tokens: Option<u64>,
+    tools: tools::Tools,
+    format: Option<Format>,
+    /// `metadata.user_id`, by which agents tell their sessions; empty for none.
+    conversation: String,
 }
 
 impl Asked {
@@ -52,6 +57,9 @@ impl Asked {
             thinks: fields.optional("thinking", thinks)?.unwrap_or(false),
             stop: fields.optional("stop_sequences", stops)?.unwrap_or_default(),
             max_tokens: fields.optional("max_tokens", options::tokens)?,
+            tools: tools::take(&mut fields)?,
+            format: fields.optional("output_config", tools::output)?.flatten(),
+            conversation: fields.optional("metadata", user)?.unwrap_or_default(),
         };
         options::check(FIELDS, &mut fields)?;
         Ok(asked)
@@ -59,8 +67,20 @@ impl Asked {
 
     /// The request in the product's own terms.
     pub(crate) fn into_request(self, request_id: String) -> ChatRequest {
-        let Self { model, messages, stop, max_tokens, .. } = self;
-        ChatRequest { request_id, model, messages, stop, max_tokens, ..ChatRequest::default() }
+        let Self { model, messages, stop, max_tokens, tools, format, conversation, .. } = self;
+        ChatRequest {
+            request_id,
+            model,
+            messages,
+            stop,
+            max_tokens,
+            tools: tools.tools,
+            tool_choice: tools.choice,
+            single_call: tools.single,
+            format,
+            conversation,
+            ..ChatRequest::default()
+        }
     }
 }
 
@@ -110,6 +130,11 @@ fn converse(mut list: Node<'_>, messages: &mut Vec<Message>) -> Result<()> {
         content::read(role, fields.required("content")?, messages)?;
     }
     Ok(())
+}
+
+/// `metadata`, of which only the user is read.
+fn user(mut node: Node<'_>) -> Result<String> {
+    Ok(node.fields()?.optional("user_id", Node::string)?.unwrap_or_default())
 }
 
 fn stops(node: Node<'_>) -> Result<Vec<String>> {

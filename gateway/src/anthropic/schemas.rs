@@ -23,7 +23,7 @@ pub(crate) mod words {
     }
 
     pub(crate) fn stop_reason() -> Object {
-        one_of(&["end_turn", "max_tokens", "refusal"])
+        one_of(&["end_turn", "max_tokens", "tool_use", "refusal"])
     }
 
     pub(crate) fn error_type() -> Object {
@@ -125,8 +125,45 @@ pub(super) fn thinking() -> Schema {
     typed(&["enabled", "adaptive", "disabled"], &[])
 }
 
-pub(super) fn no_tool() -> Schema {
-    typed(&["auto", "none"], &[])
+pub(super) fn metadata() -> Schema {
+    let object = ObjectBuilder::new().schema_type(Type::Object);
+    object.property("user_id", or_null(of(Type::String))).into()
+}
+
+pub(super) fn output_config() -> Schema {
+    let object = ObjectBuilder::new().schema_type(Type::Object);
+    let format = typed(&["json_schema"], &[("schema", of(Type::Object))]);
+    object.property("format", or_null(format)).into()
+}
+
+pub(super) fn tools() -> Schema {
+    let some = || ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    let ours = |object: ObjectBuilder| -> Schema {
+        let object = object.property("name", some()).required("name");
+        let object = object.property("description", or_null(of(Type::String)));
+        let object = object.property("input_schema", or_null(of(Type::Object)));
+        object.property("strict", or_null(of(Type::Boolean))).into()
+    };
+    let object = || ObjectBuilder::new().schema_type(Type::Object);
+    let server = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^(?!custom$)"));
+    list(any_of([
+        ours(object().property("type", or_null(one_of(&["custom"])))),
+        object().property("type", server).required("type").into(),
+    ]))
+}
+
+pub(super) fn tool_choice() -> Schema {
+    let alone = || or_null(of(Type::Boolean));
+    let with = |kinds: &[&str]| {
+        let object = ObjectBuilder::new().schema_type(Type::Object);
+        let object = object.property("type", one_of(kinds)).required("type");
+        object.property("disable_parallel_tool_use", alone())
+    };
+    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    any_of([
+        with(&["auto", "any", "none"]).into(),
+        with(&["tool"]).property("name", name).required("name").into(),
+    ])
 }
 
 pub(super) fn no_items() -> Schema {
@@ -149,6 +186,8 @@ fn block() -> Schema {
         typed(&["document"], &[("source", any_of([inline(some()), linked(), written]))]),
         typed(&["tool_use"], &[("id", text()), ("name", some()), ("input", of(Type::Object))]),
         result(),
+        typed(&["tool_reference"], &[]),
+        typed(&["server_tool_use", "web_search_tool_result", "web_fetch_tool_result"], &[]),
         typed(&["thinking", "redacted_thinking"], &[]),
     ])
 }

@@ -3,7 +3,7 @@
 use bytes::{BufMut as _, BytesMut};
 use grok2api_proto::{
     Error,
-    chat::{ChatBatch, Finish, chat_event::Kind},
+    chat::{ChatBatch, Finish, FunctionCall, chat_event::Kind},
 };
 use serde::Serialize;
 
@@ -174,6 +174,21 @@ impl Sink for Frames<'_> {
 
     /// A citation of this protocol repeats the cited text, which the upstream does not tell.
     fn annotation(&mut self, _: Annotation<'_>) {}
+
+    /// A block of its own, its input as one delta.
+    fn call(&mut self, _: u32, call: &FunctionCall) {
+        self.close();
+        self.frame("content_block_start", b",\"content_block\":{\"type\":\"tool_use\",\"id\":");
+        json(self.out, &call.id);
+        self.out.put_slice(b",\"name\":");
+        json(self.out, &call.name);
+        self.out.put_slice(b",\"input\":{}}}\n\n");
+        self.frame("content_block_delta", b",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":");
+        json(self.out, &call.arguments);
+        self.out.put_slice(b"}}\n\n");
+        self.frame("content_block_stop", b"}\n\n");
+        self.blocks.index += 1;
+    }
 }
 
 /// Appends a value as JSON, straight into the buffer.

@@ -1,7 +1,8 @@
 //! Events collected into one JSON answer.
 
-use grok2api_proto::chat::{ChatBatch, Finish, chat_event::Kind};
+use grok2api_proto::chat::{ChatBatch, Finish, FunctionCall, chat_event::Kind};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{Head, schemas::words, stop_reason};
@@ -41,6 +42,12 @@ enum Block {
     },
     Text {
         text: String,
+    },
+    /// A tool of the client's is called.
+    ToolUse {
+        id: String,
+        name: String,
+        input: Map<String, Value>,
     },
 }
 
@@ -116,7 +123,7 @@ impl Sink for Blocks {
         // Late reasoning belongs to what was thought before: an answer in pieces helps nobody.
         let thought = self.0.iter_mut().find_map(|block| match block {
             Block::Thinking { thinking, .. } => Some(thinking),
-            Block::Text { .. } => None,
+            Block::Text { .. } | Block::ToolUse { .. } => None,
         });
         match thought {
             Some(thinking) => thinking.push_str(more),
@@ -126,4 +133,9 @@ impl Sink for Blocks {
     }
 
     fn annotation(&mut self, _: Annotation<'_>) {}
+
+    fn call(&mut self, _: u32, call: &FunctionCall) {
+        let input = serde_json::from_str(&call.arguments).unwrap_or_default();
+        self.0.push(Block::ToolUse { id: call.id.clone(), name: call.name.clone(), input });
+    }
 }

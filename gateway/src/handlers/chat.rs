@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::{
     Caller, Deps,
     admission::admit,
-    body, capture,
+    body, capture, conversation,
     links::Links,
     middleware::request_id,
     openai::{
@@ -93,6 +93,7 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) ->
     let (presentation, stream) = (presentation(deps, &completion, parts), completion.stream);
     let choices = completion.choices;
     let request = caller.signed(completion.into_request(record.turn_id().to_owned()));
+    let request = conversation::told(request, &parts.headers);
     let requests = choices_of(request, choices);
     admit(deps.client_keys.admissions(), &caller, record, &requests).await?;
     Ok(Turn { id: request_id(&parts.headers).to_owned(), presentation, stream, requests, head })
@@ -136,6 +137,7 @@ fn presentation(deps: &Deps, completion: &Completion, parts: &Parts) -> Presenta
         inline_images: config.image_mode == "base64",
         links: Links::of(deps, parts),
         late_reasoning: false,
+        legacy_calls: completion.tools.legacy,
     }
 }
 

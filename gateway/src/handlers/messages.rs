@@ -26,7 +26,7 @@ use crate::{
         stream::Encoder,
         whole::{Answer, Collector},
     },
-    body, capture,
+    body, capture, conversation,
     links::Links,
     middleware::request_id,
     openai::{
@@ -105,6 +105,7 @@ async fn prepare(deps: &Deps, parts: &Parts, body: Body, record: &mut Record) ->
     caller.may_ask(&asked.model)?;
     let (stream, model, thinks) = (asked.stream, asked.model.clone(), asked.thinks);
     let request = caller.signed(asked.into_request(record.turn_id().to_owned()));
+    let request = conversation::told(request, &parts.headers);
     admit(deps.client_keys.admissions(), &caller, record, std::slice::from_ref(&request)).await?;
     let id = format!("msg_{}", Uuid::new_v4().simple());
     let head = Head { id, model, input_tokens: prompt_tokens(&request) };
@@ -121,6 +122,7 @@ fn presentation(deps: &Deps, thinks: bool, parts: &Parts) -> Presentation {
         inline_images: false,
         links: Links::of(deps, parts),
         late_reasoning: false,
+        legacy_calls: false,
     }
 }
 

@@ -182,6 +182,7 @@ fn presentation(deps: &Deps, thinks: bool, parts: &Parts) -> Presentation {
         inline_images: false,
         links: Links::of(deps, parts),
         late_reasoning: false,
+        legacy_calls: false,
     }
 }
 

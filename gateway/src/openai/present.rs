@@ -5,7 +5,9 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use grok2api_proto::chat::{Citation, Finish, Media, Reasoning, Source, Sources, Usage, chat_event::Kind};
+use grok2api_proto::chat::{
+    Citation, Finish, FunctionCall, Media, Reasoning, Source, Sources, Usage, chat_event::Kind,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -53,6 +55,8 @@ pub struct Presentation {
     pub links: Links,
     /// Shows reasoning that came after the answer had begun; of no use to somebody who reads along.
     pub late_reasoning: bool,
+    /// Calls are shown as OpenAI's `function_call` of old, of which there can be one only.
+    pub legacy_calls: bool,
 }
 
 /// What receives the pieces of an answer, in order.
@@ -63,6 +67,8 @@ pub trait Sink {
     fn reasoning(&mut self, text: &str);
     /// A source cited in the content; offsets count its characters.
     fn annotation(&mut self, annotation: Annotation<'_>);
+    /// A function of the client's is called: which call of the answer it is, from 0 on.
+    fn call(&mut self, index: u32, call: &FunctionCall);
 }
 
 /// Something about a stretch of the content, in OpenAI's shape.
@@ -103,6 +109,7 @@ pub(crate) struct Presenter {
     /// What was put between them, merged by place.
     insertions: Vec<Insertion>,
     citations: Vec<String>,
+    calls: u32,
     usage: Usage,
 }
 
@@ -130,6 +137,7 @@ impl Presenter {
             text: 0,
             insertions: Vec::new(),
             citations: Vec::new(),
+            calls: 0,
             usage: Usage { estimated: true, ..Usage::default() },
         }
     }
@@ -175,11 +183,15 @@ impl Presenter {
                 let player = format!("<video src=\"{link}\" controls=\"controls\"></video>\n");
                 self.insert(&player, sink);
             }
+            Kind::FunctionCall(call) => {
+                self.close_block(sink);
+                sink.call(self.calls, call);
+                self.calls += 1;
+            }
             Kind::Usage(usage) => self.usage = *usage,
             Kind::Started(_)
             | Kind::Charge(_)
             | Kind::ToolCall(_)
-            | Kind::FunctionCall(_)
             | Kind::ImageProgress(_)
             | Kind::VideoProgress(_)
             | Kind::SoftEnd(_)
@@ -298,12 +310,13 @@ pub(super) fn inline_start(image: &Media) -> String {
 /// Closes an image inside the content.
 pub(super) const INLINE_END: &str = ")\n";
 
-/// OpenAI's name of a finish.
-pub(super) fn finish_reason(finish: Finish) -> &'static str {
+/// OpenAI's name of a finish; `legacy` as in [`Presentation::legacy_calls`].
+pub(super) fn finish_reason(finish: Finish, legacy: bool) -> &'static str {
     match finish {
         Finish::Unspecified | Finish::Stop => "stop",
         Finish::ContentFilter => "content_filter",
         Finish::Length => "length",
+        Finish::ToolCalls if legacy => "function_call",
         Finish::ToolCalls => "tool_calls",
     }
 }

@@ -6,12 +6,13 @@ pub mod images;
 pub(crate) mod messages;
 pub(crate) mod options;
 pub mod schemas;
+pub(crate) mod tools;
 pub mod videos;
 pub(crate) mod walk;
 
 use grok2api_proto::{
     Error, Kind, Result,
-    chat::{ChatRequest, Message},
+    chat::{ChatRequest, Format, Message},
 };
 use memchr::memchr2;
 use serde_json::Value;
@@ -45,6 +46,13 @@ pub struct Completion {
     pub stop: Vec<String>,
     /// The smaller of `max_completion_tokens` and `max_tokens`.
     pub max_tokens: Option<u64>,
+    /// `response_format`, unless it is plain text.
+    pub format: Option<Format>,
+    /// `reasoning_effort`; empty for none.
+    pub effort: String,
+    /// `prompt_cache_key`: which conversation it is; empty for none.
+    pub conversation: String,
+    pub(crate) tools: tools::Tools,
 }
 
 impl Completion {
@@ -66,6 +74,10 @@ impl Completion {
             choices: fields.optional("n", options::choices)?.unwrap_or(1),
             stop: fields.optional("stop", options::stop)?.unwrap_or_default(),
             max_tokens: max_tokens(&mut fields)?,
+            format: fields.optional("response_format", tools::format)?.flatten(),
+            effort: fields.optional("reasoning_effort", Node::string)?.unwrap_or_default(),
+            conversation: fields.optional("prompt_cache_key", Node::string)?.unwrap_or_default(),
+            tools: tools::take(&mut fields)?,
             messages: messages::parse(messages)?,
         };
         options::check(options::CHAT, &mut fields)?;
@@ -74,8 +86,24 @@ impl Completion {
 
     /// The request in the product's own terms.
     pub fn into_request(self, request_id: String) -> ChatRequest {
-        let Self { model, messages, temporary, stop, max_tokens, .. } = self;
-        ChatRequest { request_id, model, messages, temporary, stop, max_tokens, ..ChatRequest::default() }
+        let Self {
+            model, messages, temporary, stop, max_tokens, format, effort, conversation, tools, ..
+        } = self;
+        ChatRequest {
+            request_id,
+            model,
+            messages,
+            temporary,
+            stop,
+            max_tokens,
+            tools: tools.tools,
+            tool_choice: tools.choice,
+            single_call: tools.single,
+            format,
+            effort,
+            conversation,
+            ..ChatRequest::default()
+        }
     }
 }
 

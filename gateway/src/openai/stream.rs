@@ -4,7 +4,7 @@
 use bytes::{BufMut as _, BytesMut};
 use grok2api_proto::{
     Error,
-    chat::{ChatBatch, ChatEvent, Finish, Media, Usage, chat_event::Kind},
+    chat::{ChatBatch, ChatEvent, Finish, FunctionCall, Media, Usage, chat_event::Kind},
 };
 use serde::Serialize;
 
@@ -47,6 +47,25 @@ struct Prefix {
     text: BytesMut,
     /// Up to here it serves the usage chunk; all of it serves a choice chunk.
     head: usize,
+    legacy_calls: bool,
+}
+
+/// A call in a chunk: first with its name, then with its arguments.
+#[derive(Serialize)]
+struct CallDelta<'c> {
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    function: FunctionDelta<'c>,
+}
+
+#[derive(Serialize)]
+struct FunctionDelta<'c> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'c str>,
+    arguments: &'c str,
 }
 
 /// Writes frames into the caller's buffer.
@@ -60,8 +79,8 @@ impl Encoder {
     /// A choice that has not begun; `index` counts from 0.
     pub fn new(head: &Head, index: u32, presentation: Presentation) -> Self {
         Self {
+            prefix: Prefix::render(head, index, presentation.legacy_calls),
             presenter: Presenter::new(presentation),
-            prefix: Prefix::render(head, index),
             annotations: Vec::new(),
             include_usage: head.include_usage,
             greeted: false,
@@ -167,7 +186,7 @@ pub fn failure(error: &Error, out: &mut BytesMut) {
 }
 
 impl Prefix {
-    fn render(head: &Head, index: u32) -> Self {
+    fn render(head: &Head, index: u32, legacy_calls: bool) -> Self {
         let mut text = BytesMut::with_capacity(256);
         text.put_slice(b"data: {\"id\":");
         json(&mut text, &head.id);
@@ -182,7 +201,7 @@ impl Prefix {
         text.put_slice(b",\"choices\":[{\"index\":");
         json(&mut text, &index);
         text.put_slice(b",\"delta\":{");
-        Self { text, head: head_end }
+        Self { text, head: head_end, legacy_calls }
     }
 }
 
@@ -202,7 +221,7 @@ impl Frames<'_> {
         }
         self.out.put_slice(&self.prefix.text);
         self.out.put_slice(b"},\"logprobs\":null,\"finish_reason\":");
-        json(self.out, finish_reason(finish));
+        json(self.out, finish_reason(finish, self.prefix.legacy_calls));
         self.out.put_slice(b"}]");
         if !citations.is_empty() {
             self.out.put_slice(b",\"citations\":");
@@ -234,6 +253,18 @@ impl Sink for Frames<'_> {
 
     fn annotation(&mut self, annotation: Annotation<'_>) {
         self.annotations.push(annotation.into_owned());
+    }
+
+    fn call(&mut self, index: u32, call: &FunctionCall) {
+        let begin = FunctionDelta { name: Some(&call.name), arguments: "" };
+        let rest = FunctionDelta { name: None, arguments: &call.arguments };
+        if self.prefix.legacy_calls {
+            self.delta("\"function_call\":", &begin);
+            return self.delta("\"function_call\":", &rest);
+        }
+        let begin = CallDelta { index, id: Some(&call.id), r#type: Some("function"), function: begin };
+        self.delta("\"tool_calls\":", &[begin]);
+        self.delta("\"tool_calls\":", &[CallDelta { index, id: None, r#type: None, function: rest }]);
     }
 }
 

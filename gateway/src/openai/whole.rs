@@ -1,6 +1,6 @@
 //! Events collected into one JSON answer.
 
-use grok2api_proto::chat::{ChatEvent, Finish, Media, Usage, chat_event::Kind};
+use grok2api_proto::chat::{ChatEvent, Finish, FunctionCall, Media, Usage, chat_event::Kind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -48,7 +48,9 @@ struct Choice {
 struct Message {
     #[schema(schema_with = words::assistant)]
     role: &'static str,
-    content: String,
+    /// `null` when functions are called and nothing is said.
+    #[schema(required)]
+    content: Option<String>,
     /// Ours: the model's reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -56,6 +58,33 @@ struct Message {
     #[schema(schema_with = words::nothing, required)]
     refusal: Option<()>,
     annotations: Vec<Annotation<'static>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    tool_calls: Vec<Call>,
+    /// When `functions` was asked with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    function_call: Option<Function>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    legacy_calls: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChatToolCall)]
+struct Call {
+    id: String,
+    #[schema(schema_with = words::function)]
+    r#type: &'static str,
+    function: Function,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChatFunctionCall)]
+struct Function {
+    name: String,
+    /// A JSON object, as text.
+    arguments: String,
 }
 
 /// `usage`: OpenAI's fields, and `estimated` of ours.
@@ -95,9 +124,10 @@ impl Collector {
     /// A choice without anything in it.
     pub fn new(presentation: Presentation) -> Self {
         let reasoning_content = (presentation.thinking == Thinking::ReasoningContent).then(String::new);
+        let legacy_calls = presentation.legacy_calls;
         Self {
             presenter: Presenter::new(Presentation { late_reasoning: true, ..presentation }),
-            message: Message { role: "assistant", reasoning_content, ..Message::default() },
+            message: Message { role: "assistant", reasoning_content, legacy_calls, ..Message::default() },
             finish: None,
         }
     }
@@ -114,6 +144,7 @@ impl Collector {
             Kind::End(end) => {
                 self.finish = Some(end.finish());
                 self.presenter.finish(&mut self.message);
+                self.message.finish();
             }
             kind => self.presenter.show(kind, &mut self.message),
         }
@@ -152,7 +183,8 @@ impl Completion {
             let Answer { message, finish, citations: cited, .. } = answer;
             let new: Vec<String> = cited.into_iter().filter(|url| !citations.contains(url)).collect();
             citations.extend(new);
-            choices.push(Choice { index, message, logprobs: None, finish_reason: finish_reason(finish) });
+            let finish_reason = finish_reason(finish, message.legacy_calls);
+            choices.push(Choice { index, message, logprobs: None, finish_reason });
         }
         let (id, object) = (head.id, "chat.completion");
         Self { id, object, created: head.created, model: head.model, choices, usage, citations }
@@ -169,9 +201,29 @@ pub fn total<'u>(usages: impl Iterator<Item = &'u Usage>) -> Usage {
     })
 }
 
+impl Message {
+    /// Only beside calls may nothing be said.
+    fn finish(&mut self) {
+        if self.tool_calls.is_empty() && self.function_call.is_none() {
+            self.content.get_or_insert_default();
+        }
+    }
+}
+
 impl Sink for Message {
     fn content(&mut self, text: &str) {
-        self.content.push_str(text);
+        if !text.is_empty() {
+            self.content.get_or_insert_default().push_str(text);
+        }
+    }
+
+    fn call(&mut self, _: u32, call: &FunctionCall) {
+        let function = Function { name: call.name.clone(), arguments: call.arguments.clone() };
+        if self.legacy_calls {
+            self.function_call.get_or_insert(function);
+        } else {
+            self.tool_calls.push(Call { id: call.id.clone(), r#type: "function", function });
+        }
     }
 
     fn reasoning(&mut self, text: &str) {

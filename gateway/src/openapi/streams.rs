@@ -56,7 +56,30 @@ struct ChunkChoice {
 enum Finish {
     Stop,
     Length,
+    ToolCalls,
     ContentFilter,
+    FunctionCall,
+}
+
+/// First with its id, its type and its function's name, then with its arguments.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatCompletionChunkToolCall)]
+struct CallDelta {
+    /// Which call of the choice, from 0 on.
+    index: u32,
+    #[schema(required = false)]
+    id: String,
+    #[schema(schema_with = words::function, required = false)]
+    r#type: &'static str,
+    function: FunctionDelta,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatCompletionChunkFunction)]
+struct FunctionDelta {
+    #[schema(required = false)]
+    name: String,
+    arguments: String,
 }
 
 /// What a chunk adds.
@@ -74,6 +97,11 @@ struct Delta {
     /// All of the answer's citations at once, near its end.
     #[schema(required = false)]
     annotations: Vec<Annotation<'static>>,
+    #[schema(required = false)]
+    tool_calls: Vec<CallDelta>,
+    /// When `functions` was asked with.
+    #[schema(nullable = false)]
+    function_call: Option<FunctionDelta>,
 }
 
 /// The `data:` of one event of streamed images.

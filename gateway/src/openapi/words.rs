@@ -14,7 +14,8 @@ words! {
     chat_completion_chunk: "chat.completion.chunk";
     error_type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error"
         | "insufficient_quota" | "server_error";
-    finish_reason: "stop" | "length" | "content_filter";
+    finish_reason: "stop" | "length" | "tool_calls" | "content_filter" | "function_call";
+    function: "function";
     health: "healthy" | "unavailable";
     list: "list";
     model: "model";

@@ -267,7 +267,7 @@ fn counts(entry: &Entry) -> bool {
 /// What a client sees something of.
 fn is_output(kind: &Event) -> bool {
     match kind {
-        Event::Text(_) | Event::Image(_) | Event::Video(_) => true,
+        Event::Text(_) | Event::FunctionCall(_) | Event::Image(_) | Event::Video(_) => true,
         Event::ImageProgress(_) | Event::VideoProgress(_) => true,
         Event::Reasoning(reasoning) => !reasoning.header,
         _ => false,

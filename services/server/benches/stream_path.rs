@@ -22,19 +22,22 @@ fn stream_path(criterion: &mut Criterion) {
         let bytes = tokens(TOKENS);
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
         let reads: Vec<Vec<u8>> = lines.chunks(per_read).map(<[&[u8]]>::concat).collect();
-        group.bench_function(format!("{per_read} tokens a read"), |bencher| {
-            let fresh = || (Path::new(), BytesMut::with_capacity(1024 * 1024));
-            bencher.iter_batched_ref(
-                fresh,
-                |(path, out)| {
-                    for read in &reads {
-                        path.read(read, out);
-                        out.clear();
-                    }
-                },
-                BatchSize::SmallInput,
-            );
-        });
+        for (name, with_tool) in [("", false), (", a tool declared", true)] {
+            let path = || if with_tool { Path::with_tool() } else { Path::new() };
+            group.bench_function(format!("{per_read} tokens a read{name}"), |bencher| {
+                let fresh = || (path(), BytesMut::with_capacity(1024 * 1024));
+                bencher.iter_batched_ref(
+                    fresh,
+                    |(path, out)| {
+                        for read in &reads {
+                            path.read(read, out);
+                            out.clear();
+                        }
+                    },
+                    BatchSize::SmallInput,
+                );
+            });
+        }
     }
     group.finish();
 }

@@ -10,6 +10,12 @@ import { apiKey, baseURL, cancelled, ENDLESS, mark, MODEL, recording, THINKING_M
 const official = (key = apiKey) => createOpenAI({ apiKey: key, baseURL, fetch: recording });
 const compatible = (key = apiKey) =>
   createOpenAICompatible({ name: "grok", apiKey: key, baseURL, fetch: recording, includeUsage: true });
+const CITY = jsonSchema({
+  type: "object",
+  properties: { city: { type: "string" } },
+  required: ["city"],
+  additionalProperties: false,
+});
 const PROVIDERS = {
   openai: { chat: (model, key) => official(key).chat(model), image: official().image(MODEL) },
   "openai-compatible": { chat: (model, key) => compatible(key)(model), image: compatible().imageModel(MODEL) },
@@ -30,6 +36,29 @@ for (const [name, { chat, image }] of Object.entries(PROVIDERS)) {
       for await (const delta of result.textStream) text += delta;
       assert.deepEqual([text, await result.finishReason], ["one two 三", "stop"]);
       assert.ok((await result.usage).totalTokens > 0);
+    });
+
+    test("an agent", async () => {
+      const asked = [];
+      const execute = async (input) => (asked.push(input), `sunny in ${input.city}`);
+      const result = await generateText({
+        model: chat(MODEL),
+        prompt: '[[sim:call=weather {"city":"Rome"}]]',
+        stopWhen: stepCountIs(3),
+        tools: { weather: tool({ description: "How the weather is", inputSchema: CITY, execute }) },
+      });
+      assert.deepEqual(asked, [{ city: "Rome" }]);
+      assert.match(result.text, /The tool said: .*sunny in Rome/);
+    });
+
+    test("a streamed call", async () => {
+      const result = streamText({
+        model: chat(MODEL),
+        prompt: '[[sim:call=weather {"city":"Rome"}]][[sim:style=prose]]',
+        tools: { weather: tool({ description: "How the weather is", inputSchema: CITY }) },
+      });
+      const [calls, reason] = [await result.toolCalls, await result.finishReason];
+      assert.deepEqual([calls.map(({ input }) => input), reason], [[{ city: "Rome" }], "tool-calls"]);
     });
 
     test("an image", async () => {

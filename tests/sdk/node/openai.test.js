@@ -36,6 +36,22 @@ test("a stream with usage", async () => {
   assert.ok(usage.total_tokens > 0);
 });
 
+test("the helper that runs tools", async () => {
+  for (const stream of [false, true]) {
+    const asked = [];
+    const weather = (input) => (asked.push(JSON.parse(input)), "sunny");
+    const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+    const runner = client.chat.completions.runTools({
+      model: MODEL,
+      stream,
+      messages: [{ role: "user", content: '[[sim:call=weather {"city":"Rome"}]]' }],
+      tools: [{ type: "function", function: { name: "weather", description: "x", function: weather, parameters } }],
+    });
+    assert.equal(await runner.finalContent(), "The tool said: sunny");
+    assert.deepEqual(asked, [{ city: "Rome" }]);
+  }
+});
+
 test("the stream helper puts the answer together", async () => {
   const messages = [{ role: "user", content: "[[sim:search]]news of the moon" }];
   for (const n of [1, 2]) {

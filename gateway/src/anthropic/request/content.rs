@@ -62,6 +62,13 @@ fn block(mut node: Node<'_>, said: &mut Message, results: Option<&mut Vec<Messag
         ("document", _) => said.parts.push(document(&mut fields)?),
         ("tool_use", Some(_)) => said.tool_calls.push(tool_use(&mut fields)?),
         ("tool_result", Some(results)) => results.push(tool_result(&mut fields)?),
+        // A tool that was searched for; all are offered anyway.
+        ("tool_reference", _) => {
+            let name = fields.optional("tool_name", Node::string)?.unwrap_or_default();
+            said.parts.push(text_part(format!("Tool found: {name}")));
+        }
+        // What ran on a server is told by what the model said of it.
+        ("server_tool_use" | "web_search_tool_result" | "web_fetch_tool_result", _) => {}
         // What the model thought is its own, and cannot be given back to it.
         ("thinking" | "redacted_thinking", _) => {}
         (other, _) => {

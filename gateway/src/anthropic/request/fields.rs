@@ -7,7 +7,7 @@ use crate::{
     openai::request::{
         options::{
             Field, Shape, TOKENS,
-            Treatment::{Emulated, Hint, Honoured, Inert},
+            Treatment::{Emulated, Hint, Honoured},
             field, required,
             schema::nothing,
             unsupported,
@@ -47,16 +47,31 @@ pub(crate) const FIELDS: &[Field] = &[
     field("temperature", Shape::Number(0.0, 1.0), Hint, "the upstream has no such control"),
     field("top_p", Shape::Number(0.0, 1.0), Hint, "the upstream has no such control"),
     field("top_k", Shape::Integer(0, i64::MAX), Hint, "the upstream has no such control"),
-    field("metadata", Shape::Object, Hint, "for the client's own use"),
+    field(
+        "metadata",
+        Shape::Read("object", schemas::metadata),
+        Honoured,
+        "requests with the same `user_id` prefer the same account",
+    ),
     field("service_tier", Shape::Text, Hint, "one tier"),
-    field("output_config", Shape::Object, Hint, "the model decides"),
+    field(
+        "output_config",
+        Shape::Read("object", schemas::output_config),
+        Emulated,
+        "`format`: a JSON Schema for the answer; how hard the model thinks is its own business",
+    ),
     field("context_management", Shape::Object, Hint, "the conversation is sent as it is"),
-    field("tools", Shape::Objects, Inert, "the model answers without calling them"),
+    field(
+        "tools",
+        Shape::Read("list of objects", schemas::tools),
+        Emulated,
+        "those of the client's are called; those of servers are accepted and not offered",
+    ),
     field(
         "tool_choice",
-        Shape::Object,
-        unsupported(calls_no_tool, schemas::no_tool),
-        "refused unless its `type` is `auto` or `none`",
+        Shape::Read("object", schemas::tool_choice),
+        Emulated,
+        "`auto`, `any`, `tool` or `none`; with `disable_parallel_tool_use` at most one call",
     ),
     field("mcp_servers", Shape::Objects, unsupported(is_empty, schemas::no_items), "refused unless empty"),
     field(
@@ -73,8 +88,4 @@ fn never(_: &Value) -> bool {
 
 fn is_empty(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty)
-}
-
-fn calls_no_tool(value: &Value) -> bool {
-    matches!(value.get("type").and_then(Value::as_str), Some("auto" | "none"))
 }

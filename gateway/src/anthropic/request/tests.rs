@@ -1,6 +1,6 @@
 use grok2api_proto::{
     Kind,
-    chat::{Attachment, attachment::Source},
+    chat::{Attachment, attachment::Source, tool_choice::Mode},
 };
 use proptest::prelude::*;
 use rstest::rstest;
@@ -116,6 +116,13 @@ fn what_is_wrong_is_named(#[case] body: Value, #[case] code: &str, #[case] param
 #[case("thinking", json!({"type": "loud"}), "invalid_value")]
 #[case("temperature", json!(2), "invalid_value")]
 #[case("tools", json!([1]), "invalid_type")]
+#[case("tools", json!([{"input_schema": {}}]), "missing_required_parameter")]
+#[case("tools", json!([{"name": "n", "input_schema": []}]), "invalid_type")]
+#[case("tool_choice", json!({"type": "sometimes"}), "invalid_value")]
+#[case("tool_choice", json!({"type": "any"}), "invalid_value")]
+#[case("tool_choice", json!({"type": "tool", "name": "n"}), "invalid_value")]
+#[case("output_config", json!({"format": {"type": "xml"}}), "invalid_value")]
+#[case("metadata", json!({"user_id": 1}), "invalid_type")]
 #[case("mcp_servers", json!([{}]), "unsupported_parameter")]
 #[case("container", json!("c"), "unsupported_parameter")]
 fn every_field_is_checked(#[case] name: &str, #[case] value: Value, #[case] code: &str) {
@@ -126,6 +133,28 @@ fn every_field_is_checked(#[case] name: &str, #[case] value: Value, #[case] code
     assert!(error.param.as_deref().is_some_and(|param| param.starts_with(name)), "{error:?}");
     body[name] = Value::Null;
     parse(&body).unwrap();
+}
+
+#[test]
+fn tools_and_what_is_wanted_of_them_are_read() {
+    let mut body = said(json!("hi"));
+    body["tools"] = json!([
+        {"name": "Read", "description": "reads", "input_schema": {"type": "object"}, "defer_loading": true},
+        {"type": "custom", "name": "Write", "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}},
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 5},
+    ]);
+    body["tool_choice"] = json!({"type": "tool", "name": "Write", "disable_parallel_tool_use": true});
+    body["metadata"] = json!({"user_id": "u-1"});
+    body["output_config"] =
+        json!({"effort": "high", "format": {"type": "json_schema", "schema": {"type": "object"}}});
+    let read = parse(&body).unwrap().into_request("r".into());
+    let names: Vec<&str> = read.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["Read", "Write"]);
+    assert_eq!(read.tools[0].parameters, "{\"type\":\"object\"}");
+    let choice = read.tool_choice.unwrap();
+    assert_eq!((choice.mode(), choice.name.as_str(), read.single_call), (Mode::Required, "Write", true));
+    assert_eq!(read.conversation, "u-1");
+    assert!(read.format.is_some_and(|format| format.strict && format.schema == "{\"type\":\"object\"}"));
 }
 
 proptest! {

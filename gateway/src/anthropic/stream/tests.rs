@@ -103,6 +103,44 @@ fn a_whole_answer_says_the_same() {
 }
 
 #[test]
+fn calls_are_blocks_of_their_own() {
+    let call = |id: &str, arguments: &str| {
+        Kind::FunctionCall(FunctionCall { id: id.into(), name: "f".into(), arguments: arguments.into() })
+    };
+    let turn = batch([
+        text("Look: "),
+        call("call_1", "{\"a\":1}"),
+        call("call_2", "{}"),
+        Kind::End(End { finish: Finish::ToolCalls.into() }),
+    ]);
+    let (mut encoder, mut out) = (Encoder::new(head(), presentation()), BytesMut::new());
+    encoder.batch(&turn, &mut out);
+    let told = events(&out);
+    let of = |name: &str, key: &str| -> Vec<Value> {
+        told.iter().filter(|(known, _)| known == name).map(|(_, data)| data[key].clone()).collect()
+    };
+    let begun = [
+        json!({"type": "text", "text": ""}),
+        json!({"type": "tool_use", "id": "call_1", "name": "f", "input": {}}),
+        json!({"type": "tool_use", "id": "call_2", "name": "f", "input": {}}),
+    ];
+    assert_eq!(of("content_block_start", "content_block"), begun);
+    assert_eq!(of("content_block_stop", "index"), [0, 1, 2]);
+    let input = json!({"type": "input_json_delta", "partial_json": "{\"a\":1}"});
+    assert_eq!(of("content_block_delta", "delta")[1], input);
+    assert_eq!(of("message_delta", "delta")[0]["stop_reason"], "tool_use");
+
+    let mut collector = Collector::new(presentation());
+    collector.batch(&turn);
+    let answer = serde_json::to_value(collector.finish(head()).unwrap()).unwrap();
+    assert_eq!(
+        answer["content"][1],
+        json!({"type": "tool_use", "id": "call_1", "name": "f", "input": {"a": 1}})
+    );
+    assert_eq!(answer["stop_reason"], "tool_use");
+}
+
+#[test]
 fn thought_that_was_not_asked_for_is_not_told() {
     let (mut encoder, mut out) =
         (Encoder::new(head(), Presentation { thinking: Thinking::Off, ..presentation() }), BytesMut::new());

@@ -124,7 +124,7 @@ pub(crate) const CHAT: &[Field] = &[
     field("presence_penalty", Number(-2.0, 2.0), Hint, "the upstream has no such control"),
     field("logit_bias", Map(&Number(-100.0, 100.0)), Hint, "the upstream has no such control"),
     field("seed", Integer(i64::MIN, i64::MAX), Hint, "the upstream has no such control"),
-    field("reasoning_effort", EFFORTS, Hint, "the model decides"),
+    field("reasoning_effort", EFFORTS, Emulated, "may choose a faster or a deeper sibling of the model"),
     field("verbosity", DEGREES, Hint, "the model decides"),
     field("web_search_options", Shape::Fields(SEARCH), Hint, "the model searches when it sees fit"),
     field("prediction", Shape::Fields(PREDICTION), Hint, "speed only"),
@@ -133,7 +133,7 @@ pub(crate) const CHAT: &[Field] = &[
     field("metadata", Map(&Text), Hint, "for the client's own use"),
     field("user", Text, Hint, "for the client's own use"),
     field("safety_identifier", Text, Hint, "for the client's own use"),
-    field("prompt_cache_key", Text, Hint, "speed only"),
+    field("prompt_cache_key", Text, Honoured, "requests with the same key prefer the same account"),
     field("prompt_cache_retention", Words(&["in_memory", "in-memory", "24h"]), Hint, "speed only"),
     field("max_completion_tokens", TOKENS, Emulated, "the answer is cut and ends with `length`; see Limits"),
     field("max_tokens", TOKENS, Emulated, "the same; the smaller one counts"),
@@ -144,9 +144,14 @@ pub(crate) const CHAT: &[Field] = &[
         Emulated,
         "at most 4; each answer is a turn of its own, and all count in the usage",
     ),
-    field("tools", Tools, Inert, "the model answers without calling them"),
-    field("functions", Tools, Inert, "the model answers without calling them"),
-    field("parallel_tool_calls", Boolean, Inert, "no tool is called"),
+    field(
+        "tools",
+        Tools,
+        Emulated,
+        "functions are called; tools of other types are accepted and not offered",
+    ),
+    field("functions", Tools, Emulated, "the same, as it was before `tools`: at most one call"),
+    field("parallel_tool_calls", Boolean, Emulated, "`false`: at most one call"),
     field(
         "top_logprobs",
         Integer(0, 20),
@@ -155,22 +160,23 @@ pub(crate) const CHAT: &[Field] = &[
     ),
     field(
         "tool_choice",
-        TextOrObject,
-        unsupported(calls_no_tool, schemas::no_tool),
-        "refused unless `auto` or `none`",
+        Read("a string or an object", schemas::tool_choice),
+        Emulated,
+        "`auto`, `none`, `required` or one function",
     ),
     field(
         "function_call",
-        TextOrObject,
-        unsupported(calls_no_tool, schemas::no_tool),
-        "refused unless `auto` or `none`",
+        Read("a string or an object", schemas::function_call),
+        Emulated,
+        "`auto`, `none` or one function",
     ),
     field(
         "response_format",
-        Object,
-        unsupported(is_plain_text, schemas::plain_text),
-        "refused unless `{\"type\":\"text\"}`",
+        Read("an object", schemas::response_format),
+        Emulated,
+        "`text`, `json_object` or `json_schema`; the JSON comes when it is whole",
     ),
+    field("top_logprobs", Integer(0, 20), Inert, "goes with `logprobs`"),
     field("logprobs", Boolean, unsupported(is_false, schemas::off), "refused unless `false`"),
     field("modalities", Texts, unsupported(is_text_only, schemas::text_only), "refused unless `[\"text\"]`"),
     field("audio", Object, unsupported(never, schema::nothing), "refused: the upstream gives text only"),
@@ -208,14 +214,6 @@ fn is_zero(value: &Value) -> bool {
 
 fn is_false(value: &Value) -> bool {
     *value == false
-}
-
-fn calls_no_tool(value: &Value) -> bool {
-    matches!(value.as_str(), Some("auto" | "none"))
-}
-
-fn is_plain_text(value: &Value) -> bool {
-    value.get("type").and_then(Value::as_str) == Some("text")
 }
 
 fn is_text_only(value: &Value) -> bool {
@@ -328,7 +326,6 @@ impl Shape {
             Stop if node.value.as_array().is_some_and(|list| list.len() > 4) => {
                 Err(node.invalid("must hold at most 4 strings"))
             }
-            Tools if self.admits(&node.value) => node.items()?.try_for_each(tool),
             Words(words) if node.value.is_string() && !self.admits(&node.value) => {
                 let given = quoted(node.value.as_str().unwrap_or_default());
                 Err(node.invalid(format_args!("is {given}, but must be one of {}", words.join(", "))))
@@ -384,21 +381,6 @@ fn is_list_of_objects(value: &Value) -> bool {
 
 fn is_list_of_texts(value: &Value) -> bool {
     value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
-}
-
-/// A function must have a name; what other kinds of tools look like is not ours to say.
-fn tool(mut node: Node<'_>) -> Result<()> {
-    let mut fields = node.fields()?;
-    let kind = fields.optional("type", Node::string)?;
-    match kind.as_deref() {
-        Some("function") => named(&mut fields.required("function")?.fields()?),
-        Some(_) => Ok(()),
-        None => named(&mut fields),
-    }
-}
-
-fn named(fields: &mut Fields<'_>) -> Result<()> {
-    fields.required("name")?.nonempty().map(drop)
 }
 
 /// The table as Markdown: a section of `docs/request-fields.md`.

@@ -100,13 +100,37 @@ pub(super) fn stream_options() -> Schema {
     ObjectBuilder::new().schema_type(Type::Object).property("include_usage", include).into()
 }
 
-pub(super) fn no_tool() -> Schema {
-    words(&["auto", "none"])
+fn named_function() -> ObjectBuilder {
+    let some = text().min_length(Some(1));
+    ObjectBuilder::new().schema_type(Type::Object).property("name", some).required("name")
 }
 
-pub(super) fn plain_text() -> Schema {
-    let object = ObjectBuilder::new().schema_type(Type::Object);
-    object.property("type", words(&["text"])).required("type").into()
+pub(super) fn tool_choice() -> Schema {
+    let object = || ObjectBuilder::new().schema_type(Type::Object).required("type");
+    let function = object().property("type", words(&["function"])).property("function", named_function());
+    let allowed = ObjectBuilder::new().schema_type(Type::Object).required("mode");
+    let allowed = allowed.property("mode", words(&["auto", "required"]));
+    let allowed = object().property("type", words(&["allowed_tools"])).property("allowed_tools", allowed);
+    any_of([
+        words(&["auto", "none", "required"]),
+        function.required("function").into(),
+        allowed.required("allowed_tools").into(),
+    ])
+}
+
+pub(super) fn function_call() -> Schema {
+    any_of([words(&["auto", "none"]), named_function().into()])
+}
+
+pub(super) fn response_format() -> Schema {
+    let object = || ObjectBuilder::new().schema_type(Type::Object).required("type");
+    let shape = named_function().property("schema", or_null(of(Type::Object)));
+    let shape = shape.property("strict", or_null(of(Type::Boolean)));
+    let json = object().property("type", words(&["json_schema"])).property("json_schema", shape);
+    any_of([
+        object().property("type", words(&["text", "json_object"])).into(),
+        json.required("json_schema").into(),
+    ])
 }
 
 pub(super) fn off() -> Schema {
@@ -129,10 +153,16 @@ pub(super) fn opaque() -> Schema {
 pub(super) fn tool() -> Schema {
     let object = || ObjectBuilder::new().schema_type(Type::Object);
     let some = || text().min_length(Some(1));
-    let function = object().property("name", some()).required("name");
+    let described = |object: ObjectBuilder| {
+        let object = object.property("name", some()).required("name");
+        let object = object.property("description", or_null(of(Type::String)));
+        let object = object.property("parameters", or_null(of(Type::Object)));
+        object.property("strict", or_null(of(Type::Boolean)))
+    };
+    let function = described(object());
     let wrapped = object().property("type", words(&["function"])).property("function", function);
     let other = object().property("type", pattern("^(?!function$)")).required("type");
-    let bare = object().property("type", of(Type::Null)).property("name", some()).required("name");
+    let bare = described(object().property("type", of(Type::Null)));
     any_of([wrapped.required("type").required("function").into(), other.into(), bare.into()])
 }
 

@@ -1,5 +1,7 @@
 use bytes::Bytes;
-use grok2api_proto::chat::{Attachment, FunctionCall, Part, Role, attachment::Source, part};
+use grok2api_proto::chat::{
+    Attachment, FunctionCall, Part, Role, Tool, ToolChoice, attachment::Source, part, tool_choice::Mode,
+};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -187,11 +189,16 @@ fn bytes_that_are_not_utf8_are_refused_with_the_position() {
 #[case(with("store", json!("x")), Some("store"), "invalid_type")]
 #[case(with("parallel_tool_calls", json!("x")), Some("parallel_tool_calls"), "invalid_type")]
 #[case(with("response_format", json!("json")), Some("response_format"), "invalid_type")]
-#[case(with("response_format", json!({"type": "json_object"})), Some("response_format"), "unsupported_parameter")]
-#[case(with("response_format", json!({"type": "json_schema", "json_schema": {}})), Some("response_format"), "unsupported_parameter")]
+#[case(with("response_format", json!({"type": "xml"})), Some("response_format.type"), "invalid_value")]
+#[case(with("response_format", json!({"type": "json_schema", "json_schema": {}})), Some("response_format.json_schema.name"), "missing_required_parameter")]
 #[case(with("tool_choice", json!(1)), Some("tool_choice"), "invalid_type")]
-#[case(with("tool_choice", json!("required")), Some("tool_choice"), "unsupported_parameter")]
-#[case(with("tool_choice", json!({"type": "function", "function": {"name": "f"}})), Some("tool_choice"), "unsupported_parameter")]
+#[case(with("tool_choice", json!("sometimes")), Some("tool_choice"), "invalid_value")]
+#[case(with("tool_choice", json!("required")), Some("tool_choice"), "invalid_value")]
+#[case(with("tool_choice", json!({"type": "function", "function": {"name": "f"}})), Some("tool_choice"), "invalid_value")]
+#[case(with("tool_choice", json!({"type": "function"})), Some("tool_choice.function"), "missing_required_parameter")]
+#[case(with("tool_choice", json!({"type": "mcp"})), Some("tool_choice.type"), "invalid_value")]
+#[case(with("function_call", json!({"name": "f"})), Some("function_call"), "invalid_value")]
+#[case(with("tools", json!([{"type": "function", "function": {"name": "f", "parameters": []}}])), Some("tools[0].function.parameters"), "invalid_type")]
 #[case(with("tools", json!({})), Some("tools"), "invalid_type")]
 #[case(with("tools", json!([1])), Some("tools[0]"), "invalid_type")]
 #[case(with("tools", json!([{"type": "function"}])), Some("tools[0].function"), "missing_required_parameter")]
@@ -241,6 +248,10 @@ fn a_plain_request_is_not_streamed() {
         choices: 1,
         stop: Vec::new(),
         max_tokens: None,
+        format: None,
+        effort: String::new(),
+        conversation: String::new(),
+        tools: tools::Tools::default(),
     };
     assert_eq!(plain, expected);
 }
@@ -256,6 +267,46 @@ fn our_own_fields_are_read() {
     assert_eq!((read.thinking, read.temporary), (Some(Thinking::Think), Some(false)));
     assert!(read.stream && read.include_usage);
     assert_eq!(read.choices, 4);
+}
+
+#[test]
+fn functions_and_formats_are_read() {
+    let mut request = content(json!("hi"));
+    request["tools"] = json!([
+        {"type": "web_search"},
+        {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": true}},
+    ]);
+    request["tool_choice"] = json!({"type": "function", "function": {"name": "f"}});
+    request["parallel_tool_calls"] = json!(false);
+    request["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {"a": 1}, "strict": true}});
+    request["reasoning_effort"] = json!("high");
+    request["prompt_cache_key"] = json!("c-1");
+    let read = parse(&request).unwrap().into_request("r".into());
+    let tool = Tool {
+        name: "f".into(),
+        description: "d".into(),
+        parameters: "{\"type\":\"object\"}".into(),
+        strict: true,
+    };
+    assert_eq!(read.tools, [tool]);
+    let choice = ToolChoice { mode: Mode::Required.into(), name: "f".into() };
+    assert_eq!((read.tool_choice, read.single_call), (Some(choice), true));
+    let format = Format { name: "n".into(), schema: "{\"a\":1}".into(), strict: true };
+    assert_eq!(read.format, Some(format));
+    assert_eq!((read.effort.as_str(), read.conversation.as_str()), ("high", "c-1"));
+}
+
+#[test]
+fn functions_of_old_are_read() {
+    let mut request = with("functions", json!([{"name": "f", "parameters": {}}]));
+    request["function_call"] = json!({"name": "f"});
+    let read = parse(&request).unwrap();
+    assert!(read.tools.legacy && read.tools.single);
+    let choice = ToolChoice { mode: Mode::Required.into(), name: "f".into() };
+    assert_eq!(read.tools.choice, Some(choice));
+    let none = parse(&with("tool_choice", json!("none"))).unwrap().tools;
+    assert_eq!(none.choice.unwrap().mode(), Mode::None);
 }
 
 /// What recorded clients send: see the shared notes on client requests.

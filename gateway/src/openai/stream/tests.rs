@@ -207,3 +207,35 @@ proptest! {
         }
     }
 }
+
+fn calling() -> Vec<ChatEvent> {
+    let call = |id: &str, arguments: &str| {
+        Kind::FunctionCall(FunctionCall { id: id.into(), name: "f".into(), arguments: arguments.into() })
+    };
+    let end = Kind::End(End { finish: Finish::ToolCalls.into() });
+    events([started(), call("call_1", "{\"a\":1}"), call("call_2", "{}"), usage(), end])
+}
+
+#[test]
+fn calls_come_with_their_name_first() {
+    let told = chunks(&encode(calling(), &samples::head(false), Presentation::default()));
+    let deltas: Vec<&Value> = told.iter().map(|chunk| &chunk["choices"][0]["delta"]).collect();
+    let named = |index: u32, id: &str| {
+        let function = serde_json::json!({"name": "f", "arguments": ""});
+        serde_json::json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]})
+    };
+    assert_eq!(*deltas[1], named(0, "call_1"));
+    let rest = serde_json::json!({"tool_calls": [{"index": 0, "function": {"arguments": "{\"a\":1}"}}]});
+    assert_eq!(*deltas[2], rest);
+    assert_eq!(*deltas[3], named(1, "call_2"));
+    assert_eq!(told.last().unwrap()["choices"][0]["finish_reason"], "tool_calls");
+}
+
+#[test]
+fn a_call_of_old_has_no_index() {
+    let presentation = Presentation { legacy_calls: true, ..Presentation::default() };
+    let told = chunks(&encode(calling(), &samples::head(false), presentation));
+    let begun = serde_json::json!({"function_call": {"name": "f", "arguments": ""}});
+    assert_eq!(told[1]["choices"][0]["delta"], begun);
+    assert_eq!(told.last().unwrap()["choices"][0]["finish_reason"], "function_call");
+}

@@ -45,6 +45,7 @@ impl Turn {
     pub(super) fn brought(&mut self, kind: &Event) {
         self.chars += match kind {
             Event::Text(text) => text.text.chars().count(),
+            Event::FunctionCall(call) => call.arguments.chars().count(),
             Event::Reasoning(reasoning) => reasoning.text.chars().count(),
             _ => 0,
         };

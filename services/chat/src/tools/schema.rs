@@ -178,8 +178,8 @@ fn turned(kind: &str, value: &Value) -> Option<Value> {
         ("string", Value::Bool(truth)) => Some(Value::String(truth.to_string())),
         ("null", Value::String(text)) if matches!(text.as_str(), "" | "null" | "None") => Some(Value::Null),
         ("object" | "array", Value::String(text)) => {
-            let inner = super::repair::value(text)?;
-            is_of(kind, &inner).then_some(inner)
+            let inner = super::repair::value(text).filter(|inner| is_of(kind, inner));
+            inner.or_else(|| (kind == "array").then(|| json!([text])))
         }
         ("array", Value::Null) => None,
         ("array", single) => Some(Value::Array(vec![single.clone()])),

@@ -109,6 +109,26 @@ impl Shaper {
         }))
     }
 
+    /// Whether these events are to be told as they are, which is what most are; they then count as taken.
+    pub fn untouched(&mut self, events: &[ChatEvent]) -> bool {
+        if self.holds() {
+            return false;
+        }
+        let plain = events.iter().all(|event| match &event.kind {
+            Some(Event::Text(text)) => self.sieve.passes(&text.text),
+            Some(Event::Reasoning(_)) => true,
+            _ => false,
+        });
+        if plain {
+            for event in events {
+                if let Some(Event::Text(text)) = &event.kind {
+                    self.told.text(&text.text);
+                }
+            }
+        }
+        plain
+    }
+
     /// Takes the next event; appends what is to be told. `prompt` is what the model was asked.
     pub fn take(&mut self, event: ChatEvent, prompt: &str, out: &mut Vec<ChatEvent>) -> Outcome {
         match event.kind {

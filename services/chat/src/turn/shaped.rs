@@ -79,6 +79,9 @@ impl Shaped {
     }
 
     async fn shape(&mut self, batch: ChatBatch) -> Result<Vec<ChatEvent>> {
+        if self.shaper.untouched(&batch.events) {
+            return Ok(batch.events);
+        }
         let mut out = Vec::with_capacity(batch.events.len());
         for mut event in batch.events {
             self.note(&mut event);

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod admin;
+mod agents;
 mod backup;
 mod bucket;
 mod capture;
@@ -34,11 +35,13 @@ mod observability;
 mod openapi;
 mod outage;
 mod processes;
+mod programs;
 mod replicas;
 mod responses;
 mod sdk;
 mod state;
 mod stores;
 mod support;
+mod tools;
 mod usage;
 mod went_back;

@@ -78,6 +78,14 @@ pub fn program(name: &str) -> PathBuf {
     program
 }
 
-fn workspace() -> &'static Path {
+/// The programs of another environment that `scripts/setup test` makes.
+pub fn environment(name: &str) -> PathBuf {
+    let programs = workspace().join("target").join(name).join("bin");
+    assert!(programs.exists(), "this test needs {}: run 'make test', which installs it", programs.display());
+    programs
+}
+
+/// The root of the repository.
+pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }

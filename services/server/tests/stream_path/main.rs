@@ -9,8 +9,7 @@ use bytes::BytesMut;
 use path::{Path, tokens};
 
 /// Allocations of one read in the middle of a stream, its buffers warm.
-fn allocations(tokens_per_read: usize) -> u64 {
-    let mut path = Path::new();
+fn allocations(mut path: Path, tokens_per_read: usize) -> u64 {
     let mut out = BytesMut::with_capacity(1024 * 1024);
     let read = tokens(tokens_per_read);
     for _ in 0..3 {
@@ -24,9 +23,14 @@ fn allocations(tokens_per_read: usize) -> u64 {
 
 #[test]
 fn a_read_costs_a_handful_of_allocations_however_many_tokens_it_holds() {
-    let counted: Vec<u64> = [1, 10, 100, 1000].map(allocations).to_vec();
-    assert!(counted.iter().all(|count| *count <= 6), "allocations for 1, 10, 100, 1000 tokens: {counted:?}");
-    assert_eq!(counted[1], counted[3], "allocations grow with the tokens: {counted:?}");
+    for path in [Path::new, Path::with_tool] {
+        let counted: Vec<u64> = [1, 10, 100, 1000].map(|tokens| allocations(path(), tokens)).to_vec();
+        assert!(
+            counted.iter().all(|count| *count <= 6),
+            "allocations for 1, 10, 100, 1000 tokens: {counted:?}"
+        );
+        assert_eq!(counted[1], counted[3], "allocations grow with the tokens: {counted:?}");
+    }
 }
 
 #[test]

@@ -2,16 +2,20 @@
 //! test, so that both speak of the same thing.
 
 use bytes::BytesMut;
-use grok2api_chat::grok::decoder::{Decoder, Options, Output};
+use grok2api_chat::{
+    grok::decoder::{Decoder, Options, Output},
+    tools::Shaper,
+};
 use grok2api_gateway::openai::{
     present::Presentation,
     stream::{Encoder, Head},
 };
-use grok2api_proto::chat::ChatBatch;
+use grok2api_proto::chat::{ChatBatch, ChatEvent, ChatRequest, Tool};
 
 /// One stream from the upstream's socket to the client's.
 pub struct Path {
     decoder: Decoder,
+    shaper: Option<Shaper>,
     encoder: Encoder,
     outputs: Vec<Output>,
 }
@@ -29,19 +33,37 @@ impl Path {
         };
         Self {
             decoder: Decoder::new(&options),
+            shaper: None,
             encoder: Encoder::new(&head, 0, Presentation::default()),
             outputs: Vec::new(),
         }
     }
 
-    /// One read of the upstream: decoded, batched, encoded into `out`.
+    /// The same for a client that declares a tool, which is not called.
+    pub fn with_tool() -> Self {
+        let tool = Tool { name: "get_weather".to_owned(), ..Tool::default() };
+        let request = ChatRequest { tools: vec![tool], ..ChatRequest::default() };
+        Self { shaper: Shaper::new(&request).expect("a shaper"), ..Self::new() }
+    }
+
+    /// One read of the upstream: decoded, shaped, batched, encoded into `out`.
     pub fn read(&mut self, bytes: &[u8], out: &mut BytesMut) {
         self.decoder.feed(bytes, &mut self.outputs).expect("a stream without errors");
         let events = self.outputs.drain(..).filter_map(|output| match output {
             Output::Event(event) => Some(event),
             Output::Preview { .. } | Output::Image(_) | Output::Video(_) => None,
         });
-        let batch = ChatBatch { events: events.collect() };
+        let mut events: Vec<ChatEvent> = events.collect();
+        if let Some(shaper) = &mut self.shaper
+            && !shaper.untouched(&events)
+        {
+            let mut shaped = Vec::with_capacity(events.len());
+            for event in events {
+                shaper.take(event, "", &mut shaped);
+            }
+            events = shaped;
+        }
+        let batch = ChatBatch { events };
         self.encoder.batch(&batch, out);
     }
 }

@@ -31,8 +31,9 @@ const GROWTH_KIB: u64 = 24 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Open files of a process that serves nobody, some connections to others among them.
 const FEW: usize = 150;
-/// Without a byte for so long a client is given up: none of them may be before all have begun and were held.
-const WRITE_TIMEOUT: u64 = 120;
+/// Without a byte for so long a client is given up: none of them may be before all have begun and were held, however busy
+/// the machine is. That it is given up at all is tested with a single one.
+const WRITE_TIMEOUT: u64 = 600;
 const FLOOD: usize = 5_000;
 /// What one of them may cost, where five of six wait for the body of a request; without optimisation it is about 60.
 const KIB_EACH_CONNECTION: u64 = 96;
@@ -114,20 +115,20 @@ async fn slow_readers_cost_little_and_hurt_nobody(#[case] shape: Shape, #[case] 
         let (held, first) = (Instant::now(), product.used());
         let slowest = slowest(product.http, 20).await;
         tokio::time::sleep(HELD.saturating_sub(held.elapsed())).await;
-        let (last, unfinished) = (product.used(), product.upstream().await.0["in_flight"].clone());
+        let last = product.used();
         crowd.open.store(usize::MAX, Ordering::Relaxed);
-        (all_open, slowest, [first, last], unfinished)
+        (all_open, slowest, [first, last])
     };
-    let (readers, (all_open, slowest, during, unfinished)) = tokio::join!(readers, others);
-    // They read no more. Each is disconnected, and its turn given up.
+    let (readers, (all_open, slowest, during)) = tokio::join!(readers, others);
+    // They leave, and their turns are given up.
+    drop(readers);
     nobody_is_blamed(&product).await;
     let after = served(product.http).await;
-    drop(readers);
     println!(
         "{shape:?}: {count} slow readers within {all_open:?}: {before:?} before, {during:?} during; others within \
          {slowest:?}, {after:?} later"
     );
-    assert_eq!(unfinished, json!(count), "the upstream waits for every reader");
+    assert!(during.iter().all(|used| used.files >= before.files + count), "not all were held: {during:?}");
     let most = before.resident_kib + count as u64 * KIB_EACH;
     assert!(during.iter().all(|used| used.resident_kib < most), "{during:?}, {most} would be too many");
     assert!(during[1].resident_kib < during[0].resident_kib + GROWTH_KIB, "it grows: {during:?}");

@@ -122,7 +122,6 @@ async function exported(page) {
 /** Files that are dropped are read; several go together only when their formats do. */
 async function dropped(page) {
   await page.getByRole("button", { name: "Add accounts" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Add more" }).click();
   const drop = async (...texts) => {
     const files = await page.evaluateHandle((texts) => {
       const transfer = new DataTransfer();

@@ -45,6 +45,7 @@ export function Confirm({ open, onOpenChange, title, children, action, danger, o
       <Radix.Portal>
         <div className="animate-appear fixed inset-0 z-50 bg-black/40 dark:bg-black/60" />
         <Radix.Content
+          aria-modal
           onOpenAutoFocus={opener.keep}
           onCloseAutoFocus={opener.giveBack}
           className="animate-rise fixed inset-x-4 top-[20dvh] z-50 mx-auto flex max-w-md flex-col gap-3 rounded-xl border bg-surface p-5 shadow-xl outline-none"

@@ -11,6 +11,7 @@ pub mod lifecycle;
 pub mod ops;
 pub mod readiness;
 pub mod redact;
+pub mod retry_after;
 pub mod runtime;
 pub mod settings;
 pub mod telemetry;

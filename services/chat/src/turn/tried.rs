@@ -3,7 +3,7 @@
 use grok2api_proto::chat::Attempt;
 use tokio::time::Instant;
 
-use crate::{grok::failure::Failure, lease::Lease, models::Model};
+use crate::{grok::failure::Failure, lease::Lease};
 
 /// One that goes on.
 pub(super) fn begun(lease: &Lease, began: Instant) -> Attempt {
@@ -11,18 +11,13 @@ pub(super) fn begun(lease: &Lease, began: Instant) -> Attempt {
 }
 
 /// One that failed.
-pub(super) fn failed(lease: &Lease, failure: &Failure, model: &Model, began: Instant) -> Attempt {
+pub(super) fn failed(lease: &Lease, failure: &Failure, began: Instant) -> Attempt {
     Attempt {
         outcome: snake(&format!("{:?}", failure.outcome)),
         cause: failure.error.message.clone(),
-        units: if failure.charged { units(lease, model) } else { 0 },
+        units: if failure.charged { lease.units } else { 0 },
         ..begun(lease, began)
     }
-}
-
-/// What the account is charged for a turn that the upstream took.
-pub(super) fn units(lease: &Lease, model: &Model) -> u32 {
-    lease.units.unwrap_or(model.cost)
 }
 
 fn millis(began: Instant) -> u64 {

@@ -3,7 +3,7 @@
 use axum::http::request::Parts;
 use grok2api_proto::{
     Result,
-    chat::{ChatBatch, ChatRequest, Media, chat_event::Kind},
+    chat::{ChatBatch, ChatRequest, FunctionCall, Media, chat_event::Kind},
     media,
 };
 use rmcp::model::JsonObject;
@@ -135,6 +135,9 @@ impl Sink for Text {
     }
 
     fn reasoning(&mut self, _: &str) {}
+
+    /// No functions are offered here.
+    fn call(&mut self, _: u32, _: &FunctionCall) {}
 
     fn annotation(&mut self, _: Annotation<'_>) {}
 }

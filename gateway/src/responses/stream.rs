@@ -5,7 +5,7 @@ use bytes::{BufMut as _, BytesMut};
 use futures_util::future::BoxFuture;
 use grok2api_proto::{
     Error,
-    chat::{ChatBatch, chat_event::Kind},
+    chat::{ChatBatch, FunctionCall, chat_event::Kind},
 };
 use serde::Serialize;
 
@@ -327,6 +327,9 @@ fn place(item: &Item, index: usize, out: &mut BytesMut) {
 }
 
 impl Sink for Frames<'_> {
+    /// Calls are items of their own, made where the answer's head is known.
+    fn call(&mut self, _: u32, _: &FunctionCall) {}
+
     fn content(&mut self, text: &str) {
         if text.is_empty() {
             return;

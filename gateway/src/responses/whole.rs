@@ -1,6 +1,6 @@
 //! Events collected into one JSON answer.
 
-use grok2api_proto::chat::{ChatBatch, Finish, chat_event::Kind};
+use grok2api_proto::chat::{ChatBatch, Finish, FunctionCall, chat_event::Kind};
 
 use super::{
     Head,
@@ -77,6 +77,9 @@ impl Output {
 }
 
 impl Sink for Output {
+    /// Calls are items of their own, made where the answer's head is known.
+    fn call(&mut self, _: u32, _: &FunctionCall) {}
+
     fn content(&mut self, more: &str) {
         if more.is_empty() {
             return;

@@ -17,6 +17,7 @@ pub(crate) mod upload;
 use std::time::Duration;
 
 use failure::Failure;
+use grok2api_kit::{clock::Clock, retry_after::retry_after};
 use http::header;
 
 /// Most of an error body that is looked at.
@@ -28,8 +29,7 @@ pub(crate) async fn refusal(mut response: reqwest::Response) -> Failure {
     let status = response.status().as_u16();
     let text = |name| response.headers().get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     let content_type = text(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
-    let retry_after =
-        text(header::RETRY_AFTER).and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = retry_after(response.headers(), Clock::system().now_ms());
     let mut body = Vec::new();
     let read = async {
         while let Ok(Some(chunk)) = response.chunk().await {

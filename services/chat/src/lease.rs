@@ -36,8 +36,10 @@ pub(crate) struct Lease {
     grant: Option<LeaseGrant>,
     /// The upstream took the turn: it counts against the quota.
     pub charged: bool,
-    /// What the turn cost, once that is known to differ from what was reserved.
-    pub units: Option<u32>,
+    /// What the turn costs.
+    pub units: u32,
+    /// What was reserved for it.
+    reserved: u32,
 }
 
 impl Leases {
@@ -71,12 +73,16 @@ impl Leases {
     /// Takes an account that was not tried yet, if possible the conversation's; waits no longer than `deadline`. A caller that leaves meanwhile gives it back.
     pub(crate) async fn take(&self, turn: &Turn, tried: &[String]) -> Result<Lease> {
         let model = turn.model;
+        let draws = turn.request.drawing.is_some();
+        // Who asks for a picture will get one; who only might gets it on credit.
+        let reserved = if draws { model.cost.max(model.image_cost) } else { model.cost };
+        let units = model.cost;
         let request = LeaseRequest {
             request_id: turn.request.request_id.clone(),
             owner: self.owner.clone(),
             class: model.class.clone(),
             rate_limit_name: model.rate_limit_name.clone(),
-            cost: model.cost,
+            cost: reserved,
             minimum_tier: grok2api_proto::pool::Tier::from(model.minimum_tier).into(),
             exclude_accounts: tried.to_vec(),
             affinity: turn.conversation.key.clone(),
@@ -88,7 +94,7 @@ impl Leases {
         let granted = self.detached("lease", async move {
             let grant = leases.pool.lease(request).await?;
             leases.held.lock().insert(grant.lease_id.clone());
-            Ok(Lease { leases, grant: Some(grant), charged: false, units: None })
+            Ok(Lease { leases, grant: Some(grant), charged: false, units, reserved })
         });
         let late = || Error::new(Kind::Timeout, "pool_timeout", "no account was free in time");
         timeout_at(turn.deadline, granted).await.map_err(|_| late())?
@@ -176,7 +182,7 @@ impl Lease {
             outcome: outcome.into(),
             charged,
             retry_after_ms: wait.map(u64::from),
-            units: self.units,
+            units: (self.units != self.reserved).then_some(self.units),
             cause: failure.map(|failure| failure.error.to_string()).unwrap_or_default(),
         })
     }

@@ -87,7 +87,7 @@ async fn attempts(turn: &Turn, tried: &mut Vec<chat::Attempt>) -> Result<Live> {
             Ok(live) => return Ok(live),
             Err((lease, failure)) => {
                 log(turn, number, lease.account(), &failure);
-                tried.push(tried::failed(&lease, &failure, turn.model, began));
+                tried.push(tried::failed(&lease, &failure, began));
                 lease.failed(&failure).await;
                 if !failure.retry || Instant::now() >= turn.deadline {
                     return Err(failure.error);

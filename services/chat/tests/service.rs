@@ -245,8 +245,12 @@ async fn a_drawing_gives_what_it_was_asked_for(
         _ => false,
     });
     assert_eq!((images, previews.count()), (2, given));
+    let (reserved, settled) = (world.pool.leases()[0].cost, world.pool.settled(1).await[0].units);
+    assert_eq!((reserved, settled), (4, None), "what it costs was set aside, and nothing else is spent");
     request.messages[0].parts[0].kind = Some(part::Kind::Text("[[sim:say=I would rather not]]".into()));
     assert_eq!(world.events(request.clone()).await.unwrap_err().code, "upstream_image_missing");
+    let settled = world.pool.settled(2).await;
+    assert_eq!(settled[1].units, Some(1), "a turn that drew nothing costs what a turn costs");
     request.model = "grok-imagine-0.9".into();
     assert_eq!(world.refusal(request).await.param.as_deref(), Some("model"));
 }

@@ -287,14 +287,15 @@ impl Account {
 
     /// Takes over a row that another process wrote: all that it changed there; what it left alone stays as it is
     /// here.
-    pub(crate) fn merge(&mut self, row: StoredAccount, classes: &mut Classes) {
+    pub(crate) fn merge(&mut self, row: StoredAccount, classes: &mut Classes, now: i64) {
         if row.status != self.stored.status {
             self.status = row.status.clone();
             self.absolve();
         }
         for (name, window) in &row.windows {
-            if self.stored.windows.get(name) != Some(window) {
-                self.window_mut(classes.intern(name)).adopt(window);
+            let before = self.stored.windows.get(name).cloned().unwrap_or_default();
+            if before != *window {
+                self.window_mut(classes.intern(name)).merge(&before, window, now);
             }
         }
         self.last_used_at = self.last_used_at.max(row.last_used_at);

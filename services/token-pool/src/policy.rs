@@ -66,6 +66,8 @@ pub(crate) const IDLE_MS: i64 = 24 * HOUR;
 pub(crate) const BURST_PAUSE_MS: i64 = MINUTE;
 /// The upstream does not say when a window resets, so a nearly empty one is read again this often.
 pub(crate) const RECHECK_MS: i64 = 15 * MINUTE;
+/// From the beginning of a reading to its row in the store it takes no longer, clocks that differ included.
+pub(crate) const LONGEST_READING_MS: i64 = MINUTE;
 /// A window whose total is reported to be smaller than this part of what it was is not believed at first.
 pub(crate) const IMPLAUSIBLE_SHRINK: u32 = 4;
 /// Fewer units do not pay for the dearest ordinary request.

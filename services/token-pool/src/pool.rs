@@ -114,7 +114,7 @@ impl Pool {
         let id = row.id;
         match self.roster.merge(row, true, anyway, now) {
             News::Nothing => {}
-            News::Changed | News::Added => self.want_unknown(id, Urgency::Idle, now),
+            News::Used | News::Changed | News::Added => self.want_unknown(id, Urgency::Idle, now),
             News::Removed => self.forget(id),
         }
     }

@@ -6,10 +6,13 @@
 //! and read again once nothing is in flight.
 
 mod fields;
+mod kept;
 
 use std::sync::Arc;
 
-use grok2api_storage::accounts::{StoredWindow, WindowSource};
+use grok2api_storage::accounts::WindowSource;
+
+use kept::Recent;
 
 use crate::policy::{BURST_PAUSE_MS, IMPLAUSIBLE_SHRINK, LOW_UNITS, RECHECK_MS};
 
@@ -41,6 +44,7 @@ pub(crate) struct Window {
     suspect: Option<u32>,
     /// Every unit spent since the start: tells what was spent during a reading.
     spent: u64,
+    recent: Recent,
 }
 
 /// What the upstream reports of a window.
@@ -90,6 +94,7 @@ impl Window {
     /// Takes units for good; what was reserved for them has been given back.
     pub(crate) fn spend(&mut self, units: u32, now: i64) {
         self.spent += u64::from(units);
+        self.recent.add(units, now);
         if let Some(remaining) = self.remaining {
             self.remaining = Some(remaining.saturating_sub(units));
             if self.reset_at == 0 && self.length_ms > 0 {
@@ -194,32 +199,6 @@ impl Window {
         if self.remaining != self.total {
             self.doubt();
         }
-    }
-
-    /// As it is kept: reserved units count as spent, so a crash can lose units but never invent them.
-    pub(crate) fn stored(&self) -> StoredWindow {
-        StoredWindow {
-            total: self.total,
-            remaining: self.available(),
-            length_ms: self.length_ms,
-            reset_at: self.reset_at,
-            closed_until: self.closed_until,
-            source: self.source,
-            observed_at: self.observed_at,
-        }
-    }
-
-    /// Takes over what the store says; units reserved here stay reserved.
-    pub(crate) fn adopt(&mut self, stored: &StoredWindow) {
-        self.total = stored.total;
-        self.remaining = stored.remaining.map(|remaining| remaining.saturating_add(self.reserved));
-        self.length_ms = stored.length_ms;
-        self.reset_at = stored.reset_at;
-        self.closed_until = stored.closed_until;
-        self.guessed = false;
-        self.source = stored.source;
-        self.observed_at = stored.observed_at;
-        self.recheck_at = if self.is_low() { stored.observed_at + RECHECK_MS } else { 0 };
     }
 
     fn is_low(&self) -> bool {

@@ -73,6 +73,8 @@ pub(super) struct Live {
     held: Vec<ChatEvent>,
     /// How the upstream ended, once it has; told behind the outputs.
     end: Option<Result<(), Failure>>,
+    /// It has drawn, and is charged for that.
+    drew: bool,
 }
 
 /// For whom a turn makes what it makes, as the media cache keeps it.
@@ -104,6 +106,7 @@ impl Live {
             decoded: Vec::new(),
             held: Vec::new(),
             end: None,
+            drew: false,
         }
     }
 
@@ -210,15 +213,16 @@ impl Live {
                 self.limits.told();
             }
             self.outputs.extend(self.decoded.drain(..));
-            if self.decoder.drew_images() && self.lease.units.is_none() {
-                self.lease.units = Some(self.model.image_cost);
+            if self.decoder.drew_images() && !self.drew {
+                self.drew = true;
+                self.lease.units = self.model.image_cost;
                 self.outputs.push_front(Output::Event(self.charge()));
             }
         }
     }
 
     fn charge(&self) -> ChatEvent {
-        Event::Charge(Charge { units: tried::units(&self.lease, self.model) }).into()
+        Event::Charge(Charge { units: self.lease.units }).into()
     }
 
     /// Nothing is left to tell, and it ended well.
@@ -330,7 +334,7 @@ impl Live {
             "turn failed after output: {}",
             failure.error
         );
-        self.tried.push(tried::failed(&self.lease, &failure, self.model, self.began));
+        self.tried.push(tried::failed(&self.lease, &failure, self.began));
         self.tell(&tried::outcome(&failure));
         self.lease.settle(failure.outcome, Some(&failure));
         // The upstream's connection is not kept for a client that may never read this.

@@ -3,7 +3,7 @@
 use grok2api_proto::chat::Attempt;
 use tokio::time::Instant;
 
-use crate::{grok::failure::Failure, lease::Lease, models::Model};
+use crate::{grok::failure::Failure, lease::Lease};
 
 /// One that goes on.
 pub(super) fn begun(lease: &Lease, began: Instant) -> Attempt {
@@ -11,11 +11,11 @@ pub(super) fn begun(lease: &Lease, began: Instant) -> Attempt {
 }
 
 /// One that failed.
-pub(super) fn failed(lease: &Lease, failure: &Failure, model: &Model, began: Instant) -> Attempt {
+pub(super) fn failed(lease: &Lease, failure: &Failure, began: Instant) -> Attempt {
     Attempt {
         outcome: outcome(failure),
         cause: failure.error.message.clone(),
-        units: if failure.charged { units(lease, model) } else { 0 },
+        units: if failure.charged { lease.units } else { 0 },
         ..begun(lease, began)
     }
 }
@@ -23,11 +23,6 @@ pub(super) fn failed(lease: &Lease, failure: &Failure, model: &Model, began: Ins
 /// How it failed, in one word.
 pub(super) fn outcome(failure: &Failure) -> String {
     snake(&format!("{:?}", failure.outcome))
-}
-
-/// What the account is charged for a turn that the upstream took.
-pub(super) fn units(lease: &Lease, model: &Model) -> u32 {
-    lease.units.unwrap_or(model.cost)
 }
 
 fn millis(began: Instant) -> u64 {

@@ -19,7 +19,10 @@ fn tokens(count: usize) -> Vec<String> {
 
 async fn product(shape: Shape, count: usize) -> Product {
     let tokens = tokens(count);
-    let product = Product::with(shape, &tokens.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let product = Product::with(shape, &[]).await;
+    // Every account is read, and asked whose it is.
+    product.set(&[("quota_readings_per_minute", json!(600))]).await;
+    product.add(&tokens.iter().map(String::as_str).collect::<Vec<_>>()).await;
     while product.accounts().await.iter().any(|account| account.windows[0].total.is_none()) {
         tokio::task::yield_now().await;
     }
@@ -209,4 +212,31 @@ async fn the_command_line_refreshes_from_the_upstream() {
     assert!(code == 0 && out.ends_with("1 of 1 accounts read\n"), "{out}");
     let (_, out, _) = run(&["list"]).await;
     assert!(out.contains("normal 80/80"), "{out}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_blocked_is_cleared_on_the_command_line(#[values(Shape::Whole, Shape::Split)] shape: Shape) {
+    let product = product(shape, 1).await;
+    let blocked = product.ask("grok-3-fast", "[[sim:fault=403-blocked]]x").await;
+    assert_eq!(blocked.code(), "upstream_account_blocked", "{}", blocked.text);
+    assert_eq!(product.settled().await[0].status(), Status::Banned);
+    assert_eq!(product.ask("grok-3-fast", "x").await.code(), "no_accounts");
+    let clear = async |name: &str| {
+        let mut command = grok2api(product.data.path());
+        output(command.envs(product.backing.environment()).args(["accounts", "clear", name])).await
+    };
+    // The command works on what the product last wrote.
+    let (code, out, err) = loop {
+        let told = clear("sim-basic-01").await;
+        if told.1.trim() != "0 cleared" {
+            break told;
+        }
+    };
+    assert_eq!((code, out.trim()), (0, "1 cleared"), "{err}");
+    while product.accounts().await[0].status() != Status::Active {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(product.ask("grok-3-fast", "[[sim:say=fine]]").await.content(), "fine");
+    product.stop().await;
 }

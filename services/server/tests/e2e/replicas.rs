@@ -26,24 +26,26 @@ use uuid::Uuid;
 
 use crate::cli::{address, grok2api, ready};
 
-const SECRET: &str = "the-secret-of-the-tests";
+pub(super) const SECRET: &str = "the-secret-of-the-tests";
 const PROCESSES: usize = 4;
-const CALLERS: usize = 64;
+pub(super) const CALLERS: usize = 64;
 const ACCOUNTS: usize = 200;
 /// When that many turns have ended, one process is killed.
 const KILL_AFTER: usize = 150;
+/// Leases that are held when it is, and never settled.
+const STRANDED: usize = 5;
 /// Leases live 30 s and are looked after once a second.
 const FREE_WITHIN: Duration = Duration::from_secs(35);
 
 /// What a caller knows of one account.
 #[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    spent: u32,
+pub(super) struct Known {
+    pub(super) spent: u32,
     /// Used as well, but whether that was noted is not known.
     stranded: u32,
 }
 
-type Books = BTreeMap<String, Known>;
+pub(super) type Books = BTreeMap<String, Known>;
 
 /// The token-pool processes, and what they stand on.
 struct Cluster {
@@ -113,7 +115,7 @@ fn settings(redis: &RedisServer, data: &Path) -> Settings {
     Settings::load(None, variables(redis, data)).unwrap()
 }
 
-fn row((number, units): (usize, &u32)) -> StoredAccount {
+pub(super) fn row((number, units): (usize, &u32)) -> StoredAccount {
     let window = StoredWindow {
         total: Some(80),
         remaining: Some(*units),
@@ -134,7 +136,7 @@ fn row((number, units): (usize, &u32)) -> StoredAccount {
     }
 }
 
-fn lease(cost: u32) -> LeaseRequest {
+pub(super) fn lease(cost: u32) -> LeaseRequest {
     LeaseRequest {
         request_id: Uuid::now_v7().to_string(),
         owner: "caller".into(),
@@ -195,6 +197,18 @@ async fn end(
     }
 }
 
+/// Takes a few units that nobody will ever settle; the accounts that hold them.
+async fn stranded(pool: &Arc<dyn TokenPool>) -> Vec<String> {
+    let mut held = Vec::new();
+    while held.len() < STRANDED {
+        match pool.lease(lease(1)).await {
+            Ok(grant) => held.push(grant.account_id),
+            Err(error) => assert_eq!(error.code, "pool_saturated", "{error}"),
+        }
+    }
+    held
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_crowd_on_four_processes_oversells_nothing_though_one_is_killed() {
     let granted: Vec<u32> = (0..ACCOUNTS).map(|number| 1 + u32::try_from(number % 7).unwrap()).collect();
@@ -203,21 +217,32 @@ async fn a_crowd_on_four_processes_oversells_nothing_though_one_is_killed() {
     let callers = (0..CALLERS).map(|caller| use_up(cluster.pools.clone(), caller, ended.clone()));
     let kill = {
         let (mut victim, ended) = (cluster.processes.remove(0), ended.clone());
+        let (doomed, other) = (cluster.pools[0].clone(), cluster.pools[1].clone());
         async move {
             while ended.load(Ordering::Relaxed) < KILL_AFTER {
                 tokio::task::yield_now().await;
             }
+            // Held by somebody who dies with it.
+            let held = stranded(&doomed).await;
             victim.kill().await.unwrap();
-            Instant::now()
+            let killed_at = Instant::now();
+            let accounts = other.list_accounts(ListAccountsRequest::default()).await.unwrap().accounts;
+            let stranded = accounts.iter().filter(|account| account.in_flight > 0);
+            let stranded = stranded.filter(|account| held.contains(&account.id)).count();
+            assert!(stranded > 0, "of the units of {held:?} none is held");
+            (killed_at, held)
         }
     };
-    let (books, killed_at) = tokio::join!(join_all(callers), kill);
+    let (books, (killed_at, held)) = tokio::join!(join_all(callers), kill);
     let accounts = tokio::time::timeout(FREE_WITHIN.saturating_sub(killed_at.elapsed()), cluster.at_rest(1));
     let accounts = accounts.await.expect("stranded leases free within 35 s");
     let mut known = Books::new();
     for (id, one) in books.into_iter().flatten() {
         let of_all = known.entry(id).or_default();
         (of_all.spent, of_all.stranded) = (of_all.spent + one.spent, of_all.stranded + one.stranded);
+    }
+    for id in held {
+        known.entry(id).or_default().stranded += 1;
     }
     assert_eq!(accounts.len(), ACCOUNTS);
     let mut left = 0;

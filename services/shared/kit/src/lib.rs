@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod ops;
 pub mod readiness;
 pub mod redact;
+pub mod retry_after;
 pub mod runtime;
 pub mod settings;
 pub mod telemetry;

@@ -260,7 +260,7 @@ impl State {
             for row in rows {
                 let (id, version) = (row.id, row.version);
                 match view.roster.merge(row, false, anyway, now) {
-                    News::Nothing => {}
+                    News::Nothing | News::Used => {}
                     News::Changed => changed.push(id),
                     News::Added => drop(view.owed.insert(id, Owed::Load)),
                     News::Removed => drop(view.owed.insert(id, Owed::Drop(version))),

@@ -12,8 +12,10 @@ const MERGED_REMEMBERED: usize = 1000;
 /// What a row has told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// Nothing that people say of the account.
+    /// Nothing new.
     Nothing,
+    /// Something that changes by use.
+    Used,
     /// Something that people say of it.
     Changed,
     /// It is new.
@@ -43,12 +45,21 @@ impl Roster {
             // What changed by use is known here alone now.
             self.write(id);
         }
-        self.change(id, now, |account, classes| match all && !lost {
-            true => account.merge(row, classes),
-            false => account.stored = row,
+        let used = all && !lost;
+        let differs = self.change(id, now, |account, classes| {
+            if !used {
+                account.stored = row;
+                return false;
+            }
+            account.merge(row, classes, now);
+            account.row(classes).windows != account.stored.windows
         });
+        if differs == Some(true) {
+            // The other did not know of what is in flight here.
+            self.write(id);
+        }
         if !changed {
-            return News::Nothing;
+            return if used { News::Used } else { News::Nothing };
         }
         self.emit(EventKind::Changed, id, now);
         News::Changed

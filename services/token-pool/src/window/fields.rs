@@ -73,6 +73,7 @@ impl Window {
             read_error: rest.read_error.map(String::into_boxed_str),
             suspect: rest.suspect,
             spent: number(fields, "spent")?.unwrap_or_default(),
+            ..Self::default()
         })
     }
 }

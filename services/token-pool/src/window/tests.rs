@@ -1,3 +1,4 @@
+use grok2api_storage::accounts::StoredWindow;
 use rstest::rstest;
 
 use super::*;
@@ -126,9 +127,56 @@ fn what_is_kept_counts_reserved_units_as_spent() {
     after_a_crash.adopt(&stored);
     assert_eq!(after_a_crash.available(), Some(76));
     let mut alive = window.clone();
-    alive.adopt(&stored);
+    alive.merge(&known(80).stored(), &stored, NOW);
     assert_eq!((alive.available(), alive.remaining), (Some(76), Some(80)));
     assert_eq!(alive.stored(), stored);
+}
+
+/// What was reserved, spent long ago and spent just now when a reading of 60 that another process has made is seen;
+/// what is believed then, and whether it is to be read again.
+#[rstest]
+#[case::unused(0, 0, 0, 60, false)]
+#[case::at_rest(0, 4, 0, 60, false)]
+#[case::in_flight(4, 0, 0, 56, true)]
+#[case::spent_meanwhile(0, 4, 3, 57, true)]
+#[case::both(4, 4, 3, 53, true)]
+fn a_reading_of_another_process_has_seen_nothing_of_what_happens_here(
+    #[case] reserved: u32,
+    #[case] long_ago: u32,
+    #[case] just_now: u32,
+    #[case] available: u32,
+    #[case] doubtful: bool,
+) {
+    let mut window = known(80);
+    let before = window.stored();
+    let later = NOW + HOUR;
+    for (units, at) in [(long_ago, NOW), (just_now, later)] {
+        if units > 0 {
+            window.spend(units, at);
+        }
+    }
+    window.reserve(reserved);
+    let row = StoredWindow { remaining: Some(60), observed_at: later - 1, ..before.clone() };
+    window.merge(&before, &row, later);
+    assert_eq!(window.available(), Some(available));
+    window.refund(reserved);
+    assert_eq!(window.wants_reading(), doubtful);
+}
+
+#[test]
+fn what_another_process_knows_of_old_does_not_bring_spent_units_back() {
+    let mut window = known(80);
+    let before = window.stored();
+    window.spend(5, NOW);
+    window.close(NOW + HOUR, false);
+    let shut = window.stored();
+    window.spend(5, NOW);
+    // It has opened the window by hand, and knows nothing of the last five units.
+    let row = StoredWindow { closed_until: 0, ..shut.clone() };
+    window.merge(&shut, &row, NOW);
+    assert_eq!((window.available(), window.closed_until), (Some(70), 0));
+    window.merge(&row, &before, NOW);
+    assert_eq!(window.available(), Some(70));
 }
 
 #[test]

@@ -1,9 +1,19 @@
 //! The command line and the server hold the same database.
 
-use grok2api_proto::pool::{ClearAccountsRequest, Outcome, RemoveAccountsRequest, Status};
+use std::{sync::Arc, time::Duration};
+
+use futures_util::TryStreamExt as _;
+use grok2api_proto::pool::{
+    Account, ClearAccountsRequest, Outcome, RefreshAccountsRequest, RefreshProgress, RefreshResult,
+    RemoveAccountsRequest, Status,
+};
 use grok2api_testkit::runtime_config;
 
-use crate::support::{Started, lease, settle};
+use crate::{
+    crowd::known_rows,
+    refresh::simulated,
+    support::{NOW, Started, lease, open, settle},
+};
 
 #[tokio::test]
 async fn accounts_added_and_removed_elsewhere_are_noticed() {
@@ -51,4 +61,61 @@ async fn two_processes_that_write_one_account_agree_in_the_end() {
     assert_eq!(kept.note, "changed meanwhile");
     assert!(matches!(kept.status, grok2api_storage::accounts::Status::Banned { .. }));
     assert_eq!(kept.last_used_at, Some(server.clock.now_ms()));
+}
+
+/// What is left of the only account's normal window.
+fn left(accounts: &[Account]) -> Option<u32> {
+    let window = accounts[0].windows.iter().find(|window| window.class == "normal")?;
+    Some(window.remaining? - window.reserved)
+}
+
+#[tokio::test]
+async fn a_quota_that_the_command_line_reads_brings_no_unit_in_flight_back() {
+    let (sim, upstream) = simulated().await;
+    let server = Started::with(Arc::new(tempfile::tempdir().unwrap()), runtime_config(), None).await;
+    server.accounts.insert(&known_rows(80)[..1]).await.unwrap();
+    server.until(|accounts| accounts.len() == 1).await;
+    // Two requests are under way, of which the upstream has counted none; one has ended a moment ago.
+    let mut leases = Vec::new();
+    for _ in 0..3 {
+        leases.push(server.pool.lease(lease(4)).await.unwrap().lease_id);
+    }
+    server.pool.settle(settle(&leases[0], Outcome::Success, true)).await.unwrap();
+    let cli = Started::with(server.dir.clone(), runtime_config(), Some(upstream)).await;
+    // The clocks stand still, and what is read later must be told from what is known.
+    cli.clock.advance(Duration::from_secs(1));
+    let steps = cli.pool.refresh_accounts(RefreshAccountsRequest::default()).await.unwrap();
+    let steps: Vec<RefreshProgress> = steps.try_collect().await.unwrap();
+    assert_eq!(steps.last().unwrap().reports[0].result(), RefreshResult::Read);
+    cli.stop().await;
+    server.until(|accounts| accounts[0].windows[0].observed_at > NOW).await;
+    assert_eq!(left(&server.list().await), Some(80 - 12), "all are counted as if the upstream had seen none");
+    server.pool.settle(settle(&leases[1], Outcome::Success, true)).await.unwrap();
+    server.pool.settle(settle(&leases[2], Outcome::RequestRefused, false)).await.unwrap();
+    assert_eq!(left(&server.list().await), Some(80 - 8));
+    server.stop().await;
+    let kept = open(server.dir.path()).await.load_all().await.unwrap().remove(0);
+    assert_eq!(kept.windows["normal"].remaining, Some(80 - 8), "and so it is written over what was read");
+    drop(sim);
+}
+
+#[tokio::test]
+async fn what_the_command_line_clears_brings_no_spent_unit_back() {
+    let server = Started::new().await;
+    server.accounts.insert(&known_rows(80)[..1]).await.unwrap();
+    server.until(|accounts| accounts.len() == 1).await;
+    let grant = server.pool.lease(lease(1)).await.unwrap();
+    server.pool.settle(settle(&grant.lease_id, Outcome::RateLimited, false)).await.unwrap();
+    let cli = Started::with(server.dir.clone(), runtime_config(), None).await;
+    cli.until(|accounts| left(accounts) == Some(0)).await;
+    let held = server.pool.clear_accounts(ClearAccountsRequest::default()).await;
+    assert_eq!(held.unwrap().cleared, 1);
+    let grant = server.pool.lease(lease(4)).await.unwrap();
+    server.pool.settle(settle(&grant.lease_id, Outcome::Success, true)).await.unwrap();
+    cli.pool.clear_accounts(ClearAccountsRequest::default()).await.unwrap();
+    cli.stop().await;
+    server.until(|accounts| left(accounts) == Some(76)).await;
+    server.stop().await;
+    let kept = open(server.dir.path()).await.load_all().await.unwrap().remove(0);
+    assert_eq!((kept.windows["normal"].remaining, kept.windows["normal"].closed_until), (Some(76), 0));
 }

@@ -24,6 +24,13 @@ async fn upstream() -> (Sim, Started) {
 }
 
 async fn upstream_by(how: Reach) -> (Sim, Started) {
+    let (sim, egress) = simulated().await;
+    let started = Started::with(Arc::new(tempfile::tempdir().unwrap()), runtime_config(), Some(egress)).await;
+    (sim, started.by(how).await)
+}
+
+/// A simulated upstream, and the way to it.
+pub(crate) async fn simulated() -> (Sim, Gateway) {
     let tasks = Tasks::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sim = grok2api_upstream_sim::start(listener, SimConfig::default(), &tasks).await.unwrap();
@@ -31,10 +38,7 @@ async fn upstream_by(how: Reach) -> (Sim, Started) {
     let Ok(settings) = Settings::load(None, environment) else {
         panic!("the simulator's address is refused")
     };
-    let config = runtime_config();
-    let egress = Gateway::new(Endpoints::from(&settings.upstream), Runtime::fixed(config.clone()));
-    let started = Started::with(Arc::new(tempfile::tempdir().unwrap()), config, Some(egress)).await;
-    (sim, started.by(how).await)
+    (sim, Gateway::new(Endpoints::from(&settings.upstream), Runtime::fixed(runtime_config())))
 }
 
 fn has(window: &Window, total: u32, remaining: u32) -> bool {

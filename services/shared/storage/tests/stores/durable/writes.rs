@@ -162,6 +162,7 @@ async fn write_item(store: &Store, number: u32) -> Result<String> {
         etag: "\"etag\"".to_owned(),
         created_at: AT,
         last_used_at: AT,
+        owner: String::new(),
     };
     store.media().put(&item).await?;
     Ok(name)

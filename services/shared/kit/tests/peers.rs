@@ -139,6 +139,13 @@ async fn until(chat: &Arc<dyn Chat>, wanted: impl Fn() -> bool) {
     tokio::time::timeout(LONG, asking).await.unwrap();
 }
 
+/// A place is free a moment after its caller has the answer.
+async fn nothing_in_flight(replicas: &[&Replica]) {
+    while replicas.iter().any(|replica| !replica.tasks.in_flight().is_empty()) {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn told(error: &Error) -> (Kind, &str) {
     (error.kind, error.code.as_ref())
 }
@@ -317,6 +324,7 @@ async fn who_is_full_refuses_and_another_one_is_asked() {
     // Two that do not count each other's calls, so that both choose among both.
     let other = to(&list(&[&first, &second]), LONG, &tasks);
     models(&other).await.unwrap();
+    nothing_in_flight(&[&first, &second]).await;
     let (one, two) =
         (chat.complete(turn("speak")).await.unwrap(), other.complete(turn("speak")).await.unwrap());
     for chat in [&chat, &other] {
@@ -325,7 +333,7 @@ async fn who_is_full_refuses_and_another_one_is_asked() {
         assert!(full.retry_after.is_some());
     }
     drop((one, two));
-    until(&chat, || first.tasks.in_flight().is_empty() && second.tasks.in_flight().is_empty()).await;
+    nothing_in_flight(&[&first, &second]).await;
     models(&chat).await.unwrap();
 }
 

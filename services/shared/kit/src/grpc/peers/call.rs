@@ -14,7 +14,7 @@ use grok2api_proto::{Error, Idempotent};
 use http::{HeaderValue, Request, Response, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use tokio::time::{Instant, timeout_at};
-use tonic::{ConnectError, Status, body::Body, transport::Channel};
+use tonic::{ConnectError, Status, TimeoutExpired, body::Body, transport::Channel};
 use tower::{Service, ServiceExt as _};
 
 use super::{
@@ -43,6 +43,8 @@ enum Failed {
     Unsent,
     /// It may have been done.
     Lost,
+    /// The deadline has passed, as tonic saw a moment before us.
+    Late,
     /// The replica has too much to do; its own words.
     Refused(Box<Response<Body>>),
 }
@@ -100,6 +102,7 @@ impl Call {
                     avoid.push(peer.uri.clone());
                     refusal = Some(words);
                 }
+                Err(Failed::Late) => return Err(Error::peer_timeout().into()),
                 Err(Failed::Lost) => {
                     lost += 1;
                     let again = self.idempotent && lost < ATTEMPTS && self.peers.0.budget.withdraw();
@@ -126,6 +129,7 @@ impl Call {
         match answer {
             Ok(answer) if answer.headers().contains_key(REFUSED) => Err(Failed::Refused(Box::new(answer))),
             Ok(answer) => Ok(answer.map(|body| counted(body, in_flight))),
+            Err(Failed::Late) => Err(Failed::Late),
             Err(failed) => {
                 peer.failed();
                 Err(failed)
@@ -147,22 +151,26 @@ impl Call {
 }
 
 async fn send(mut channel: Channel, request: Request<Body>) -> Result<Response<Body>, Failed> {
-    let failed =
-        |error: tonic::transport::Error| if is_unsent(&error) { Failed::Unsent } else { Failed::Lost };
+    let failed = |error: tonic::transport::Error| Failed::by(&error);
     channel.ready().await.map_err(failed)?.call(request).await.map_err(failed)
 }
 
-/// Whether the failure came before the request went out.
-fn is_unsent(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let canceled = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
-        if canceled || error.is::<ConnectError>() {
-            return true;
+impl Failed {
+    /// What a failed attempt means: a connection that was not made, or a request that was still waiting for it, sent nothing.
+    fn by(error: &(dyn StdError + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let canceled = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+            if canceled || error.is::<ConnectError>() {
+                return Self::Unsent;
+            }
+            if error.is::<TimeoutExpired>() {
+                return Self::Late;
+            }
+            next = error.source();
         }
-        next = error.source();
+        Self::Lost
     }
-    false
 }
 
 /// The call is in flight until the body is read or dropped.

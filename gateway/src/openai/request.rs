@@ -75,7 +75,7 @@ impl Completion {
             stop: fields.optional("stop", options::stop)?.unwrap_or_default(),
             max_tokens: max_tokens(&mut fields)?,
             format: fields.optional("response_format", tools::format)?.flatten(),
-            effort: fields.optional("reasoning_effort", Node::string)?.unwrap_or_default(),
+            effort: fields.optional("reasoning_effort", options::effort)?.unwrap_or_default(),
             conversation: fields.optional("prompt_cache_key", Node::string)?.unwrap_or_default(),
             tools: tools::take(&mut fields)?,
             messages: messages::parse(messages)?,

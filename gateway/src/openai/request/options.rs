@@ -364,6 +364,12 @@ impl Shape {
     }
 }
 
+/// How hard the model should think, in one of the known words.
+pub(crate) fn effort(mut node: Node<'_>) -> Result<String> {
+    EFFORTS.check(&mut node)?;
+    node.string()
+}
+
 /// An integer that was checked.
 pub(crate) fn count(node: &Node<'_>) -> u64 {
     whole(&node.value).and_then(|count| u64::try_from(count).ok()).unwrap_or_default()

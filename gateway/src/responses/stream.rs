@@ -364,7 +364,7 @@ impl Sink for Frames<'_> {
         }
         self.frame("response.output_text.annotation.added", |item, out| {
             let Some((index, annotation)) =
-                item.text().and_then(|text| text.annotations.iter().enumerate().last())
+                item.text().and_then(|text| text.annotations.iter().enumerate().next_back())
             else {
                 return;
             };

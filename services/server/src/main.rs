@@ -9,5 +9,5 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     // One TLS provider for the whole process; a second call would only say that it is there already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    grok2api_server::commands::main().await
+    Box::pin(grok2api_server::commands::main()).await
 }

@@ -134,7 +134,7 @@ fn put_together(events: &[Value]) -> Vec<Value> {
                 output.push(event["item"].clone());
             }
             "content_part.added" => {
-                output[index]["content"].as_array_mut().unwrap().push(event["part"].clone())
+                output[index]["content"].as_array_mut().unwrap().push(event["part"].clone());
             }
             "reasoning_summary_part.added" => {
                 output[index]["summary"].as_array_mut().unwrap().push(event["part"].clone());

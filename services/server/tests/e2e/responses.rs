@@ -48,9 +48,9 @@ async fn a_conversation_goes_on_by_the_id_of_its_last_response(#[case] shape: Sh
         (&json!("completed"), &json!("Ann"))
     );
     // What was said before reaches the upstream.
-    let chats =
+    let mut chats =
         product.sim.requests().into_iter().filter(|request| request.path.ends_with("/conversations/new"));
-    let told = chats.last().unwrap().body.unwrap().get().to_owned();
+    let told = chats.next_back().unwrap().body.unwrap().get().to_owned();
     assert!(told.contains("I am Ann") && told.contains("hello Ann"), "{told}");
 
     assert_eq!(&product.get(&format!("/v1/responses/{}", id(second))).await.json(), second);

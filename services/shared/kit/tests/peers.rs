@@ -1,6 +1,6 @@
 //! Calls between roles over real sockets: replicas that die, hang, drain, are full, or come back.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::{
     net::SocketAddr,

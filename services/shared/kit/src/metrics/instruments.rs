@@ -178,11 +178,11 @@ impl Observed {
         if about.kind == Kind::Counter {
             let builder = meter.f64_observable_counter(about.name).with_unit(about.unit);
             let builder = builder.with_description(about.meaning);
-            drop(builder.with_callback(move |observer| look(&Seen { about, observer })).build());
+            _ = builder.with_callback(move |observer| look(&Seen { about, observer })).build();
         } else {
             let builder = meter.f64_observable_gauge(about.name).with_unit(about.unit);
             let builder = builder.with_description(about.meaning);
-            drop(builder.with_callback(move |observer| look(&Seen { about, observer })).build());
+            _ = builder.with_callback(move |observer| look(&Seen { about, observer })).build();
         }
     }
 }

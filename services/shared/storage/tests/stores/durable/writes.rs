@@ -199,7 +199,7 @@ async fn is_revision(store: &Store, found_by: &str) -> bool {
     let revision: u64 = revision.parse().unwrap();
     let found = store.settings().list(Some(revision + 1), 1).await.unwrap().pop();
     found.is_some_and(|found| {
-        found.number == revision && found.overrides["max_attempts"].to_string() == number
+        found.number == revision && found.overrides["max_attempts"] == number
     })
 }
 

@@ -148,6 +148,7 @@ async fn a_killed_process_leaves_what_waits_to_another_and_what_was_begun_fails(
     let (mut killed, base, gate) = process(&product).await;
     let begun = film(&product, &base, "[[sim:first_delay_ms=600000]] the sun rises").await;
     assert_eq!(beyond(&product, &begun, &["queued"]).await["status"], "in_progress");
+    product.sim.wait(|counters| counters.in_flight == 1).await;
     gate.state.send_replace(State::Armed);
     let queued = film(&product, &base, "the moon rises").await;
     timeout(LONG, gate.closed()).await.unwrap();

@@ -126,7 +126,7 @@ async fn a_streamed_chat_is_one_connected_trace() {
         assert_eq!(at.parent, CLIENT);
         way
     };
-    let complete = "grok2api.chat.v1.Chat/Complete";
+    let complete = "grok2api.chat.v1.ChatService/Complete";
     let turn = [
         "gateway POST /v1/chat/completions".to_owned(),
         format!("gateway {complete}"),
@@ -137,7 +137,7 @@ async fn a_streamed_chat_is_one_connected_trace() {
         let more = more.iter().map(|step| (*step).to_owned());
         turn.iter().cloned().chain(more).collect::<Vec<String>>()
     };
-    let pool = "grok2api.pool.v1.TokenPool";
+    let pool = "grok2api.pool.v1.TokenPoolService";
     assert_eq!(
         way("lease", "internal"),
         below(&[&format!("chat {pool}/Lease"), &format!("token-pool {pool}/Lease"), "token-pool lease"])
@@ -147,7 +147,7 @@ async fn a_streamed_chat_is_one_connected_trace() {
         below(&[&format!("chat {pool}/Settle"), &format!("token-pool {pool}/Settle"), "token-pool settle"])
     );
     assert_eq!(way("chat", "client"), below(&["chat attempt 1", "chat chat"]));
-    let fetch = "grok2api.media.v1.MediaCache/Fetch";
+    let fetch = "grok2api.media.v1.MediaCacheService/Fetch";
     assert_eq!(
         way("asset", "client")[4..],
         [

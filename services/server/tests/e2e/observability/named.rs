@@ -16,7 +16,11 @@ pub fn all() -> BTreeSet<String> {
     let observability = root().join("deploy/observability");
     let mut named = BTreeSet::new();
     for file in std::fs::read_dir(observability.join("grafana/dashboards")).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let file = file.unwrap().path();
+        if file.extension().is_none_or(|kind| kind != "json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(file).unwrap();
         let board: Value = serde_json::from_str(&text).unwrap();
         for panel in board["panels"].as_array().unwrap() {
             for target in panel["targets"].as_array().unwrap() {

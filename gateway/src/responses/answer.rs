@@ -99,6 +99,7 @@ struct Counts {
 #[schema(as = ResponseInputTokens)]
 struct InputDetails {
     cached_tokens: u64,
+    cache_write_tokens: u64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -167,7 +168,7 @@ impl From<&Usage> for Counts {
     fn from(usage: &Usage) -> Self {
         Self {
             input_tokens: usage.prompt_tokens,
-            input_tokens_details: InputDetails { cached_tokens: 0 },
+            input_tokens_details: InputDetails { cached_tokens: 0, cache_write_tokens: 0 },
             output_tokens: usage.completion_tokens,
             output_tokens_details: OutputDetails { reasoning_tokens: usage.reasoning_tokens },
             total_tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),

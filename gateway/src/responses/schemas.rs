@@ -113,10 +113,13 @@ impl PartialSchema for ResponseStreamEvent {
             "response.completed",
             "response.incomplete",
             "response.failed",
+            "error",
         ];
-        let event = ObjectBuilder::new().property("type", one_of(&names)).required("type");
-        let event = event.property("sequence_number", of(Type::Integer)).required("sequence_number");
-        event.description(Some("`data:` of one event; its `type` is also the event's name.")).into()
+        let data = ObjectBuilder::new().schema_type(Type::String).content_media_type("application/json");
+        let event = ObjectBuilder::new().property("event", one_of(&names)).required("event");
+        let event = event.property("data", data).required("data");
+        let text = "The event's data is an object whose `type` is the event's name, with its `sequence_number`.";
+        event.description(Some(text)).into()
     }
 }
 

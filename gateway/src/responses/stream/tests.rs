@@ -239,7 +239,7 @@ fn an_answer_holds_thought_searches_text_and_calls() {
     assert_eq!(
         response["usage"],
         json!({
-            "input_tokens": 5, "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens": 5, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 12,
         })
     );

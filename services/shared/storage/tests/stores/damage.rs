@@ -148,7 +148,7 @@ async fn impossible_revisions_and_items_are_named(
         command(&settings, hash("{g2a}:media:image:item:a.jpg").arg("size").arg("1")).await;
     } else {
         sql(&settings, "UPDATE settings_revisions SET overrides = x'0102'").await;
-        let row = "INSERT INTO media VALUES (1, 'a.jpg', 's', 'image/jpeg', -1, '', 0, 0)";
+        let row = "INSERT INTO media VALUES (1, 'a.jpg', 's', 'image/jpeg', -1, '', 0, 0, '')";
         sql(&settings, row).await;
     }
     assert!(matches!(store.settings().latest().await, Err(Error::Seal(_))));

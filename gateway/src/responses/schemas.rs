@@ -118,7 +118,8 @@ impl PartialSchema for ResponseStreamEvent {
         let data = ObjectBuilder::new().schema_type(Type::String).content_media_type("application/json");
         let event = ObjectBuilder::new().property("event", one_of(&names)).required("event");
         let event = event.property("data", data).required("data");
-        let text = "The event's data is an object whose `type` is the event's name, with its `sequence_number`.";
+        let text =
+            "The event's data is an object whose `type` is the event's name, with its `sequence_number`.";
         event.description(Some(text)).into()
     }
 }

@@ -123,15 +123,15 @@ impl OnDisk {
 
     /// Writes new revisions of the parameters until there is no room for one; what the command line says then.
     async fn change_until_refused(&self) -> String {
-        for number in 0..FEW {
-            let long = format!("tag{number},{}", "x".repeat(100_000));
+        for number in 0..MOST {
+            let long = format!("tag{number},{}", "x".repeat(8_000));
             let (code, _, err) =
                 output(grok2api(&self.data()).args(["parameters", "set", "filtered_tags", &long])).await;
             if code != 0 {
                 return err;
             }
         }
-        panic!("{FEW} revisions have found room on a full disk");
+        panic!("{MOST} revisions have found room on a full disk");
     }
 
     /// What is in the store when nobody uses it any more.

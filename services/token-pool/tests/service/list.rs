@@ -188,6 +188,9 @@ fn row(number: usize) -> StoredAccount {
     row
 }
 
+/// What a page may take: 200 ms, and several times as much without optimisation.
+const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 800 } else { 200 });
+
 /// What this process has had of the processors, all its threads together: other processes do not change it, as they do
 /// the time of day.
 fn processor_time() -> Duration {
@@ -234,7 +237,7 @@ async fn a_page_of_fifty_thousand_accounts_takes_less_than_200_ms(#[case] redis:
         }
         each.sort_unstable();
         println!("{name}, redis {redis}: {matching} match, {each:?}");
-        assert!(each[4] < Duration::from_millis(200), "{name} took {each:?}");
+        assert!(each[4] < LONGEST, "{name} took {each:?}");
     }
     started.stop().await;
 }

@@ -64,6 +64,7 @@ async fn refuses(bench: &Bench, fault: &Fault) {
         "403-unknown" => (false, "temporary rejection"),
         "429" | "429+Retry-After" => (false, "Too many requests"),
         "500" => (false, "internal error"),
+        "500-markup" => (false, "<script>"),
         "502-html" => (true, "502 Bad Gateway"),
         other => panic!("no expectation for {other}"),
     };

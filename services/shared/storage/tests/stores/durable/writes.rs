@@ -198,7 +198,9 @@ async fn is_revision(store: &Store, found_by: &str) -> bool {
     let (revision, number) = found_by.split_once(':').unwrap();
     let revision: u64 = revision.parse().unwrap();
     let found = store.settings().list(Some(revision + 1), 1).await.unwrap().pop();
-    found.is_some_and(|found| found.number == revision && found.overrides["max_attempts"] == number)
+    found.is_some_and(|found| {
+        found.number == revision && found.overrides["max_attempts"].as_u64() == number.parse().ok()
+    })
 }
 
 async fn are_recorded(store: &Store, found_by: &str) -> bool {

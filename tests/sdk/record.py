@@ -108,7 +108,12 @@ def check_event(ours: str, value: dict) -> None:
         both("ErrorResponse", "ErrorResponse", value)
     else:
         kind = value.get("type", "")
-        theirs = response_event(kind) if kind.startswith("response.") else EVENTS.get(kind)
+        if kind.startswith("response."):
+            check(response_event(kind), value)
+            # Ours describes the event around it.
+            check_ours(ours, {"event": kind, "data": json.dumps(value)})
+            return
+        theirs = EVENTS.get(kind)
         both(theirs or "CreateChatCompletionStreamResponse", ours, value)
 
 

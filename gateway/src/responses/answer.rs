@@ -31,6 +31,9 @@ pub(crate) struct Answer<'a> {
     /// As asked.
     model: &'a str,
     output: &'a [Item],
+    /// Of those that have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     usage: Option<Counts>,
     #[serde(flatten)]
     echo: &'a Echo,

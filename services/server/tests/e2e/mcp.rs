@@ -19,8 +19,8 @@ async fn call(product: &Product, method: &str, params: Value) -> Value {
     assert_eq!(response.status(), 200, "{method}");
     let text = response.text().await.unwrap();
     // One answer, as JSON or as the data of an event.
-    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
-    let answer = data.filter(|data| data.starts_with('{')).next_back().unwrap_or(&text).to_owned();
+    let mut data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    let answer = data.rfind(|data| data.starts_with('{')).unwrap_or(&text).to_owned();
     let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error} in {text:?}"));
     answer.get("result").or_else(|| answer.get("error")).cloned().unwrap()
 }

@@ -169,7 +169,12 @@ impl Sqlite {
     }
 
     async fn connect(options: SqliteConnectOptions) -> Result<Self> {
-        let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).connect_with(options).await?;
+        // When a disk is full, SQLite rolls back by itself, and the connection takes itself to be in a transaction for ever.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options)
+            .await?;
         // Under the write lock, since two processes may start at once.
         let mut lock = pool.begin_with(BEGIN).await?;
         let migrated = migrate::run(&mut lock).await?;

@@ -1,4 +1,4 @@
-//! A database whose disk is full.
+//! Databases whose disk is full.
 
 use std::time::{Duration, Instant};
 
@@ -106,4 +106,36 @@ async fn a_database_without_room_says_so_and_recovers_by_itself() {
     assert_eq!(there, acknowledged.len(), "what was acknowledged, whole");
     // A server that ends may have kept the batch of which it could not say so any more.
     assert!(ended || kept.len() == there, "and nothing else");
+}
+
+/// SQLite rolls back by itself then; every connection that has met it must serve again.
+#[tokio::test]
+async fn a_file_without_room_says_so_each_time_and_is_written_as_soon_as_there_is_some() {
+    let disk = SmallDisk::mount(24);
+    let given = [
+        ("G2A_DATA_DIR", disk.path().join("data").display().to_string()),
+        ("G2A_MASTER_KEY", KEY.to_owned()),
+    ];
+    let given = given.map(|(name, value)| (name.to_owned(), value));
+    let store = Store::open(&Settings::load(None, given).unwrap()).await.unwrap();
+    let ledger = store.ledger();
+    ledger.record(&batch(), 0, 0).await.unwrap();
+    for _ in 0..3 {
+        disk.fill();
+        for _ in 0..20 {
+            // More than all connections together.
+            let batches = [(); 8].map(|()| batch());
+            let writes = batches.iter().map(|rows| ledger.record(rows, 0, 0));
+            for refused in futures_util::future::join_all(writes).await {
+                assert!(matches!(refused, Err(Error::Full(_))), "{refused:?}");
+            }
+        }
+        disk.make_room();
+        let began = Instant::now();
+        while let Err(error) = ledger.record(&batch(), 0, 0).await {
+            assert!(matches!(error, Error::Full(_)) && began.elapsed() < SOON, "{error}");
+        }
+    }
+    let kept = ledger.page(&grok2api_storage::ledger::Filter::default(), None, 1_000_000).await.unwrap();
+    assert_eq!(kept.len(), 4 * BATCH as usize, "what was acknowledged, and nothing else");
 }

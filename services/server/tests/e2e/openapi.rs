@@ -33,6 +33,8 @@ async fn ask(product: &Product, bearer: Option<&str>, arguments: &[&str]) -> Str
         .args(["run", &format!("{}/openapi.json", product.base)])
         // A schema cannot say what makes a text the base64 of an image, nor that a conversation must say something.
         .args(["--exclude-checks", "positive_data_acceptance"])
+        // Beside other tests it may have to wait.
+        .args(["--request-timeout", "60"])
         .args(["--seed", "1", "--no-shrink", "--suppress-health-check", "all", "--warnings", "off"])
         .args(arguments)
         .env("SCHEMATHESIS_HOOKS", "hooks")

@@ -27,6 +27,7 @@ mod load;
 mod malformed;
 mod media;
 mod openapi;
+mod outages;
 mod processes;
 mod replicas;
 mod sdk;

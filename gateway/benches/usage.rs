@@ -17,7 +17,7 @@ fn usage(criterion: &mut Criterion) {
     let ledger = Arc::new(FakeLedger::default());
     // A ledger that is away is the worst case: the queue is full.
     ledger.away(true);
-    let recorder = Recorder::start(ledger, &tasks);
+    let recorder = Recorder::start(ledger, None, &tasks);
     let Step::Batch(kinds) = Turn::answer("Hello").steps.remove(0) else { return };
     let events: Vec<ChatEvent> = kinds.into_iter().map(ChatEvent::from).collect();
     criterion.bench_function("record a request", |bencher| {

@@ -33,7 +33,7 @@ pub(crate) async fn listen(
     let (chat, tasks) = (Arc::new(FakeChat::playing(turns)), Tasks::new());
     let given = settings.iter().map(|(name, value)| (format!("G2A_HTTP__{name}"), value.to_string()));
     let http = Settings::load(None, given).unwrap().http;
-    let usage = usage::Recorder::start(Arc::<FakeLedger>::default(), &tasks);
+    let usage = usage::Recorder::start(Arc::<FakeLedger>::default(), None, &tasks);
     let deps = Deps {
         chat: chat.clone(),
         media: Arc::<FakeMediaCache>::default(),

@@ -2,15 +2,20 @@
 //! behind the client's back.
 //!
 //! A [`Record`] is finished by being dropped, so a client that leaves, a panic and a good end all leave their entry.
-//! Handing over never waits: the queue is bounded, and what finds no room is counted as lost.
+//! Handing over never waits: the queue is bounded, and what finds no room is counted as lost. What waits lies on disk as well, so
+//! that a kill loses none.
 
 mod record;
 mod sender;
+mod spool;
 mod told;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use grok2api_kit::{
@@ -23,6 +28,7 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 pub use record::Record;
 
+use self::spool::Spool;
 use crate::running::Running;
 
 /// Entries that may wait: some minutes of an ordinary load, and about ten megabytes.
@@ -32,6 +38,7 @@ const WAITING: usize = 20_000;
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
+    spool: Option<Arc<Spool>>,
     ledger: Arc<dyn Ledger>,
     /// Entries that found no room and have not been told of.
     lost: Arc<AtomicU64>,
@@ -41,9 +48,12 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins to send what is recorded to `ledger`, until the hard stop; then what is left is sent once more.
-    pub fn start(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Self {
-        let (queue, entries) = mpsc::channel::<Entry>(WAITING);
+    /// Begins to send what is recorded to `ledger`, until the hard stop; then what is left is sent once more. What waits
+    /// is kept in files of `directory`; what an earlier process has left there is sent first.
+    pub fn start(ledger: Arc<dyn Ledger>, directory: Option<&Path>, tasks: &Tasks) -> Self {
+        let (spool, left) = directory.map(kept).unwrap_or_default();
+        let (queue, entries) = mpsc::channel::<Entry>(WAITING.max(left.len()));
+        left.into_iter().for_each(|entry| queue.try_send(entry).unwrap_or_default());
         // So that the first one can be seen to be more than before.
         LEDGER_LOST.add(0, []);
         // Not a sender: the queue ends when the last one is gone.
@@ -54,12 +64,14 @@ impl Recorder {
         });
         let recorder = Self {
             queue,
+            spool: spool.clone(),
             ledger: ledger.clone(),
             lost: Arc::default(),
             open: TaskTracker::new(),
             running: Running::default(),
         };
-        let sender = sender::Sender::new(ledger, entries, recorder.lost.clone(), recorder.open.clone());
+        let sender =
+            sender::Sender::new(ledger, entries, spool, recorder.lost.clone(), recorder.open.clone());
         tasks.spawn_finishing(sender.run(tasks.shutdown().clone()));
         recorder
     }
@@ -91,9 +103,32 @@ impl Recorder {
     /// Hands an entry over; never waits.
     fn push(&self, entry: Entry) {
         told::ended(&entry);
-        if self.queue.try_send(entry).is_err() {
+        let taken = match &self.spool {
+            Some(spool) => spool.append(entry, |entry| self.queue.try_send(entry).is_ok()),
+            None => self.queue.try_send(entry).is_ok(),
+        };
+        if !taken {
             LEDGER_LOST.add(1, []);
             self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The files of a directory, and what was left in them.
+fn kept(directory: &Path) -> (Option<Arc<Spool>>, Vec<Entry>) {
+    match Spool::open(directory) {
+        Ok((spool, left)) => {
+            if !left.is_empty() {
+                tracing::info!(
+                    "{} usage entries were left by a process that was killed, and are sent",
+                    left.len()
+                );
+            }
+            (Some(Arc::new(spool)), left)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "usage entries cannot be kept on disk, so a kill would lose those of the last second: {error}");
+            (None, Vec::new())
         }
     }
 }

@@ -73,7 +73,7 @@ impl Gateway {
         let (chat, media) = (Arc::new(FakeChat::playing(turns).filming()), Arc::<FakeMediaCache>::default());
         let responses = Arc::<FakeResponses>::default();
         let (ledger, videos) = (Arc::<FakeLedger>::default(), Arc::<FakeVideoJobs>::default());
-        let usage = Recorder::start(ledger.clone(), &tasks);
+        let usage = Recorder::start(ledger.clone(), None, &tasks);
         let (captures, runtime) = (Arc::<FakeCaptures>::default(), Runtime::fixed(config));
         let (http, once) = (Settings::load(None, []).unwrap().http, Arc::<FakeIdempotency>::default());
         let router = router(Deps {

@@ -19,6 +19,8 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
+use super::spool::Spool;
+
 /// Entries of one call.
 const BATCH: usize = 200;
 /// How long an entry waits for others.
@@ -33,6 +35,7 @@ const LAST_CALLS: Duration = Duration::from_secs(3);
 pub(super) struct Sender {
     ledger: Arc<dyn Ledger>,
     entries: mpsc::Receiver<Entry>,
+    spool: Option<Arc<Spool>>,
     lost: Arc<AtomicU64>,
     open: TaskTracker,
     batch: Vec<Entry>,
@@ -44,10 +47,11 @@ impl Sender {
     pub(super) fn new(
         ledger: Arc<dyn Ledger>,
         entries: mpsc::Receiver<Entry>,
+        spool: Option<Arc<Spool>>,
         lost: Arc<AtomicU64>,
         open: TaskTracker,
     ) -> Self {
-        Self { ledger, entries, lost, open, batch: Vec::with_capacity(BATCH), batch_lost: 0 }
+        Self { ledger, entries, spool, lost, open, batch: Vec::with_capacity(BATCH), batch_lost: 0 }
     }
 
     /// Sends until the hard stop, and then what is left.
@@ -117,6 +121,9 @@ impl Sender {
     }
 
     fn taken(&mut self) {
+        if let Some(spool) = &self.spool {
+            spool.sent(self.batch.len());
+        }
         self.batch.clear();
         self.batch_lost = 0;
     }
@@ -142,6 +149,13 @@ impl Sender {
         });
         if !sent.await.unwrap_or_default() {
             let lost = self.batch.len() + self.entries.len();
+            if self.spool.is_some() {
+                tracing::warn!(
+                    entries = lost,
+                    "usage ledger is away at the end: {lost} entries are kept on disk for the next start"
+                );
+                return;
+            }
             LEDGER_LOST.add(lost as u64, []);
             tracing::error!(lost, "usage ledger is away at the end: {lost} entries are lost");
         }

@@ -308,7 +308,11 @@ impl Build<'_> {
         let client_keys = self.client_keys(&services.keys).await?;
         let (known, runtime) = (client_keys.clone(), services.runtime.clone());
         open_api.told_by(move || known.is_open(&runtime.current().config));
-        let usage = gateway::usage::Recorder::start(services.ledger.clone(), self.tasks);
+        let usage = gateway::usage::Recorder::start(
+            services.ledger.clone(),
+            Some(&self.settings.data.dir),
+            self.tasks,
+        );
         let running = usage.running().clone();
         let (jobs, chat) = (services.videos.clone(), services.chat.clone());
         let router = gateway::router(gateway::Deps {

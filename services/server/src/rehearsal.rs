@@ -35,7 +35,7 @@ pub(crate) fn simulator(
     gateway::admin::Simulator {
         chat: Arc::new(Rehearsal { runtime, allow_private_images }),
         media: Arc::new(NoMedia),
-        usage: gateway::usage::Recorder::start(Arc::new(Forgetful), tasks),
+        usage: gateway::usage::Recorder::start(Arc::new(Forgetful), None, tasks),
     }
 }
 

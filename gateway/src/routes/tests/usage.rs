@@ -159,7 +159,7 @@ async fn a_ledger_that_is_away_costs_requests_nothing_and_gets_its_entries_later
 async fn what_finds_no_room_is_counted() {
     let gateway = Gateway::new();
     gateway.ledger.away(true);
-    let recorder = Recorder::start(gateway.ledger.clone(), &gateway.tasks);
+    let recorder = Recorder::start(gateway.ledger.clone(), None, &gateway.tasks);
     for _ in 0..20_010 {
         drop(recorder.begin("/v1/chat/completions", "req"));
     }

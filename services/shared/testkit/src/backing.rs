@@ -63,4 +63,20 @@ impl Backing {
             Self::Redis(server) => server.start_again(),
         }
     }
+
+    /// Ends what replicas share while they run, at once.
+    pub fn kill_hot(&mut self) {
+        match self {
+            Self::File => {}
+            Self::MariaDb(_, redis) | Self::Redis(redis) => redis.kill(),
+        }
+    }
+
+    /// Starts it again where it was.
+    pub fn start_hot_again(&mut self) {
+        match self {
+            Self::File => {}
+            Self::MariaDb(_, redis) | Self::Redis(redis) => redis.start_again(),
+        }
+    }
 }

@@ -183,7 +183,9 @@ impl Peers {
         [Standing::Well, Standing::Resting, Standing::Silent].into_iter().find_map(|standing| {
             let fits = |peer: &&Arc<Peer>| peer.standing() == standing && !avoid.contains(&peer.uri);
             let fitting: Vec<&Arc<Peer>> = peers.iter().filter(fits).collect();
-            let peer = fitting.sample(&mut rand::rng(), 2).min_by_key(|peer| peer.in_flight())?;
+            // On a machine that is busy all of them may be late once; the one that hangs has been for longer.
+            let among = if standing == Standing::Silent { fitting.len() } else { 2 };
+            let peer = fitting.sample(&mut rand::rng(), among).min_by_key(|peer| peer.burden())?;
             Some(Chosen { peer: (*peer).clone(), channel: peer.channel()?, standing })
         })
     }

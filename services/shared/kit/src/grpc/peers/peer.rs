@@ -50,6 +50,8 @@ pub(super) struct Peer {
     standing: watch::Sender<Standing>,
     channel: Mutex<Option<Channel>>,
     in_flight: AtomicUsize,
+    /// How often it has not answered by now, one time after the other.
+    missed: AtomicUsize,
     /// A call has failed: ask now.
     doubt: Notify,
     /// Its address is one no longer.
@@ -66,6 +68,7 @@ impl Peer {
             standing: watch::Sender::new(Standing::Away),
             channel: Mutex::new(None),
             in_flight: AtomicUsize::new(0),
+            missed: AtomicUsize::new(0),
             doubt: Notify::new(),
             gone: CancellationToken::new(),
         }
@@ -80,8 +83,9 @@ impl Peer {
         self.channel.lock().clone()
     }
 
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
+    /// What counts against it: answers that are missing, then calls in flight.
+    pub(super) fn burden(&self) -> (usize, usize) {
+        (self.missed.load(Ordering::Relaxed), self.in_flight.load(Ordering::Relaxed))
     }
 
     pub(super) fn enter(self: &Arc<Self>) -> InFlight {
@@ -143,6 +147,8 @@ impl Peer {
             let all = HealthCheckRequest { service: String::new() };
             let answer = timeout(PROBE_WITHIN, health.check(all)).await;
             let answer = answer.map(|answer| answer.map(|answer| answer.into_inner().status()));
+            let missed = if answer.is_err() { self.missed.load(Ordering::Relaxed) + 1 } else { 0 };
+            self.missed.store(missed, Ordering::Relaxed);
             match answer {
                 Ok(Err(status)) if !knows_no_health(&status) => return,
                 Ok(Ok(ServingStatus::Serving) | Err(_)) => self.set(Standing::Well, bell),

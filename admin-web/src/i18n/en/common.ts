@@ -105,6 +105,7 @@ export const status = {
   cooling: "Cooling",
   invalid: "Invalid",
   banned: "Banned",
+  unreadable: "Damaged",
   disabled: "Disabled",
 };
 

@@ -104,6 +104,7 @@ export const status: Dictionary["status"] = {
   cooling: "冷却中",
   invalid: "失效",
   banned: "被封",
+  unreadable: "已损坏",
   disabled: "已停用",
 };
 

@@ -77,7 +77,7 @@ export const accounts: Dictionary["accounts"] = {
     `${all} 个账号中有 ${eligible} 个可服务；一轮消耗窗口 ${window} 的 ${cost} 个单位。`,
   wouldServe: "将由它服务",
   mayServe: "依次候补",
-  canGive: (units, running) => `剩余 ${units}，进行中 ${running}`,
+  canGive: (units, running) => `${units === null ? "额度尚未读取" : `剩余 ${units}`}，进行中 ${running}`,
   reasons: {
     tier_too_low: "等级不足",
     tag_missing: "缺少标签",

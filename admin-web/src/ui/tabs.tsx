@@ -17,7 +17,7 @@ export function Tabs<T extends string>({ value, onChange, label, items, children
           <Radix.Trigger
             key={item.value}
             value={item.value}
-            className="-mb-px border-b-2 border-transparent px-0.5 pt-1 pb-2 text-sm font-medium whitespace-nowrap text-soft hover:text-ink data-[state=active]:border-accent data-[state=active]:text-ink"
+            className="-mb-px rounded-t-sm border-b-2 -outline-offset-2 border-transparent px-0.5 pt-1 pb-2 text-sm font-medium whitespace-nowrap text-soft hover:text-ink data-[state=active]:border-accent data-[state=active]:text-ink"
           >
             {item.label}
           </Radix.Trigger>

@@ -77,7 +77,7 @@ export const accounts = {
   explainText: "The order in which accounts would be tried, and why each of the others may not serve.",
   anyKey: "Any key",
   eligible: (eligible: string, all: string, cost: string, window: string) =>
-    `${eligible} of ${all} accounts may serve; a turn costs ${cost} of the window ${window}.`,
+    `${eligible} of ${all} accounts may serve; a turn costs ${cost} of the window “${window}”.`,
   wouldServe: "would serve",
   mayServe: "next in line",
   canGive: (units: string | null, running: string) =>

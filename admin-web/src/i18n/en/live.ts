@@ -4,7 +4,7 @@ export const live = {
   running: "In flight",
   runningDetail: "requests being served",
   waiting: "Waiting",
-  waitingDetail: "for an account or its answer",
+  waitingDetail: "not answered yet",
   speed: "Tokens / s",
   estimated: "estimated",
   finished: "Finished",

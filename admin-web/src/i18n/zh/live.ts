@@ -6,7 +6,7 @@ export const live: Dictionary["live"] = {
   running: "进行中",
   runningDetail: "正在处理的请求",
   waiting: "等待中",
-  waitingDetail: "等待账号或回答",
+  waitingDetail: "尚未开始回答",
   speed: "Token / 秒",
   estimated: "估算值",
   finished: "已完成",

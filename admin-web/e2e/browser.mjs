@@ -45,7 +45,8 @@ export async function openBrowser(origin) {
       reducedMotion: "reduce",
       ...options,
     });
-    made.setDefaultTimeout(15_000);
+    // Generous: the machine may be busy with something else.
+    made.setDefaultTimeout(60_000);
     made.on("page", watch);
     return made;
   };

@@ -54,7 +54,7 @@ after(async () => {
 });
 
 for (const [index, [name, story]] of stories.entries())
-  test(name, { timeout: 600_000 }, async (t) => {
+  test(name, { timeout: 1_800_000 }, async (t) => {
     // A part of the stories, while one of them is worked on: ONLY=0,3
     const only = process.env.ONLY?.split(",");
     if (only && !only.includes(String(index))) return t.skip();

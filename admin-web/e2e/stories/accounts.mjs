@@ -29,7 +29,7 @@ export async function accounts({ page }) {
     .getByRole("button", { name: /Leave it running|Done/ })
     .click();
   await page.getByRole("link", { name: "Dashboard" }).click();
-  await page.getByText(/10,000 added, 1 known already, 1 refused/).waitFor({ timeout: 120_000 });
+  await page.getByText(/10,000 added, 1 known already, 1 refused/).waitFor({ timeout: 300_000 });
   await page.getByRole("link", { name: "Accounts" }).click();
   await page.getByRole("button", { name: "Add accounts" }).click();
   await page.getByText("All entries are done").waitFor();
@@ -221,7 +221,7 @@ async function drawer(page) {
   await dialog
     .getByText(/140 \/ 140|\d+ \/ \d+/)
     .first()
-    .waitFor({ timeout: 120_000 });
+    .waitFor({ timeout: 300_000 });
   await dialog.getByLabel("Tags", { exact: true }).fill("vip, edited");
   await dialog.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.", { exact: true }).waitFor();

@@ -42,7 +42,7 @@ async function walk({ page, look, t, device, language }, origin) {
   await press(t.setup.password.submit);
   await title(t.setup.baseUrl.title);
   await look("setup-address");
-  if (device === "phone" && language === "en") return skips({ page, t, press, title });
+  if (device === "phone" && language === "en") return skips({ page, t, press, title, look });
   await press(t.setup.baseUrl.submit);
   await title(t.setup.key.title);
   await look("setup-key");
@@ -85,13 +85,16 @@ async function keyStory({ page, t, press, origin }) {
 }
 
 /** What need not be done at once is skipped, and the set-up can be gone on with. */
-async function skips({ page, t, press, title }) {
+async function skips({ page, t, press, title, look }) {
   await press(t.setup.skip);
   await title(t.setup.key.title);
+  await look("setup-key");
   await press(t.setup.skip);
   await title(t.setup.accounts.title);
+  await look("setup-accounts");
   await press(t.setup.skip);
   await title(t.setup.end.title);
+  await look("setup-ready");
   await press(t.setup.end.live);
   await page.getByRole("heading", { level: 1, name: t.nav.live }).waitFor();
 }

@@ -66,7 +66,7 @@ async function limits(page, dialog) {
   await page.getByText("Saved.", { exact: true }).waitFor();
 }
 
-export async function until(holds, what, ms = 15_000) {
+export async function until(holds, what, ms = 60_000) {
   const end = Date.now() + ms;
   while (!(await holds())) {
     if (Date.now() > end) assert.fail(`not within ${ms} ms: ${what}`);

@@ -79,13 +79,13 @@ export async function media({ page }) {
   await page.getByRole("button", { name: "Image", exact: true }).click();
   await page.getByLabel("Prompt").fill("A moon over the sea");
   await page.getByRole("button", { name: "Make it" }).click();
-  await page.getByAltText("A moon over the sea").first().waitFor({ timeout: 30_000 });
+  await page.getByAltText("A moon over the sea").first().waitFor({ timeout: 120_000 });
   assert.deepEqual(await axe(page), []);
   await shot(page, "playground-image-desktop-light-en");
   await page.getByRole("button", { name: "Video", exact: true }).click();
   await page.getByLabel("Prompt").fill("Let the sun rise");
   await page.getByRole("button", { name: "Make it" }).click();
-  await page.locator("video").waitFor({ timeout: 60_000 });
+  await page.locator("video").waitFor({ timeout: 120_000 });
   await shot(page, "playground-video-desktop-light-en");
 
   await page.goto("/manage/media");

@@ -14,7 +14,11 @@ export async function requests({ page, origin, state }) {
       messages: [{ role: "user", content: "[[sim:fault=429:1]] hi" }],
     }),
   }).then((answer) => answer.text());
-  await page.waitForTimeout(1500);
+  const logged = "/api/requests?model=grok-4-expert";
+  await until(
+    () => page.evaluate(async (path) => (await (await fetch(path)).json()).items.length > 0, logged),
+    "it is in the log",
+  );
   await page.goto("/manage/requests?model=grok-4-expert");
   await page.locator("tbody").getByText("grok-4-expert").first().waitFor();
   await page.locator("tbody tr").first().getByRole("button").first().click();

@@ -36,7 +36,7 @@ export async function keptRequest(page, origin, secret, content) {
       return status === 200;
     },
     "the bodies are kept",
-    60_000,
+    120_000,
   );
   await change(page, { capture_share_percent: null });
   return found;

@@ -4,8 +4,10 @@ import { follow, type Progress } from "./ndjson";
 
 export const tiers = ["basic", "super", "heavy"] as const;
 export type Tier = (typeof tiers)[number];
+/** Those that accounts are counted and filtered by. */
 export const statuses = ["active", "exhausted", "cooling", "invalid", "banned", "disabled"] as const;
-export type Status = (typeof statuses)[number];
+/** Damaged rows of the store are in none of them, and have nothing but an id and a cause. */
+export type Status = (typeof statuses)[number] | "unreadable";
 
 export interface Window {
   class: string;

@@ -25,7 +25,8 @@ export interface Running {
   started_at: number;
   first_output_at: number | null;
   tokens: number;
-  tokens_per_second: number;
+  /** Nothing before the first output. */
+  tokens_per_second: number | null;
   attempts: number;
   cancellable: boolean;
 }

@@ -49,6 +49,7 @@ export function Dialog({
           }}
           onCloseAutoFocus={opener.giveBack}
           {...(description ? {} : { "aria-describedby": undefined })}
+          data-drawer={side || undefined}
           className={cn(
             "fixed z-40 flex flex-col bg-surface shadow-xl outline-none",
             side

@@ -9,6 +9,7 @@ export const statusTones: Record<Status, Tone> = {
   cooling: "warn",
   invalid: "bad",
   banned: "bad",
+  unreadable: "bad",
   disabled: "neutral",
 };
 
@@ -23,7 +24,8 @@ export function StatusBadge({ status }: { status: Status }) {
 
 export function TierBadge({ tier }: { tier: Tier }) {
   const t = useText();
-  return <Badge tone={tier === "basic" ? "neutral" : "accent"}>{t.tier[tier] ?? tier}</Badge>;
+  if (!t.tier[tier]) return <>–</>;
+  return <Badge tone={tier === "basic" ? "neutral" : "accent"}>{t.tier[tier]}</Badge>;
 }
 
 const keyTones: Record<KeyStatus, Tone> = {

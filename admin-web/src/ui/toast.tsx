@@ -7,7 +7,7 @@ import { Button, IconButton } from "./button";
 const SHOWN = 6000;
 const SHOWN_WITH_ACTION = 15_000;
 
-/** Shows what `toast()` is given, and tells it to assistive technology. */
+/** Shows what `toast()` is given, and tells it to assistive technology; beside a drawer, whose title it would hide. */
 export function Toasts() {
   const t = useText();
   const list = useSyncExternalStore(toasts.subscribe, toasts.get);
@@ -15,7 +15,7 @@ export function Toasts() {
     <section
       aria-label={t.common.notice}
       aria-live="polite"
-      className="pointer-events-none fixed top-3 left-1/2 z-50 flex w-[min(26rem,calc(100vw-2rem))] -translate-x-1/2 flex-col gap-2"
+      className="pointer-events-none fixed top-3 left-1/2 z-50 flex w-[min(26rem,calc(100vw-2rem))] -translate-x-1/2 flex-col gap-2 sm:[body:has([data-drawer])_&]:left-4 sm:[body:has([data-drawer])_&]:translate-x-0"
     >
       {list.map((notice) => (
         <Line key={notice.id} notice={notice} />

@@ -1,9 +1,11 @@
-//! The admin API in `/openapi.json`: which routes there are, who may ask them, how they fail. What the bodies hold is told in
-//! `docs/admin-api.md`.
+//! The admin API in `/openapi.json`: which routes there are, who may ask them, what they take and give, how they fail. What it
+//! means is told in `docs/admin-api.md`.
+
+mod shapes;
 
 use grok2api_proto::admin::Role;
 use utoipa::openapi::{
-    Content, ContentBuilder, HttpMethod, ObjectBuilder, OpenApi, Required, ResponseBuilder,
+    Content, ContentBuilder, HttpMethod, ObjectBuilder, OpenApi, RefOr, Required, ResponseBuilder, Schema,
     SecurityRequirement, Type,
     path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
@@ -29,7 +31,7 @@ const STREAMS: [(&str, &str); 5] = [
 
 /// Adds every route of the table.
 pub(crate) fn add(api: &mut OpenApi) {
-    let text = "For those who run the product. Fields of bodies: docs/admin-api.md.";
+    let text = "For those who run the product. What it means: docs/admin-api.md.";
     api.tags.get_or_insert_default().push(TagBuilder::new().name(TAG).description(Some(text)).build());
     let components = api.components.get_or_insert_default();
     let bearer =
@@ -37,6 +39,7 @@ pub(crate) fn add(api: &mut OpenApi) {
     components.add_security_scheme("session", SecurityScheme::Http(bearer));
     let cookie = ApiKeyValue::with_description("g2a_session", "A session, from the console's own pages.");
     components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    components.schemas.extend(shapes::named());
     for told in TABLE {
         let method = match told.method {
             "get" => HttpMethod::Get,
@@ -59,19 +62,22 @@ fn operation(told: &Told) -> Operation {
     };
     let kind =
         STREAMS.iter().find(|(path, _)| *path == told.path).map_or("application/json", |(_, kind)| kind);
-    let done = ResponseBuilder::new().description("Done.").content(kind, content(kind));
+    let shape = shapes::route(told);
+    let given = shape.and_then(shapes::Route::gives);
+    let done = ResponseBuilder::new().description("Done.").content(kind, content(kind, given));
     let mut operation = OperationBuilder::new()
         .tag(TAG)
         .operation_id(Some(name(told)))
         .summary(Some(told.about))
         .description(Some(role))
         .response("200", done.build());
-    for parameter in parameters(told.path) {
+    for parameter in parameters(told.path).chain(shape.into_iter().flat_map(shapes::Route::query)) {
         operation = operation.parameter(parameter);
     }
-    if matches!(told.method, "post" | "put" | "patch") {
-        let body = RequestBodyBuilder::new().content("application/json", content("application/json"));
-        operation = operation.request_body(Some(body.build()));
+    if let Some(taken) = shape.and_then(shapes::Route::takes) {
+        let json = "application/json";
+        let body = RequestBodyBuilder::new().content(json, content(json, Some(taken)));
+        operation = operation.request_body(Some(body.required(Some(Required::True)).build()));
     }
     if told.level != Level::Everybody {
         operation = operation
@@ -106,9 +112,10 @@ fn parameters(path: &str) -> impl Iterator<Item = Parameter> + '_ {
     })
 }
 
-fn content(kind: &str) -> Content {
+fn content(kind: &str, schema: Option<RefOr<Schema>>) -> Content {
     let schema_type = if kind == "application/json" { Type::Object } else { Type::String };
-    ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(schema_type))).build()
+    let other = || ObjectBuilder::new().schema_type(schema_type).into();
+    ContentBuilder::new().schema(Some(schema.unwrap_or_else(other))).build()
 }
 
 #[cfg(test)]
@@ -128,8 +135,9 @@ mod tests {
             assert_eq!(operation["summary"], told.about, "{} {}", told.method, told.path);
             assert!(names.insert(operation["operationId"].to_string()), "{operation}");
             assert_eq!(operation["security"].is_null(), told.level == Level::Everybody);
-            let parameters = operation["parameters"].as_array().map_or(0, Vec::len);
-            assert_eq!(parameters, told.path.matches('{').count());
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let in_path = parameters.filter(|parameter| parameter["in"] == "path").count();
+            assert_eq!(in_path, told.path.matches('{').count());
         }
         assert!(
             document["paths"]["/api/live"]["get"]["responses"]["200"]["content"]["text/event-stream"]

@@ -1,3 +1,6 @@
+/** "1 account", "2 accounts". */
+const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+
 export const accounts = {
   text: "The pool that serves every request.",
   account: "Account",
@@ -60,12 +63,12 @@ export const accounts = {
   moreDeleted: (n: string) => `The newest of ${n} are shown.`,
   unused: "Unused",
   remaining: { normal: "Left, normal", heavy: "Left, heavy" } as Record<string, string>,
-  knownOf: (n: string) => `of ${n} accounts`,
-  deleteTitle: (n: string) => `Delete ${n} accounts?`,
+  knownOf: (n: string) => `of ${some(n, "account")}`,
+  deleteTitle: (n: string) => `Delete ${some(n, "account")}?`,
   deleteText: "They serve no more from now on. For a day they can be brought back; then they are forgotten.",
-  disableTitle: (n: string) => `Disable ${n} accounts?`,
+  disableTitle: (n: string) => `Disable ${some(n, "account")}?`,
   disableText: "They serve nothing more until they are enabled again.",
-  changeTitle: (n: string) => `Change ${n} accounts`,
+  changeTitle: (n: string) => `Change ${some(n, "account")}`,
   changeText: "What is left empty stays as it is.",
   addTags: "Add tags",
   removeTags: "Take away tags",
@@ -74,10 +77,11 @@ export const accounts = {
   explainText: "The order in which accounts would be tried, and why each of the others may not serve.",
   anyKey: "Any key",
   eligible: (eligible: string, all: string, cost: string, window: string) =>
-    `${eligible} of ${all} accounts may serve; a turn costs ${cost} of the window ${window}.`,
+    `${eligible} of ${all} accounts may serve; a turn costs ${cost} of the window “${window}”.`,
   wouldServe: "would serve",
   mayServe: "next in line",
-  canGive: (units: string, running: string) => `${units} units, ${running} in flight`,
+  canGive: (units: string | null, running: string) =>
+    `${units === null ? "units not read yet" : `${units} units`}, ${running} in flight`,
   reasons: {
     tier_too_low: "tier too low",
     tag_missing: "tag missing",
@@ -90,7 +94,7 @@ export const accounts = {
     saturated: "busy",
   },
   export: "Export",
-  exportTitle: (n: string) => `Export ${n} accounts?`,
+  exportTitle: (n: string) => `Export ${some(n, "account")}?`,
   exportText:
     "The file holds full tokens: whoever has it has the accounts. Keep it safe. The export is written to the action log.",
   import: "Add accounts",

@@ -93,6 +93,13 @@ export const problems = {
     storage_unavailable:
       "The store does not answer. Check the database or Redis; this works again by itself once it is back.",
     peer_unavailable: "A part of the product does not answer. See which one on the System page.",
+    peer_timeout: "A part of the product is slow to answer. Try again; see which one on the System page.",
+    not_found: "It is not there any more. Load the list again.",
+    account_not_found: "There is no such account any more. Load the list again.",
+    entry_not_found: "It is not in the log. What has just ended appears there within a few seconds.",
+    media_not_found: "This file is not kept any more. Load the list again.",
+    not_replayable: "Requests of this kind cannot be asked once more.",
+    body_truncated: "The request was not kept whole, so it cannot be asked once more.",
     not_enforced: "This version does not enforce limits and budgets yet, so it refuses to keep them.",
     cut_off:
       "The connection ended before the result. The work goes on at the server; look at the list again in a while.",
@@ -105,6 +112,7 @@ export const status = {
   cooling: "Cooling",
   invalid: "Invalid",
   banned: "Banned",
+  unreadable: "Damaged",
   disabled: "Disabled",
 };
 

@@ -1,3 +1,6 @@
+/** "1 image", "2 images". */
+const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+
 export const dashboard = {
   text: "What was asked, and how well it was served.",
   range: "Range",
@@ -13,7 +16,7 @@ export const dashboard = {
   failures: (failed: string, left: string) => `${failed} failed, ${left} left`,
   p95: (value: string) => `95 % within ${value}`,
   inOut: (input: string, output: string) => `${input} in, ${output} out`,
-  made: (images: string, videos: string) => `${images} images, ${videos} videos`,
+  made: (images: string, videos: string) => `${some(images, "image")}, ${some(videos, "video")}`,
   over: "Over time",
   metric: "Measure",
   metrics: { requests: "Requests", tokens: "Tokens", units: "Units", first: "First output", speed: "Speed" },

@@ -1,3 +1,6 @@
+/** "1 file", "2 files". */
+const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+
 export const media = {
   text: "Generated images and videos that are kept. The least recently used go first when the limit is reached.",
   kind: "Kind",
@@ -7,7 +10,7 @@ export const media = {
   of: (used: string, limit: string) => `${used} of ${limit}`,
   clear: "Clear",
   clearKinds: { image: "All images", video: "All videos", all: "Everything" },
-  clearTitle: (kind: string, n: string) => `Clear: ${kind}, ${n} files?`,
+  clearTitle: (kind: string, n: string) => `Clear: ${kind}, ${some(n, "file")}?`,
   clearText: "Links to them in earlier answers stop working. This cannot be undone.",
   cleared: (n: string) => `${n} deleted.`,
   deleted: "Deleted.",

@@ -1,3 +1,6 @@
+/** "1 change", "2 changes". */
+const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+
 export const settings = {
   text: "Runtime parameters. Every replica takes a change over within a second, without a restart.",
   parameters: "Parameters",
@@ -17,7 +20,7 @@ export const settings = {
   saved: (n: string) => `Saved as revision ${n}.`,
   loadNewest: "Load the newest values",
   leaveTitle: "Leave without saving?",
-  leaveText: (n: string) => `${n} changes would be lost.`,
+  leaveText: (n: string) => `${some(n, "change")} would be lost.`,
   leave: "Leave",
   running: "What each replica runs",
   revision: (n: string) => `revision ${n}`,

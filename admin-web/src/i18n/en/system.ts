@@ -1,3 +1,6 @@
+/** "1 session", "2 sessions". */
+const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+
 export const system = {
   text: "What runs, in which version and state; who may use the console, and what they did.",
   tabs: { overview: "Overview", admins: "Admins", actions: "Action log", you: "You" },
@@ -19,7 +22,7 @@ export const system = {
   isClosed: "by key",
   baseUrl: "Public address",
   perRequest: "taken from each request",
-  revision: "Parameters",
+  revision: "Revision",
   upstream: "Upstream",
   address: "Address",
   kind: "Kind",
@@ -33,8 +36,8 @@ export const system = {
   roles: "Roles",
   up: "Up for",
   links: "Elsewhere",
-  docs: "the API of clients, to read",
-  openapi: "the API of clients as OpenAPI",
+  docs: "the API of clients and of admins, to read",
+  openapi: "the same as OpenAPI",
   healthText: "whether this process serves",
   ops: (at: string) => `probes and metrics, on the operations port ${at}`,
   addAdmin: "Add an admin",
@@ -56,7 +59,7 @@ export const system = {
   otherPassword: "New password",
   otherPasswordHint: "They have to choose their own at the next sign-in. Empty: stays.",
   endSessions: "End all sessions",
-  sessionsEnded: (n: string) => `${n} sessions ended.`,
+  sessionsEnded: (n: string) => `${some(n, "session")} ended.`,
   noActions: "Nothing was done yet",
   beforeAfter: "Before and after",
   before: "Before",

@@ -74,10 +74,10 @@ export const accounts: Dictionary["accounts"] = {
   explainText: "账号的尝试顺序，以及其余账号为何不能服务。",
   anyKey: "任意密钥",
   eligible: (eligible, all, cost, window) =>
-    `${all} 个账号中有 ${eligible} 个可服务；一轮消耗窗口 ${window} 的 ${cost} 个单位。`,
+    `${all} 个账号中有 ${eligible} 个可服务；一轮消耗窗口“${window}”的 ${cost} 个单位。`,
   wouldServe: "将由它服务",
   mayServe: "依次候补",
-  canGive: (units, running) => `剩余 ${units}，进行中 ${running}`,
+  canGive: (units, running) => `${units === null ? "额度尚未读取" : `剩余 ${units}`}，进行中 ${running}`,
   reasons: {
     tier_too_low: "等级不足",
     tag_missing: "缺少标签",

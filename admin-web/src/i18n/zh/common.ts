@@ -93,6 +93,13 @@ export const problems: Dictionary["problems"] = {
     wrong_password: "当前密码不正确。",
     storage_unavailable: "存储没有响应。请检查数据库或 Redis；恢复后会自动可用。",
     peer_unavailable: "产品的某个部分没有响应。请在“系统”页面查看是哪一个。",
+    peer_timeout: "产品的某个部分响应缓慢。请重试，并在“系统”页面查看是哪一个。",
+    not_found: "它已不存在。请重新加载列表。",
+    account_not_found: "该账号已不存在。请重新加载列表。",
+    entry_not_found: "日志中没有它。刚结束的请求几秒后才会出现。",
+    media_not_found: "该文件已不再保存。请重新加载列表。",
+    not_replayable: "此类请求不能重放。",
+    body_truncated: "请求没有完整保存，因此无法重放。",
     not_enforced: "此版本尚未执行限额与预算，因此拒绝保存。",
     cut_off: "连接在得到结果之前中断。服务器上的工作仍在继续，请稍后再查看列表。",
   },
@@ -104,6 +111,7 @@ export const status: Dictionary["status"] = {
   cooling: "冷却中",
   invalid: "失效",
   banned: "被封",
+  unreadable: "已损坏",
   disabled: "已停用",
 };
 

@@ -29,7 +29,12 @@ export function useColumns(onOpen: (id: string) => void): Columns<Account> {
             className="block max-w-64 text-left hover:underline"
           >
             {original.note && <span className="block truncate font-medium">{original.note}</span>}
-            <span className="block truncate font-mono text-xs text-soft">{original.token}</span>
+            <span className="block truncate font-mono text-xs text-soft">
+              {original.token || original.id}
+            </span>
+            {original.status === "unreadable" && (
+              <span className="block text-2xs break-words text-bad">{original.cause}</span>
+            )}
           </button>
         ),
       }),
@@ -91,7 +96,7 @@ export function useColumns(onOpen: (id: string) => void): Columns<Account> {
         id: "created",
         header: t.accounts.added,
         meta: { className: "whitespace-nowrap text-soft max-xl:hidden" },
-        cell: ({ row }) => f.ago(row.original.created_at, now),
+        cell: ({ row }) => (row.original.created_at ? f.ago(row.original.created_at, now) : "–"),
       }),
     ]) as unknown as Columns<Account>;
   }, [t, f, now]);

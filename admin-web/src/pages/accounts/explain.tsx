@@ -124,8 +124,9 @@ function VerdictLine({ verdict, place }: { verdict: Verdict; place: number }) {
       <span className="num ml-auto text-xs text-soft">
         {verdict.until !== null && verdict.reason !== null
           ? t.accounts.ends(f.until(verdict.until, now))
-          : t.accounts.canGive(
-              verdict.available === null ? "?" : f.number(verdict.available),
+          : verdict.reason !== "tier_too_low" &&
+            t.accounts.canGive(
+              verdict.available === null ? null : f.number(verdict.available),
               f.number(verdict.in_flight),
             )}
       </span>

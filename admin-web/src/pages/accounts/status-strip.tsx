@@ -21,6 +21,7 @@ export function StatusStrip({ page, chosen, onChoose }: Props) {
       <legend className="sr-only">{t.accounts.status}</legend>
       <Tile
         label={t.common.all}
+        className="max-sm:col-span-full sm:max-lg:col-span-2"
         value={page && f.number(page.total)}
         pressed={!chosen}
         onClick={() => onChoose(undefined)}
@@ -56,7 +57,7 @@ export function StatusStrip({ page, chosen, onChoose }: Props) {
 /** What the whole pool has, in a line below the states. */
 function Fact({ name, value, detail }: { name: string; value: string | undefined; detail?: string }) {
   return (
-    <div className="flex flex-wrap items-baseline gap-x-1.5">
+    <div className="flex flex-wrap content-start items-baseline gap-x-1.5">
       <dt className="text-soft">{name}</dt>
       <dd className="num font-medium">{value ?? "…"}</dd>
       {detail && <dd className="num text-faint">{detail}</dd>}
@@ -70,15 +71,19 @@ interface TileProps {
   dot?: string;
   pressed: boolean;
   onClick: () => void;
+  className?: string;
 }
 
-function Tile({ label, value, dot, pressed, onClick }: TileProps) {
+function Tile({ label, value, dot, pressed, onClick, className }: TileProps) {
   return (
     <button
       type="button"
       aria-pressed={pressed}
       onClick={onClick}
-      className="flex flex-col items-start rounded-lg border bg-surface px-3 py-2 text-left hover:border-strong aria-pressed:border-accent aria-pressed:bg-accent-wash"
+      className={cn(
+        "flex flex-col items-start rounded-lg border bg-surface px-3 py-2 text-left hover:border-strong aria-pressed:border-accent aria-pressed:bg-accent-wash",
+        className,
+      )}
     >
       <span className="flex items-center gap-1.5 text-xs text-soft">
         {dot && <span aria-hidden className={cn("size-1.5 rounded-full", dot)} />}

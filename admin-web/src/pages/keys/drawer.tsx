@@ -85,7 +85,10 @@ function Overview({ record }: { record: Key }) {
         items={[
           [t.accounts.status, <KeyBadge key="status" status={record.status} />],
           [t.keys.limits, limitsLine(record.spec.limits, t, f)],
-          [t.keys.budgets, <BudgetBars key="budgets" record={record} />],
+          [
+            t.keys.budgets,
+            record.spec.budgets.length ? <BudgetBars key="budgets" record={record} /> : t.common.unlimited,
+          ],
           [t.keys.models, record.spec.models.join(", ") || t.common.all],
           [t.keys.addresses, record.spec.addresses.join(", ") || t.keys.everywhere],
           [t.keys.tags, record.spec.account_tags.join(", ") || t.common.all],

@@ -29,12 +29,22 @@ test("sums by what was asked for, most streams first", () => {
     "model",
   );
   expect(groups.map(({ id }) => id)).toEqual(["grok-4-fast", "grok-3-fast"]);
-  expect(groups[0]).toMatchObject({ running: 1, waiting: 1, tokensPerSecond: 5, oldest: 4 });
+  expect(groups[0]).toMatchObject({ running: 2, waiting: 1, tokensPerSecond: 5, oldest: 4 });
 });
 
 test("streams without a key are a group of their own", () => {
   const groups = group([one({}), one({ client_key: "k", key_name: "Anna" })], "key");
   expect(groups.map(({ label }) => label).sort()).toEqual(["", "Anna"]);
+});
+
+test("replicas tell their own sums, and are there while they are idle", () => {
+  const replica = { host: "one", roles: ["gateway"], running: 900, waiting: 3, tokens_per_second: 40 };
+  const idle = { ...replica, id: "b", host: "two", running: 0, waiting: 0, tokens_per_second: 0 };
+  const groups = group([one({})], "replica", [idle, { ...replica, id: "a" }]);
+  expect(groups).toEqual([
+    { id: "a", label: "one", running: 900, waiting: 3, tokensPerSecond: 40, oldest: 10 },
+    { id: "b", label: "two", running: 0, waiting: 0, tokensPerSecond: 0, oldest: null },
+  ]);
 });
 
 test("gives the streams of one group", () => {

@@ -1,5 +1,5 @@
 import { Activity } from "lucide-react";
-import type { Running } from "@/api/live";
+import type { LiveReplica, Running } from "@/api/live";
 import { useFormats, useText } from "@/i18n";
 import { Empty } from "@/ui/empty";
 import { Skeleton } from "@/ui/skeleton";
@@ -8,14 +8,13 @@ import { type By, type Group, group } from "./group";
 interface Props {
   running: readonly Running[] | undefined;
   by: By;
-  /** Names of replicas by id. */
-  hosts: Record<string, string>;
+  replicas: readonly LiveReplica[] | undefined;
   now: number;
   /** Shows the streams of a group. */
   onOpen: (group: Group) => void;
 }
 
-export function Groups({ running, by, hosts, now, onOpen }: Props) {
+export function Groups({ running, by, replicas, now, onOpen }: Props) {
   const t = useText();
   const f = useFormats();
   if (!running)
@@ -25,7 +24,7 @@ export function Groups({ running, by, hosts, now, onOpen }: Props) {
         <Skeleton />
       </div>
     );
-  const groups = group(running, by, hosts);
+  const groups = group(running, by, replicas);
   if (groups.length === 0)
     return (
       <Empty icon={<Activity aria-hidden />} title={t.live.nothing}>
@@ -66,7 +65,9 @@ export function Groups({ running, by, hosts, now, onOpen }: Props) {
             <td className="text-right">{f.number(one.running)}</td>
             <td className="text-right">{f.number(one.waiting)}</td>
             <td className="text-right">{f.number(one.tokensPerSecond)}</td>
-            <td className="text-right max-sm:hidden">{f.duration(Math.max(0, now - one.oldest))}</td>
+            <td className="text-right max-sm:hidden">
+              {one.oldest === null ? "–" : f.duration(Math.max(0, now - one.oldest))}
+            </td>
           </tr>
         ))}
       </tbody>

@@ -28,7 +28,10 @@ export function LivePage() {
   const { snapshot, speed, pool, connection } = useLive();
   const [by, setBy] = useState<By | "stream">("stream");
   const [only, setOnly] = useState<Only | null>(null);
-  const [open, setOpen] = useState<Running | null>(null);
+  const [open, setOpen] = useState<{ one: Running; seen: number } | null>(null);
+  const fresh = snapshot?.running.find(({ id }) => id === open?.one.id);
+  // As it was last seen, for when it has ended.
+  if (snapshot && fresh && fresh !== open?.one) setOpen({ one: fresh, seen: snapshot.at });
   const totals = snapshot?.totals;
   const hosts = Object.fromEntries(snapshot?.replicas.map(({ id, host }) => [id, host]) ?? []);
   const number = (value: number | undefined) =>
@@ -94,18 +97,23 @@ export function LivePage() {
                 </Button>
               </div>
             )}
+            {snapshot && snapshot.totals.running > snapshot.running.length && by !== "replica" && (
+              <p className="num border-b px-4 py-1.5 text-xs text-soft">
+                {t.live.oldestOf(f.number(snapshot.running.length), f.number(snapshot.totals.running))}
+              </p>
+            )}
             {by === "stream" ? (
               <Streams
                 running={snapshot && within(snapshot.running, only)}
                 now={now}
-                onOpen={setOpen}
+                onOpen={(one) => setOpen({ one, seen: now })}
                 filtered={only !== null}
               />
             ) : (
               <Groups
                 running={snapshot?.running}
                 by={by}
-                hosts={hosts}
+                replicas={snapshot?.replicas}
                 now={now}
                 onOpen={({ id, label }) => {
                   setOnly({ by, id, label });
@@ -136,10 +144,10 @@ export function LivePage() {
       {open && (
         <Suspense>
           <StreamDialog
-            running={snapshot?.running.find(({ id }) => id === open.id) ?? open}
-            gone={!snapshot?.running.some(({ id }) => id === open.id)}
-            host={hosts[open.replica] ?? open.replica}
-            now={now}
+            running={open.one}
+            gone={!fresh}
+            host={hosts[open.one.replica] ?? open.one.replica}
+            now={fresh ? now : open.seen}
             onClose={() => setOpen(null)}
           />
         </Suspense>

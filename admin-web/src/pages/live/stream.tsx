@@ -88,7 +88,7 @@ export default function StreamDialog({ running, gone, host, now, onClose }: Prop
           [t.live.age, f.duration(Math.max(0, now - running.started_at))],
           [t.requests.firstOutput, first ? f.duration(first - running.started_at) : "–"],
           [t.requests.tokens, `${f.number(running.tokens)} (${t.live.estimated})`],
-          [t.requests.speed, f.number(running.tokens_per_second)],
+          [t.requests.speed, running.tokens_per_second === null ? "–" : f.number(running.tokens_per_second)],
           [t.requests.attempts, f.number(running.attempts)],
           [
             t.requests.id,

@@ -84,7 +84,7 @@ function Row({ one, now, onOpen }: { one: Running; now: number; onOpen: () => vo
       <td className="max-sm:hidden">{one.key_name ?? "–"}</td>
       <td className="font-mono text-xs max-md:hidden">{one.account_token ?? "–"}</td>
       <td className="text-right max-sm:hidden">{f.number(one.tokens)}</td>
-      <td className="text-right">{f.number(one.tokens_per_second)}</td>
+      <td className="text-right">{one.tokens_per_second === null ? "–" : f.number(one.tokens_per_second)}</td>
       <td className="text-right whitespace-nowrap">{f.duration(Math.max(0, now - one.started_at))}</td>
     </tr>
   );

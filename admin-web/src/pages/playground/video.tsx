@@ -63,7 +63,7 @@ export function VideoMode({ asking, onAsking }: Props) {
             src={content.data}
             controls
             aria-label={t.media.kindOne.video}
-            className="max-h-[60dvh] w-full rounded-lg bg-sunken"
+            className="aspect-video max-h-[60dvh] w-full rounded-lg bg-sunken"
           />
         ) : state ? (
           <div className="mx-auto flex max-w-sm flex-col gap-2 py-20" role="status">

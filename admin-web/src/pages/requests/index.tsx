@@ -18,6 +18,7 @@ import { RequestDetail } from "./detail";
 import { RequestFilters } from "./filters";
 
 const LIMIT = 100;
+const WHILE_EMPTY = 3000;
 
 export function RequestsPage() {
   const t = useText();
@@ -33,6 +34,8 @@ export function RequestsPage() {
     queryKey: ["requests", "list", filter, place.cursor],
     queryFn: ({ signal }) => requests.list(filter, place.cursor, LIMIT, signal),
     placeholderData: keepPreviousData,
+    // The first ones appear by themselves; rows that are being read stay where they are.
+    refetchInterval: ({ state }) => (state.data?.items.length === 0 ? WHILE_EMPTY : false),
   });
   const { data } = list;
   const change = (part: Partial<RequestsSearch>) => void navigate({ search: (old) => ({ ...old, ...part }) });

@@ -102,7 +102,7 @@ export function History() {
         action={t.settings.rollback}
         onConfirm={rollback}
       >
-        <p>{t.settings.rollbackText}</p>
+        <p className="mb-3">{t.settings.rollbackText}</p>
         {target !== null && revisions && <Changes changes={back(revisions, target)} />}
       </Confirm>
     </div>

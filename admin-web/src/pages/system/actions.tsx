@@ -58,7 +58,7 @@ function Line({ action }: { action: Action }) {
   return (
     <li className="px-4 py-2.5 text-sm">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-        <span className="num w-40 shrink-0 text-xs text-faint">{f.moment(action.at)}</span>
+        <span className="num w-full shrink-0 text-xs text-faint sm:w-40">{f.moment(action.at)}</span>
         <span className="font-medium">{action.actor || t.common.unknown}</span>
         <Badge tone={action.what.endsWith("failed") ? "bad" : "neutral"}>
           {names[action.what] ?? action.what}

@@ -66,7 +66,7 @@ export function Overview() {
               </Badge>,
             ],
             [t.system.baseUrl, data.base_url || t.system.perRequest],
-            [t.system.revision, f.number(data.revision)],
+            [t.settings.parameters, t.settings.revision(f.number(data.revision))],
           ]}
         />
       </Panel>
@@ -88,7 +88,10 @@ export function Overview() {
           ]}
         />
         <p className="mt-3 mb-2 text-sm text-soft">{simulated ? t.system.simLeave : t.system.simText}</p>
-        <CodeBlock title={t.system.simTitle} code={simulated ? LEAVE : SIMULATE} />
+        <CodeBlock
+          title={simulated ? t.system.real : t.system.simTitle}
+          code={simulated ? LEAVE : SIMULATE}
+        />
       </Panel>
       <Panel flush title={t.live.replicas} className="lg:col-span-2">
         <div className="overflow-x-auto">

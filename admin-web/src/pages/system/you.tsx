@@ -28,18 +28,22 @@ function Password() {
   const name = useSession()?.admin.name ?? "";
   const [old, setOld] = useState("");
   const [fresh, setFresh] = useState("");
+  const [repeat, setRepeat] = useState("");
+  const [differ, setDiffer] = useState(false);
   const save = useMutation({
     mutationFn: () => session.setPassword(old, fresh),
     onSuccess: () => {
       setOld("");
       setFresh("");
+      setRepeat("");
       toast(t.system.passwordSet);
       void queryClient.invalidateQueries({ queryKey: ["sessions"] });
     },
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    save.mutate();
+    setDiffer(fresh !== repeat);
+    if (fresh === repeat) save.mutate();
   };
   return (
     <Panel title={t.system.password}>
@@ -62,6 +66,15 @@ function Password() {
             minLength={8}
             value={fresh}
             onChange={(event) => setFresh(event.target.value)}
+          />
+        </Field>
+        <Field label={t.setup.password.repeat} error={differ ? t.setup.password.differ : null}>
+          <Input
+            type="password"
+            autoComplete="new-password"
+            required
+            value={repeat}
+            onChange={(event) => setRepeat(event.target.value)}
           />
         </Field>
         {save.error && <ProblemText error={save.error} />}

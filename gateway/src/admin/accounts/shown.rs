@@ -56,7 +56,7 @@ impl From<pool::Account> for Account {
     fn from(account: pool::Account) -> Self {
         Self {
             tier: tier(account.tier()),
-            status: state(account.state()),
+            status: status(&account),
             id: account.id,
             token: account.masked_token,
             cause: account.cause,
@@ -71,6 +71,14 @@ impl From<pool::Account> for Account {
             last_used_at: at(account.last_used_at),
             windows: account.windows.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+/// Nothing but its id and cause is known of an account whose row is damaged, and so it is in no state.
+fn status(account: &pool::Account) -> String {
+    match account.status() {
+        damaged @ pool::Status::Unreadable => word(damaged.as_str_name(), "STATUS_"),
+        _ => state(account.state()),
     }
 }
 
@@ -104,5 +112,27 @@ impl From<pool::Failure> for Failure {
             cause: failure.cause,
             penalised: failure.penalised,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grok2api_proto::pool::{State, Status};
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::serves(Status::Active, State::Active, "active")]
+    #[case::used_up(Status::Active, State::Exhausted, "exhausted")]
+    #[case::damaged(Status::Unreadable, State::Unspecified, "unreadable")]
+    fn the_status_is_what_is_to_be_known_first(
+        #[case] status: Status,
+        #[case] state: State,
+        #[case] expected: &str,
+    ) {
+        let account =
+            pool::Account { status: status.into(), state: state.into(), ..pool::Account::default() };
+        assert_eq!(Account::from(account).status, expected);
     }
 }

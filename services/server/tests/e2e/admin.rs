@@ -1,6 +1,7 @@
 //! The admin API through the whole product.
 
 mod accounts;
+mod document;
 mod keys;
 mod live;
 mod login;
@@ -15,6 +16,7 @@ mod shared;
 use grok2api_testkit::Backing;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::support::{Answer, Product, Shape};
 
@@ -64,7 +66,24 @@ impl Admin {
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        Answer::of(self.open(method, path, body).await).await
+        let answer = Answer::of(self.open(method.clone(), path, body).await).await;
+        let json = answer.headers.get("content-type").is_some_and(|kind| kind == "application/json");
+        if answer.status == 200 && json && path.starts_with("/api/") && !path.starts_with("/api/playground/")
+        {
+            let method = method.as_str().to_lowercase();
+            document::hold(self.document().await, &method, path, body, &answer.json());
+        }
+        answer
+    }
+
+    /// `/openapi.json`, which is the same everywhere.
+    async fn document(&self) -> &'static Value {
+        static DOCUMENT: OnceCell<Value> = OnceCell::const_new();
+        let read = || async {
+            let asked = self.http.get(format!("{}/openapi.json", self.base));
+            Answer::of(asked.send().await.unwrap()).await.json()
+        };
+        DOCUMENT.get_or_init(read).await
     }
 
     pub async fn open(&self, method: Method, path: &str, body: Option<&Value>) -> reqwest::Response {

@@ -80,8 +80,8 @@ async fn no_answer_to_a_key_with_limits_is_outside_of_the_document() {
     product.stop().await;
 }
 
-/// The document knows of the admin API which routes there are and how they fail, and no field of what they take, so only what
-/// is read is asked here. The live view has no end.
+/// Only what is read is asked here: a change made of any words at all would end the session that asks. What is changed is held
+/// against the document in the tests of the admin API. The live view has no end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_to_an_admin_who_reads_is_outside_of_the_document() {
     let (product, owner) = admin::start(Shape::Whole, &["sim-basic-1"]).await;

@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make demo` shows the product working, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup console demo cluster cluster-down run test lint lint-deploy fmt bench
+.PHONY: help setup console demo cluster cluster-down run test lint lint-deploy fmt bench fuzz
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -32,6 +32,7 @@ test: ## all tests
 lint: ## formatting and lints, as CI runs them
 	@scripts/setup build
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	npm --prefix admin-web run check
 
@@ -40,6 +41,7 @@ lint-deploy: ## chart, compose file, image, workflows: linted, and their setting
 
 fmt: ## format the source
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	npm --prefix admin-web run fmt
 
 bench: ## the hot paths (criterion), and the ledger at a size: LEDGER_ROWS=10000000
@@ -48,3 +50,7 @@ bench: ## the hot paths (criterion), and the ledger at a size: LEDGER_ROWS=10000
 	cargo bench -p grok2api-token-pool --bench pool
 	cargo bench -p grok2api-gateway --bench usage
 	cargo bench -p grok2api-storage --bench ledger
+
+fuzz: ## the sieve of calls, the decoder and the encoders under random input, each for FUZZ_SECONDS=300
+	@scripts/setup build
+	@scripts/fuzz

@@ -44,6 +44,9 @@ pub mod capture;
 mod client_keys;
 mod console;
 mod conversation;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handlers;
 mod idempotency;
 mod links;

@@ -20,8 +20,6 @@ pub(crate) enum Treatment {
     Emulated,
     /// Type-checked, then left to the upstream's own judgement.
     Hint,
-    /// Type-checked, accepted, without effect in this version.
-    Inert,
     /// Refused with this code unless the value asks for nothing special.
     Refused {
         /// Values that change nothing.
@@ -91,7 +89,7 @@ use Shape::{
     Boolean, Integer, Map, Number, Object, Objects, Read, Stop, Text, TextOrObject, TextOrObjects, Texts,
     Tools, Words,
 };
-use Treatment::{Emulated, Hint, Honoured, Inert};
+use Treatment::{Emulated, Hint, Honoured};
 
 const CHOICES: Shape = Integer(1, 128);
 pub(crate) const TOKENS: Shape = Integer(1, i64::MAX);
@@ -162,7 +160,7 @@ pub(crate) const CHAT: &[Field] = &[
         "tool_choice",
         Read("a string or an object", schemas::tool_choice),
         Emulated,
-        "`auto`, `none`, `required` or one function",
+        "`auto`, `none`, `required`, one function, or `allowed_tools`",
     ),
     field(
         "function_call",
@@ -176,7 +174,6 @@ pub(crate) const CHAT: &[Field] = &[
         Emulated,
         "`text`, `json_object` or `json_schema`; the JSON comes when it is whole",
     ),
-    field("top_logprobs", Integer(0, 20), Inert, "goes with `logprobs`"),
     field("logprobs", Boolean, unsupported(is_false, schemas::off), "refused unless `false`"),
     field("modalities", Texts, unsupported(is_text_only, schemas::text_only), "refused unless `[\"text\"]`"),
     field("audio", Object, unsupported(never, schema::nothing), "refused: the upstream gives text only"),
@@ -412,7 +409,6 @@ impl Treatment {
             Honoured => "honoured",
             Emulated => "emulated",
             Hint => "hint",
-            Inert => "no effect",
             Self::Refused { .. } => "refused",
         }
     }

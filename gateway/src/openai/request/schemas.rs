@@ -108,8 +108,10 @@ fn named_function() -> ObjectBuilder {
 pub(super) fn tool_choice() -> Schema {
     let object = || ObjectBuilder::new().schema_type(Type::Object).required("type");
     let function = object().property("type", words(&["function"])).property("function", named_function());
-    let allowed = ObjectBuilder::new().schema_type(Type::Object).required("mode");
+    let tool = ObjectBuilder::new().schema_type(Type::Object).property("function", named_function());
+    let allowed = ObjectBuilder::new().schema_type(Type::Object).required("mode").required("tools");
     let allowed = allowed.property("mode", words(&["auto", "required"]));
+    let allowed = allowed.property("tools", list(tool.into()));
     let allowed = object().property("type", words(&["allowed_tools"])).property("allowed_tools", allowed);
     any_of([
         words(&["auto", "none", "required"]),

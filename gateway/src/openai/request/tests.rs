@@ -297,6 +297,32 @@ fn functions_and_formats_are_read() {
     assert_eq!((read.effort.as_str(), read.conversation.as_str()), ("high", "c-1"));
 }
 
+/// Those that the request allows now, and no others.
+#[rstest]
+#[case("auto", json!([{"type": "function", "function": {"name": "g"}}, {"type": "custom"}]), Ok((Mode::Auto, vec!["g"])))]
+#[case("required", json!([{"type": "function", "function": {"name": "g"}}, {"type": "function", "function": {"name": "f"}}]), Ok((Mode::Required, vec!["f", "g"])))]
+#[case("auto", json!([]), Ok((Mode::Auto, vec![])))]
+#[case("required", json!([{"type": "function", "function": {"name": "h"}}]), Err("tool_choice"))]
+#[case("none", json!([]), Err("tool_choice.allowed_tools.mode"))]
+#[case("auto", json!({}), Err("tool_choice.allowed_tools.tools"))]
+#[case("auto", json!([{"function": {}}]), Err("tool_choice.allowed_tools.tools[0].function.name"))]
+fn some_functions_are_allowed(
+    #[case] mode: &str,
+    #[case] tools: Value,
+    #[case] expected: std::result::Result<(Mode, Vec<&str>), &str>,
+) {
+    let function = |name: &str| json!({"type": "function", "function": {"name": name}});
+    let mut request = with("tools", json!([function("f"), function("g")]));
+    request["tool_choice"] =
+        json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}});
+    let read = parse(&request).map(|read| read.tools);
+    let told = read.as_ref().map(|read| {
+        let names = read.tools.iter().map(|tool| tool.name.as_str()).collect();
+        (read.choice.as_ref().unwrap().mode(), names)
+    });
+    assert_eq!(told.map_err(|error| error.param.as_deref().unwrap()), expected);
+}
+
 #[test]
 fn functions_of_old_are_read() {
     let mut request = with("functions", json!([{"name": "f", "parameters": {}}]));

@@ -24,9 +24,9 @@ pub(super) fn take(fields: &mut Fields<'_>) -> Result<Tools> {
     let tools = fields.optional("tools", tools)?;
     let functions = fields.optional("functions", functions)?;
     let legacy = tools.is_none() && functions.is_some();
-    let tools = tools.or(functions).unwrap_or_default();
+    let mut tools = tools.or(functions).unwrap_or_default();
     let choice = match fields.take("tool_choice") {
-        Some(node) => Some(choice(node, &tools)?),
+        Some(node) => Some(choice(node, &mut tools)?),
         None => None,
     };
     let old = fields.optional("function_call", |node| old_choice(node, &tools))?;
@@ -66,7 +66,7 @@ pub(crate) fn schema(node: Node<'_>) -> Result<String> {
     if node.value.is_object() { Ok(node.value.to_string()) } else { Err(node.expected("an object")) }
 }
 
-fn choice(mut node: Node<'_>, tools: &[Tool]) -> Result<ToolChoice> {
+fn choice(mut node: Node<'_>, tools: &mut Vec<Tool>) -> Result<ToolChoice> {
     let path = node.path;
     if node.value.is_string() {
         let mode = match node.string()?.as_str() {
@@ -101,9 +101,17 @@ fn choice(mut node: Node<'_>, tools: &[Tool]) -> Result<ToolChoice> {
     }
 }
 
-/// Fewer functions cannot be told apart from all of them; whether one must be called can.
-fn allowed(node: &mut Node<'_>, path: &Path<'_>, tools: &[Tool]) -> Result<ToolChoice> {
-    let mode = node.fields()?.required("mode")?;
+/// What is not allowed is not there.
+fn allowed(node: &mut Node<'_>, path: &Path<'_>, tools: &mut Vec<Tool>) -> Result<ToolChoice> {
+    let mut fields = node.fields()?;
+    let mut names = Vec::new();
+    for mut tool in fields.required("tools")?.items()? {
+        if let Some(mut function) = tool.fields()?.take("function") {
+            names.push(function.fields()?.required("name")?.nonempty()?);
+        }
+    }
+    tools.retain(|tool| names.contains(&tool.name));
+    let mode = fields.required("mode")?;
     let mode_path = mode.path;
     match mode.string()?.as_str() {
         "auto" => Ok(ToolChoice::default()),

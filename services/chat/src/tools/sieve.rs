@@ -14,6 +14,8 @@ use super::{
 const MAX_HELD: usize = 8 * 1024 * 1024;
 /// Longest white space waited for inside markup, in bytes.
 const MAX_SPACE: usize = 256;
+/// Most backticks of a code fence.
+const MAX_TICKS: usize = 16;
 /// Longest word behind a code fence, in bytes.
 const MAX_WORD: usize = 32;
 
@@ -321,8 +323,9 @@ fn fence(text: &str) -> Result<usize, Opening> {
     if ticks == text.len() && ticks <= 3 {
         return Err(Opening::Wait);
     }
-    if !(3..=16).contains(&ticks) {
-        return Err(Opening::Plain(ticks));
+    // Of a longer run those at its end, whatever of it has come at once.
+    if !(3..=MAX_TICKS).contains(&ticks) {
+        return Err(Opening::Plain(if ticks < 3 { ticks } else { ticks - MAX_TICKS }));
     }
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' ' | b'\r');
     let word = ticks + text.bytes().skip(ticks).take_while(is_word).count();

@@ -101,6 +101,10 @@ fn sift(pieces: &[&str], cut: bool) -> Written {
 )]
 #[case::html("<b>x</b> <tool> <table>", "<b>x</b> <tool> <table>")]
 #[case::code_that_is_none("```rust\nfn f() -> Vec<T> {}\n```", "```rust\nfn f() -> Vec<T> {}\n```")]
+#[case::more_backticks_than_a_fence_has(
+    "````````````````````\n<tool_call>{\"name\":\"f\"}</tool_call>",
+    "````«{\"name\":\"f\"}»"
+)]
 #[case::wide(
     "月<tool_call>{\"name\":\"f\",\"a\":\"🌕\"}</tool_call>光",
     "月«{\"name\":\"f\",\"a\":\"🌕\"}»光"

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use grok2api_storage::accounts::WindowSource;
 
-use kept::{Recent, Unkept};
+use kept::Recent;
 
 use crate::policy::{BURST_PAUSE_MS, IMPLAUSIBLE_SHRINK, LOW_UNITS, RECHECK_MS};
 
@@ -45,8 +45,6 @@ pub(crate) struct Window {
     /// Every unit spent since the start: tells what was spent during a reading.
     spent: u64,
     recent: Recent,
-    /// What was taken without the store's knowing: a crash would forget it.
-    unkept: Unkept,
 }
 
 /// What the upstream reports of a window.
@@ -86,12 +84,6 @@ impl Window {
 
     pub(crate) fn reserve(&mut self, units: u32) {
         self.reserved += units;
-        self.unkept.take(units);
-    }
-
-    /// A turn takes more than was reserved for it.
-    pub(crate) fn overrun(&mut self, units: u32) {
-        self.unkept.take(units);
     }
 
     /// Gives reserved units back.

@@ -34,7 +34,6 @@ mod media;
 mod observability;
 mod openapi;
 mod outage;
-mod pool_killed;
 mod processes;
 mod programs;
 mod replicas;

@@ -10,7 +10,6 @@ mod crowd;
 mod import;
 mod list;
 mod operator;
-mod parameters;
 mod processes;
 mod refresh;
 mod replicas;

@@ -66,6 +66,8 @@ pub(crate) const IDLE_MS: i64 = 24 * HOUR;
 pub(crate) const BURST_PAUSE_MS: i64 = MINUTE;
 /// The upstream does not say when a window resets, so a nearly empty one is read again this often.
 pub(crate) const RECHECK_MS: i64 = 15 * MINUTE;
+/// One of so many units of a window may be taken before the store knows: as much as a crash forgets at most.
+pub(crate) const FORGETTABLE_SHARE: u32 = 4;
 /// From the beginning of a reading to its row in the store it takes no longer, clocks that differ included.
 pub(crate) const LONGEST_READING_MS: i64 = MINUTE;
 /// How long no quota is read after the upstream has refused to tell one with a 429 that names no time …

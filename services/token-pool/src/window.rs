@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use grok2api_storage::accounts::WindowSource;
 
-use kept::Recent;
+use kept::{Recent, Unkept};
 
 use crate::policy::{BURST_PAUSE_MS, IMPLAUSIBLE_SHRINK, LOW_UNITS, RECHECK_MS};
 
@@ -45,6 +45,8 @@ pub(crate) struct Window {
     /// Every unit spent since the start: tells what was spent during a reading.
     spent: u64,
     recent: Recent,
+    /// What was taken without the store's knowing: a crash would forget it.
+    unkept: Unkept,
 }
 
 /// What the upstream reports of a window.
@@ -84,6 +86,12 @@ impl Window {
 
     pub(crate) fn reserve(&mut self, units: u32) {
         self.reserved += units;
+        self.unkept.take(units);
+    }
+
+    /// A turn takes more than was reserved for it.
+    pub(crate) fn overrun(&mut self, units: u32) {
+        self.unkept.take(units);
     }
 
     /// Gives reserved units back.

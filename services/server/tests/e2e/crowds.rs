@@ -128,7 +128,10 @@ async fn slow_readers_cost_little_and_hurt_nobody(#[case] shape: Shape, #[case] 
          {slowest:?}, {after:?} later"
     );
     // The one who asked first may have been open still.
-    assert!(during.iter().all(|used| used.files >= before.files + count - 1), "not all were held: {during:?}");
+    assert!(
+        during.iter().all(|used| used.files >= before.files + count - 1),
+        "not all were held: {during:?}"
+    );
     let most = before.resident_kib + count as u64 * KIB_EACH;
     assert!(during.iter().all(|used| used.resident_kib < most), "{during:?}, {most} would be too many");
     assert!(during[1].resident_kib < during[0].resident_kib + GROWTH_KIB, "it grows: {during:?}");

@@ -34,6 +34,7 @@ mod media;
 mod observability;
 mod openapi;
 mod outage;
+mod pool_killed;
 mod processes;
 mod programs;
 mod replicas;

@@ -37,6 +37,7 @@ use grok2api_token_pool as pool_service;
 use tokio::net::TcpListener;
 
 use crate::{
+    exclusive::Exclusive,
     instance::StartError,
     listeners::Listeners,
     presence, rehearsal,
@@ -111,6 +112,7 @@ fn needed(roles: &Roles, role: Role) -> bool {
 pub(crate) async fn run(
     settings: &Settings,
     roles: &Roles,
+    exclusive: &Exclusive,
     listeners: Listeners,
     readiness: &Readiness,
     tasks: &Tasks,
@@ -125,7 +127,8 @@ pub(crate) async fn run(
     }
     let tls = Tls::read(&settings.internal).map_err(|told| StartError(vec![told]))?;
     let remotes = Remotes::start(settings, roles, tls.as_ref(), tasks)?;
-    let build = Build { settings, readiness, roles, remotes: &remotes, store: store.as_ref(), tasks };
+    let build =
+        Build { settings, readiness, roles, exclusive, remotes: &remotes, store: store.as_ref(), tasks };
     let config = build.config().await?;
     let keys = build.keys().await?;
     let runtime = build.runtime(&config).await?;
@@ -200,6 +203,7 @@ struct Build<'a> {
     settings: &'a Settings,
     readiness: &'a Readiness,
     roles: &'a Roles,
+    exclusive: &'a Exclusive,
     remotes: &'a Remotes,
     store: Option<&'a Store>,
     tasks: &'a Tasks,
@@ -423,6 +427,7 @@ impl Build<'_> {
             runtime: runtime.clone(),
             egress: Some(egress.clone()),
             redis: self.settings.storage.hot_url().map(str::to_owned),
+            intact: self.exclusive.intact(Role::TokenPool),
             readiness: self.readiness.clone(),
             clock: Clock::system(),
             tasks: self.tasks.clone(),

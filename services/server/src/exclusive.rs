@@ -1,5 +1,7 @@
 //! One process a role on a data directory: in file mode leases, limits and caches are the memory of that process, and
 //! two of them would spend every unit twice.
+//!
+//! The lock also tells how the last holder ended: its process id is in it until it has written down all it knew.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -16,7 +18,16 @@ use crate::{
 };
 
 /// What this process has for itself, until it is dropped or the process ends, however it ends.
-pub(crate) struct Exclusive(#[expect(dead_code, reason = "held, never read")] Vec<File>);
+pub(crate) struct Exclusive(Vec<Lock>);
+
+struct Lock {
+    role: Role,
+    file: File,
+    /// Whoever held it before has written down all it knew.
+    intact: bool,
+    /// This process has come to know more than is written down.
+    begun: bool,
+}
 
 impl Exclusive {
     /// Takes the roles that keep state, where other processes could not see what this one has in memory.
@@ -31,9 +42,38 @@ impl Exclusive {
         let mine = stateful.filter(|role| roles.has(*role));
         mine.map(|role| lock(&settings.data.dir, role)).collect::<Result<_, _>>().map(Self)
     }
+
+    /// Whether whoever had this role before is known to have written down all it knew.
+    pub(crate) fn intact(&self, role: Role) -> bool {
+        self.0.iter().any(|lock| lock.role == role && lock.intact)
+    }
+
+    /// From now on this process knows more than is written down.
+    pub(crate) fn begin(&mut self) {
+        self.0.iter_mut().for_each(|lock| lock.begun = true);
+    }
+
+    /// This process has written down all it knows, and does nothing more.
+    pub(crate) fn ended(&self) {
+        for lock in &self.0 {
+            if let Err(error) = lock.file.set_len(0) {
+                tracing::warn!(%error, "the end could not be noted, so the next start is a careful one");
+            }
+        }
+    }
 }
 
-fn lock(directory: &Path, role: Role) -> Result<File, StartError> {
+/// A start that came to nothing leaves it as it was.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.intact && !self.begun {
+            // Where that fails, the next start is a careful one.
+            self.file.set_len(0).ok();
+        }
+    }
+}
+
+fn lock(directory: &Path, role: Role) -> Result<Lock, StartError> {
     let path = directory.join(format!("{role}.lock"));
     let failed = |error| StartError::one(place(directory), error);
     grok2api_kit::directory::private(directory).map_err(failed)?;
@@ -45,11 +85,15 @@ fn lock(directory: &Path, role: Role) -> Result<File, StartError> {
         Err(TryLockError::WouldBlock) => return Err(taken(directory, role, &mut file)),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
+    let mut holder = String::new();
+    file.read_to_string(&mut holder).map_err(failed)?;
     let told = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
         // Read by people, and by whoever is refused.
         writeln!(file, "{}", std::process::id())
     });
-    told.map_err(failed).map(|()| file)
+    // A power cut must not undo it: the next start would not know of this one.
+    told.and_then(|()| file.sync_data()).map_err(failed)?;
+    Ok(Lock { role, file, intact: holder.is_empty(), begun: false })
 }
 
 fn taken(directory: &Path, role: Role, file: &mut File) -> StartError {

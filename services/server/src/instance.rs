@@ -36,7 +36,7 @@ pub struct Instance {
     readiness: Readiness,
     drain_delay: Duration,
     grace: Duration,
-    _exclusive: Exclusive,
+    exclusive: Exclusive,
 }
 
 /// Where the process listens.
@@ -70,12 +70,14 @@ impl Instance {
         roles: &Roles,
         log_level: Option<LogLevel>,
     ) -> Result<Self, StartError> {
-        let Ground { listeners, exclusive } = Ground::take(settings, roles).await?;
+        let Ground { listeners, mut exclusive } = Ground::take(settings, roles).await?;
         let addresses = listeners.addresses()?;
         let tasks = Tasks::new();
         let readiness = Readiness::new(tasks.shutdown().clone());
         let starting = readiness.guard("start");
-        let started = compose::run(settings, roles, listeners, &readiness, &tasks, log_level).await;
+        exclusive.begin();
+        let started =
+            compose::run(settings, roles, &exclusive, listeners, &readiness, &tasks, log_level).await;
         let services = match started {
             Ok(services) => services,
             Err(error) => {
@@ -86,7 +88,7 @@ impl Instance {
         drop(starting);
         let drain_delay = Duration::from_millis(settings.lifecycle.drain_delay_ms);
         let grace = Duration::from_secs(settings.lifecycle.grace_seconds);
-        Ok(Self { services, addresses, tasks, readiness, drain_delay, grace, _exclusive: exclusive })
+        Ok(Self { services, addresses, tasks, readiness, drain_delay, grace, exclusive })
     }
 
     /// Resolves when a critical task has crashed.
@@ -101,10 +103,14 @@ impl Instance {
         let _unready = self.readiness.guard("draining");
         tokio::time::sleep(self.drain_delay).await;
         self.tasks.shutdown().drain();
-        tokio::select! {
+        let drained = tokio::select! {
             drained = self.tasks.finish(self.grace) => drained,
             never = self.tell_progress() => match never {},
+        };
+        if drained && self.tasks.crashed().is_none() {
+            self.exclusive.ended();
         }
+        drained
     }
 
     /// Says once a second what is waited for.

@@ -64,7 +64,8 @@ impl Blame {
 }
 
 impl Account {
-    pub(crate) fn load(stored: StoredAccount, classes: &mut Classes) -> Self {
+    /// An account of the store; after a crash, whoever wrote it may have taken units without writing that down.
+    pub(crate) fn load(stored: StoredAccount, classes: &mut Classes, crashed: bool, now: i64) -> Self {
         let mut account = Self {
             status: stored.status.clone(),
             last_used_at: stored.last_used_at,
@@ -80,6 +81,10 @@ impl Account {
         };
         for (name, window) in account.stored.windows.clone() {
             let live = account.window_mut(classes.intern(&name));
+            if crashed {
+                live.salvage(&window, now);
+                continue;
+            }
             live.adopt(&window);
             // Whoever wrote it may have died before its last units were written, or with units in flight.
             if window.remaining != window.total {
@@ -190,7 +195,10 @@ impl Account {
         window.refund(reserved);
         match spent {
             Some(Spent::Reserved) => window.spend(reserved, now),
-            Some(Spent::Known(units)) => window.spend(units, now),
+            Some(Spent::Known(units)) => {
+                window.overrun(units.saturating_sub(reserved));
+                window.spend(units, now);
+            }
             None => {}
         }
         window.wants_reading()
@@ -266,6 +274,29 @@ impl Account {
             self.status = Status::Invalid { since: now, cause: cause.to_owned() };
         }
         !second
+    }
+
+    /// The store has the row that it is known by.
+    pub(crate) fn promised(&mut self, classes: &Classes) {
+        for (index, window) in self.windows.iter_mut().enumerate() {
+            let row = self.stored.windows.get(classes.name(ClassId::new(index)));
+            window.promised(row.unwrap_or(&StoredWindow::default()));
+        }
+    }
+
+    /// Its row is about to be written.
+    pub(crate) fn note(&mut self) {
+        self.windows.iter_mut().for_each(Window::note);
+    }
+
+    /// Its row is in the store.
+    pub(crate) fn keep(&mut self) {
+        self.windows.iter_mut().for_each(Window::keep);
+    }
+
+    /// Whether a window has come near to what may be taken before the store knows.
+    pub(crate) fn presses(&self) -> bool {
+        self.windows.iter().any(Window::presses)
     }
 
     /// The row to write: who it is as stored, the rest as it is now.

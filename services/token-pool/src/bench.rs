@@ -16,7 +16,8 @@ use crate::{
 };
 
 const NOW: i64 = 1_700_000_000_000;
-const LIMITS: Limits = Limits { concurrency: 8, resting_percent: 50, readings_per_minute: 60 };
+const LIMITS: Limits =
+    Limits { concurrency: 8, resting_percent: 50, readings_per_minute: 60, written_behind: false };
 
 /// A pool of accounts with known windows in memory, and a clock that moves on with every turn.
 #[derive(Debug)]
@@ -59,6 +60,13 @@ impl Turns {
     /// A request that nobody can serve. Returns whether it was refused.
     pub fn refusal(&mut self) -> bool {
         let wanted = Wanted { minimum_tier: Tier::Heavy, ..self.wanted.clone() };
+        self.pool.lease(&wanted, Uuid::nil(), false, self.now).is_err()
+    }
+
+    /// The same from somebody who has tried an account already: no two of them are alike.
+    pub fn refusal_of_another(&mut self) -> bool {
+        let exclude = vec![Uuid::from_u128(1)];
+        let wanted = Wanted { minimum_tier: Tier::Heavy, exclude, ..self.wanted.clone() };
         self.pool.lease(&wanted, Uuid::nil(), false, self.now).is_err()
     }
 }

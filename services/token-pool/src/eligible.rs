@@ -19,6 +19,8 @@ pub(crate) struct Request<'a> {
     pub(crate) only: Option<Uuid>,
     /// Leases an account may hold at once.
     pub(crate) concurrency: u32,
+    /// Whether the store lags and must not lag too far.
+    pub(crate) written_behind: bool,
 }
 
 /// Why an account may not serve a request. Times are epoch milliseconds.
@@ -39,6 +41,8 @@ pub(crate) enum Reason {
     },
     /// It could serve, but has as many requests in flight as it may.
     Saturated,
+    /// It could serve, but its row in the store is so far behind that it must be written first.
+    Unwritten,
 }
 
 impl Request<'_> {
@@ -75,6 +79,9 @@ pub(crate) fn eligible(account: &Account, request: &Request<'_>, now: i64) -> Ve
     if account.in_flight >= request.concurrency {
         return Err(Reason::Saturated);
     }
+    if request.written_behind && account.window(request.class).runs_ahead(request.cost) {
+        return Err(Reason::Unwritten);
+    }
     Ok(())
 }
 
@@ -102,10 +109,23 @@ mod tests {
     /// A basic account that could pay 4 units now.
     fn able() -> Account {
         let stored = StoredAccount::new(Uuid::from_u128(1), Token::new("token-0001"), Tier::Basic, NOW);
-        let mut account = Account::load(stored, &mut Classes::default());
+        let mut account = Account::load(stored, &mut Classes::default(), false, NOW);
         let window = account.window_mut(ClassId::new(0));
         window.observe(Reading { total: 8, remaining: 4, length_ms: 500 }, window.mark(), NOW).unwrap();
         account
+    }
+
+    /// Writes it down.
+    fn keep(account: &mut Account) {
+        account.note();
+        account.keep();
+    }
+
+    /// Takes units and gives them back.
+    fn take(account: &mut Account, units: u32) {
+        let window = account.window_mut(ClassId::new(0));
+        window.reserve(units);
+        window.refund(units);
     }
 
     fn request(cost: u32) -> Request<'static> {
@@ -117,6 +137,7 @@ mod tests {
             exclude: &[],
             only: None,
             concurrency: 2,
+            written_behind: true,
         }
     }
 
@@ -130,6 +151,9 @@ mod tests {
     #[case::reserved(|account: &mut Account| account.window_mut(ClassId::new(0)).reserve(1), Err(Reason::Exhausted { until: Some(NOW + 500) }))]
     #[case::closed(|account: &mut Account| account.window_mut(ClassId::new(0)).close(NOW + 9, false), Err(Reason::Exhausted { until: Some(NOW + 9) }))]
     #[case::saturated(|account: &mut Account| account.in_flight = 2, Err(Reason::Saturated))]
+    #[case::unwritten(|account: &mut Account| { keep(account); take(account, 1); }, Err(Reason::Unwritten))]
+    #[case::written(|account: &mut Account| { keep(account); take(account, 1); keep(account); }, Ok(()))]
+    #[case::unknown_to_the_store(|account: &mut Account| take(account, 4), Ok(()))]
     #[case::closed_and_saturated(|account: &mut Account| { account.in_flight = 2; account.window_mut(ClassId::new(0)).close(NOW + 9, false); }, Err(Reason::Exhausted { until: Some(NOW + 9) }))]
     fn a_verdict_names_the_first_reason(#[case] change: fn(&mut Account), #[case] expected: Verdict) {
         let mut account = able();

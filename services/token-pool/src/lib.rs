@@ -23,7 +23,9 @@
 //! # What holds
 //!
 //! - Units are reserved at the lease and spent or refunded at the settle: reserved + spent ≤ granted, always. In the
-//!   store, reserved units count as spent, so a killed process may lose units but never sells them twice.
+//!   store, reserved units count as spent, and without Redis no more than a quarter of a window is taken that the store
+//!   does not know of. After a process was killed, so much of every window counts as spent until it is read: it may lose
+//!   units, but never sells them twice.
 //! - A reading of the upstream cannot tell which units in flight it has counted. It is taken as if it had counted
 //!   none, and repeated once nothing is in flight: too careful for a moment, exact at rest.
 //! - A lease lives 30 s unless it is renewed. The units of an expired one stay spent: whoever held it may have used
@@ -44,9 +46,10 @@
 //!   have refilled long before.
 //! - *Blame for one incident falls once*: a failure of a lease that began before the account was last blamed does not
 //!   escalate.
-//! - *The other process wins where it wrote.* Without Redis, the command line and the server share the database. A row that changed
-//!   there is merged field by field against what was last seen: what the other changed is taken over, the rest
-//!   stays as it is here.
+//! - *The other process wins where it wrote.* Without Redis, the command line and the server share the database. A row
+//!   that changed there is merged field by field against what was last seen: what the other changed is taken over, the
+//!   rest stays as it is here. Units are counted by whoever uses them: of the other's only a newer reading counts, less
+//!   what it cannot have seen.
 //! - *What the operator says goes to the store first*, what happens by use is written behind. So a change of tier, tags
 //!   or priority is never lost to another process, and a lease never waits for the store.
 //! - *A window that is not full is read once it is used after a start*: whoever wrote it may have died before its last
@@ -102,6 +105,9 @@ pub struct Deps {
     /// Where replicas of the pool share what is hot, `redis://host:port/0`; without it, it lives in this process, which
     /// must then be the only one.
     pub redis: Option<String>,
+    /// Whoever kept these accounts in its memory before has written down all that it did; nobody need have kept them.
+    /// Else as much as a crash forgets is taken to be spent of every window, until that is read.
+    pub intact: bool,
     /// Goes off while the shared state is away.
     pub readiness: Readiness,
     /// Tells the time.

@@ -66,9 +66,15 @@ pub(crate) const IDLE_MS: i64 = 24 * HOUR;
 pub(crate) const BURST_PAUSE_MS: i64 = MINUTE;
 /// The upstream does not say when a window resets, so a nearly empty one is read again this often.
 pub(crate) const RECHECK_MS: i64 = 15 * MINUTE;
+/// One of so many units of a window may be taken before the store knows: as much as a crash forgets at most.
+pub(crate) const FORGETTABLE_SHARE: u32 = 4;
 /// From the beginning of a reading to its row in the store it takes no longer, clocks that differ included.
 pub(crate) const LONGEST_READING_MS: i64 = MINUTE;
-/// A window whose total is reported to be smaller than this part of what it was is not believed at first.
+/// How long no quota is read after the upstream has refused to tell one with a 429 that names no time …
+pub(crate) const READ_PAUSE_MS: i64 = MINUTE;
+/// … and how long at most.
+pub(crate) const LONGEST_READ_PAUSE_MS: i64 = HOUR;
+/// A window whose total is reported to be smaller than this part of what it was is not believed at once.
 pub(crate) const IMPLAUSIBLE_SHRINK: u32 = 4;
 /// Fewer units do not pay for the dearest ordinary request.
 pub(crate) const LOW_UNITS: u32 = 4;

@@ -12,7 +12,7 @@ use grok2api_storage::accounts::{StoredAccount, Tier};
 use uuid::Uuid;
 
 pub(crate) use affinity::{Affinity, KEPT_MS as BOUND_MS};
-pub(crate) use reads::{FIRST_RETRY_MS, LONGEST_RETRY_MS, MINUTE_MS, Target, Urgency};
+pub(crate) use reads::{FIRST_RETRY_MS, LONGEST_RETRY_MS, MINUTE_MS, Target, Urgency, bulk_budget};
 
 use crate::{
     classes::ClassId,

@@ -38,6 +38,8 @@ pub(crate) enum ReadEnd {
     Refused(Outcome, String),
     /// Nothing was learned, and why; what is known stays.
     Failed(String),
+    /// Too many readings were made: for so long, if it is told, nobody is to make any.
+    Limited(Option<i64>, String),
 }
 
 /// What came of it.
@@ -70,7 +72,7 @@ impl ReadJob {
         number: u64,
         now: i64,
     ) -> Option<Self> {
-        let asked = urgency == Urgency::Asked;
+        let asked = urgency.is_asked();
         if !asked && (!account.stored.enabled || account.is_dead()) {
             return None;
         }
@@ -88,6 +90,14 @@ impl ReadJob {
             number,
             mark: window.mark(),
         })
+    }
+}
+
+impl ReadEnd {
+    /// For how long no reading is to be made of any account.
+    pub(crate) fn pause_ms(&self) -> Option<i64> {
+        let Self::Limited(wait, _) = self else { return None };
+        Some(wait.unwrap_or(policy::READ_PAUSE_MS).clamp(0, policy::LONGEST_READ_PAUSE_MS))
     }
 }
 
@@ -111,7 +121,7 @@ impl Account {
                 probe = self.blame(&blame, now);
                 Some(cause.clone())
             }
-            ReadEnd::Failed(cause) => Some(cause.clone()),
+            ReadEnd::Failed(cause) | ReadEnd::Limited(_, cause) => Some(cause.clone()),
         };
         let window = self.window_mut(class);
         window.read_error = error.map(String::into_boxed_str);

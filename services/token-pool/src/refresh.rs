@@ -59,7 +59,7 @@ async fn read(shared: &Arc<Shared>, egress: &Gateway, job: ReadJob) {
     let end = step.hold(ask(egress, &job)).await;
     let result = match &end {
         ReadEnd::Reading(_) => "taken",
-        ReadEnd::Refused(..) => "refused",
+        ReadEnd::Refused(..) | ReadEnd::Limited(..) => "refused",
         ReadEnd::Failed(_) => "failed",
     };
     POOL_READINGS.add(1, [result.into()]);
@@ -82,9 +82,16 @@ async fn ask(egress: &Gateway, job: &ReadJob) -> ReadEnd {
     let (account, name) = (job.target.0, &job.rate_limit_name);
     match upstream::read(egress, job).await {
         Ok(end) => {
-            if let ReadEnd::Refused(outcome, cause) = &end {
-                let outcome = outcome.as_str_name();
-                tracing::warn!(account.id = %account, outcome, "the upstream refused account {account}: {cause}");
+            match &end {
+                ReadEnd::Refused(outcome, cause) => {
+                    let outcome = outcome.as_str_name();
+                    tracing::warn!(account.id = %account, outcome, "the upstream refused account {account}: {cause}");
+                }
+                ReadEnd::Limited(..) => {
+                    let pause_ms = end.pause_ms();
+                    tracing::warn!(account.id = %account, pause_ms, "the upstream refuses to tell quotas for a while");
+                }
+                ReadEnd::Reading(_) | ReadEnd::Failed(_) => {}
             }
             end
         }

@@ -47,6 +47,10 @@ pub(crate) struct Roster {
     /// How many classes every account has a place in.
     placed: usize,
     unwritten: BTreeSet<Uuid>,
+    /// Those of them that should be written at once: callers may have to wait for it.
+    pressing: BTreeSet<Uuid>,
+    /// Whoever kept the accounts that come in now may have died before it had written all.
+    unsure: bool,
     /// Accounts that were another's user, and whose; newest last.
     merged_into: VecDeque<(Uuid, Uuid)>,
     /// What happened since they were last taken; kept only while somebody watches.
@@ -74,6 +78,8 @@ pub(crate) struct Limits {
     pub(crate) resting_percent: u32,
     /// Readings of the upstream, over the whole deployment.
     pub(crate) readings_per_minute: u32,
+    /// Whether the store lags and must not lag too far. That is not the operator's to set.
+    pub(crate) written_behind: bool,
 }
 
 /// Where the conversation of a request stands.
@@ -91,20 +97,21 @@ pub(crate) enum Bound {
 
 impl Limits {
     /// The limits of a revision.
-    pub(crate) fn of(config: &RuntimeConfig) -> Self {
+    pub(crate) fn of(config: &RuntimeConfig, written_behind: bool) -> Self {
         Self {
             concurrency: config.account_concurrency.max(1),
             resting_percent: config.resting_share_percent,
             readings_per_minute: config.quota_readings_per_minute,
+            written_behind,
         }
     }
 }
 
 impl Roster {
-    /// A change of the concurrency re-sorts everything.
+    /// A change of what an account may hold or take re-sorts everything.
     pub(crate) fn set_limits(&mut self, limits: Limits, now: i64) {
         let before = std::mem::replace(&mut self.limits, limits);
-        if before.concurrency != limits.concurrency {
+        if (before.concurrency, before.written_behind) != (limits.concurrency, limits.written_behind) {
             self.place_all(now);
         }
     }
@@ -155,6 +162,7 @@ impl Roster {
             exclude: &wanted.exclude,
             only: wanted.account,
             concurrency: self.limits.concurrency,
+            written_behind: self.limits.written_behind,
         }
     }
 
@@ -193,9 +201,17 @@ impl Roster {
         now: i64,
     ) -> Option<&Account> {
         let exclude = [id];
-        let concurrency = self.limits.concurrency;
-        let request =
-            Request { class, cost: 1, minimum_tier, tags, exclude: &exclude, only: None, concurrency };
+        let Limits { concurrency, written_behind, .. } = self.limits;
+        let request = Request {
+            class,
+            cost: 1,
+            minimum_tier,
+            tags,
+            exclude: &exclude,
+            only: None,
+            concurrency,
+            written_behind,
+        };
         self.best(&request, 1, now).first().and_then(|id| self.get(*id))
     }
 
@@ -205,7 +221,7 @@ impl Roster {
         let Some(account) = account.and_then(|id| self.get(id)) else { return Bound::Nowhere };
         match eligible(account, request, now) {
             Ok(()) => Bound::To(account.stored.id),
-            Err(Reason::Saturated) => Bound::Busy,
+            Err(Reason::Saturated | Reason::Unwritten) => Bound::Busy,
             Err(Reason::TierTooLow | Reason::TagMissing | Reason::Excluded | Reason::Cooling { .. }) => {
                 Bound::Passed
             }
@@ -280,7 +296,7 @@ impl Roster {
         let slot = self.slots.get_mut(&id)?;
         self.index.remove(&slot.account, &slot.place);
         let result = change(&mut slot.account, &mut self.classes);
-        let place = self.index.place(&slot.account, &self.classes, self.limits.concurrency, now);
+        let place = self.index.place(&slot.account, &self.classes, self.limits, now);
         if self.watched {
             let turns = slot.place.turns(&place);
             self.events.extend(turns.map(|turn| events::turn(turn, &slot.account, &self.classes, now)));
@@ -294,13 +310,13 @@ impl Roster {
         self.index = Index::default();
         self.placed = self.classes.len();
         for slot in self.slots.values_mut() {
-            slot.place = self.index.place(&slot.account, &self.classes, self.limits.concurrency, now);
+            slot.place = self.index.place(&slot.account, &self.classes, self.limits, now);
         }
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { concurrency: 1, resting_percent: 50, readings_per_minute: 60 }
+        Self { concurrency: 1, resting_percent: 50, readings_per_minute: 60, written_behind: true }
     }
 }

@@ -35,11 +35,14 @@ use crate::{
     policy,
     shared::Shared,
     view,
-    wanted::{Granted, Settlement, Wanted},
+    wanted::{Granted, Refused, Settlement, Wanted},
 };
 
-/// How long of the capacity wait a lease waits for the account its conversation is bound to.
+/// How long of the capacity wait, at most, a lease waits for the account its conversation is bound to.
 const AFFINITY_WAIT: Duration = Duration::from_millis(100);
+/// How long a lease waits at least for an account that could serve once its row is written: as long as a store may take
+/// that is busy, not as long as one may be away.
+const WRITE_WAIT: Duration = Duration::from_secs(5);
 /// Longer is no key of a conversation.
 const AFFINITY_BYTES: usize = 256;
 
@@ -161,7 +164,8 @@ impl Service {
     async fn wait_for(&self, wanted: &Wanted) -> Result<LeaseGrant> {
         let begun = Instant::now();
         loop {
-            let patient = wanted.affinity.is_some() && begun.elapsed() < AFFINITY_WAIT;
+            let affinity_wait = AFFINITY_WAIT.min(self.0.capacity_wait());
+            let patient = wanted.affinity.is_some() && begun.elapsed() < affinity_wait;
             let freed = self.0.freed.notified();
             tokio::pin!(freed);
             // Before the attempt: a slot freed right after it must not be missed.
@@ -173,7 +177,11 @@ impl Service {
             if !refused.busy {
                 return Err(refused.error);
             }
-            let wait = if patient { AFFINITY_WAIT } else { self.0.capacity_wait() };
+            let wait = match refused {
+                _ if patient => affinity_wait,
+                Refused { unwritten: true, .. } => self.0.capacity_wait().max(WRITE_WAIT),
+                _ => self.0.capacity_wait(),
+            };
             if timeout_at(begun + wait, freed).await.is_err() && !patient {
                 return Err(refused.error);
             }

@@ -47,6 +47,10 @@ pub(crate) struct Shared {
     runtime: Runtime,
     tasks: Tasks,
     writing: AtomicBool,
+    /// What was taken is in this process's memory alone until it is written.
+    written_behind: bool,
+    /// Somebody waits for what is unwritten.
+    hurry: Notify,
     /// A slot, a window or an account may have become free.
     pub(crate) freed: Notify,
     /// A reading may have become due.
@@ -69,6 +73,7 @@ struct Seen {
 impl Shared {
     /// Loads every account.
     pub(crate) async fn load(deps: Deps, hot: Arc<dyn Hot>) -> Result<Arc<Self>> {
+        let written_behind = deps.redis.is_none();
         let shared = Arc::new(Self {
             hot,
             unreadable: UnreadableRows::default(),
@@ -77,13 +82,18 @@ impl Shared {
             runtime: deps.runtime,
             tasks: deps.tasks,
             writing: AtomicBool::new(false),
+            written_behind,
+            hurry: Notify::new(),
             freed: Notify::new(),
             wanted: Notify::new(),
             read: Notify::new(),
             events: broadcast::channel(EVENTS).0,
             reads: deps.egress.is_some(),
         });
+        // In Redis it is known what was taken, whoever has died.
+        shared.hot.roster().doubt_rows(written_behind && !deps.intact);
         shared.sync().await?;
+        shared.hot.roster().doubt_rows(false);
         Ok(shared)
     }
 
@@ -123,7 +133,7 @@ impl Shared {
     }
 
     fn prepare(&self) {
-        let limits = Limits::of(&self.runtime.current().config);
+        let limits = Limits::of(&self.runtime.current().config, self.written_behind);
         let now = self.hot.now();
         let mut roster = self.hot.roster();
         roster.set_limits(limits, now);
@@ -135,8 +145,11 @@ impl Shared {
         let mut roster = self.hot.roster();
         // Under the lock, so that they are told in the order they happened. Nobody may be left to be told.
         roster.take_events().into_iter().for_each(|event| drop(self.events.send(event)));
-        let unwritten = roster.unwritten() > 0;
+        let (unwritten, presses) = (roster.unwritten() > 0, roster.presses());
         drop(roster);
+        if presses {
+            self.hurry.notify_one();
+        }
         if unwritten && !self.writing.swap(true, Ordering::AcqRel) {
             self.tasks.spawn("pool-write", self.clone().write_all());
         }
@@ -314,6 +327,8 @@ impl Shared {
             let _store = self.store.lock().await;
             let rows = self.hot.roster().take_unwritten(ROWS_AT_ONCE);
             self.write_rows(rows).await?;
+            // Who waited for an account to be written down need wait no longer.
+            self.freed.notify_waiters();
         }
         Ok(())
     }
@@ -338,6 +353,7 @@ impl Shared {
             let shutdown = self.tasks.shutdown();
             tokio::select! {
                 () = shutdown.draining() => {}
+                () = self.hurry.notified() => {}
                 () = tokio::time::sleep(self.hot.gather()) => {}
             }
             if let Err(error) = self.write_through().await {
@@ -374,7 +390,8 @@ impl Shared {
             let id = row.id;
             match self.accounts.update(&row).await {
                 Ok(version) => {
-                    self.hot.roster().written(row, version);
+                    let now = self.now();
+                    self.hot.roster().written(row, version, now);
                     return Ok(());
                 }
                 Err(StoreError::Conflict { .. }) => {}
@@ -384,7 +401,8 @@ impl Shared {
                 Some(theirs) => self.hot.merge(vec![theirs], false).await?,
                 None => self.hot.remove(id).await?,
             }
-            match self.look(|roster, _| roster.row(id)) {
+            let again = self.hot.roster().row_to_write(id);
+            match again {
                 Some(again) => row = again,
                 None => return Ok(()),
             }

@@ -42,6 +42,8 @@ pub(crate) struct Refused {
     pub(crate) error: Error,
     /// A free slot would help.
     pub(crate) busy: bool,
+    /// An account could serve once its row is written.
+    pub(crate) unwritten: bool,
 }
 
 /// How a lease ended.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use grok2api_storage::accounts::WindowSource;
 
-use kept::Recent;
+use kept::{Recent, Unkept};
 
 use crate::policy::{BURST_PAUSE_MS, IMPLAUSIBLE_SHRINK, LOW_UNITS, RECHECK_MS};
 
@@ -40,11 +40,13 @@ pub(crate) struct Window {
     pub(crate) read_number: u64,
     /// Why that was not taken over, if it was not.
     pub(crate) read_error: Option<Box<str>>,
-    /// The total of a reading that was not believed: it is when it is repeated.
+    /// The total of a reading that was not believed.
     suspect: Option<u32>,
     /// Every unit spent since the start: tells what was spent during a reading.
     spent: u64,
     recent: Recent,
+    /// What was taken without the store's knowing: a crash would forget it.
+    unkept: Unkept,
 }
 
 /// What the upstream reports of a window.
@@ -84,6 +86,12 @@ impl Window {
 
     pub(crate) fn reserve(&mut self, units: u32) {
         self.reserved += units;
+        self.unkept.take(units);
+    }
+
+    /// A turn takes more than was reserved for it.
+    pub(crate) fn overrun(&mut self, units: u32) {
+        self.unkept.take(units);
     }
 
     /// Gives reserved units back.
@@ -147,16 +155,21 @@ impl Window {
         Mark(self.spent)
     }
 
-    /// Adopts a reading that began at `mark`. A window that has shrunk beyond belief is believed the second time.
+    /// Adopts a reading that began at `mark`. A window that has shrunk beyond belief is believed once the upstream acts
+    /// as it says: it has refused to serve, and says the same again. However often it only says so, the ledger stands.
     ///
     /// # Errors
     /// What cannot be believed; nothing is changed then.
     pub(crate) fn observe(&mut self, reading: Reading, mark: Mark, now: i64) -> Result<(), String> {
         let known = self.total.unwrap_or_default();
         if reading.total < known / IMPLAUSIBLE_SHRINK
-            && self.suspect.replace(reading.total) != Some(reading.total)
+            && !(self.suspect.replace(reading.total) == Some(reading.total) && self.closed_until > now)
         {
-            return Err(format!("implausible: {} units in all, {known} before", reading.total));
+            let Reading { total, remaining, .. } = reading;
+            let left = self.remaining.unwrap_or_default();
+            return Err(format!(
+                "implausible: {remaining} of {total} units are reported to be left, {left} of {known} are known to be"
+            ));
         }
         self.suspect = None;
         let meanwhile = u32::try_from(self.spent.saturating_sub(mark.0)).unwrap_or(u32::MAX);

@@ -108,6 +108,8 @@ pub(crate) async fn open(
         runtime,
         egress,
         redis: settings.storage.hot_url().map(str::to_owned),
+        // Nothing is leased here, and what the product has taken is for the product to find out.
+        intact: true,
         readiness: Readiness::new(tasks.shutdown().clone()),
         clock: Clock::system(),
         tasks: tasks.clone(),

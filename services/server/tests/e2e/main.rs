@@ -35,6 +35,7 @@ mod observability;
 mod openapi;
 mod outage;
 mod outages;
+mod pool_killed;
 mod processes;
 mod programs;
 mod replicas;

@@ -18,6 +18,10 @@ impl Pool {
                 None => self.reads.done(target, true, now),
                 Some(job) => {
                     self.readings = number;
+                    if job.anonymous {
+                        // Whose it is will be asked along with it.
+                        self.reads.count(urgency, now);
+                    }
                     return Some(job);
                 }
             }
@@ -33,6 +37,9 @@ impl Pool {
             self.reads.want(job.target, Urgency::Used, now);
         }
         self.reads.done(job.target, read.ok, now);
+        if let Some(pause) = end.pause_ms() {
+            self.reads.pause(now + pause);
+        }
         if read.satisfied {
             self.reads.satisfied(job.target);
         }

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use grok2api_kit::{
+    clock::Clock,
     egress::{Gateway, send},
     redact::redact,
+    retry_after::retry_after,
 };
 use grok2api_proto::pool::Outcome;
 use grok2api_storage::accounts::Tier;
@@ -100,7 +102,13 @@ pub(super) async fn read(egress: &Gateway, job: &ReadJob) -> Result<ReadEnd, Str
     let answer = send("rate-limits", request.json(&ask).timeout(TIMEOUT)).await;
     let (answer, _step) = answer.map_err(|error| transport(&error))?;
     let status = answer.status();
+    let wait = retry_after(answer.headers(), Clock::system().now_ms());
     let body = answer.bytes().await.map_err(|error| transport(&error))?;
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let text = redact(&String::from_utf8_lossy(&body));
+        let wait = wait.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        return Ok(ReadEnd::Limited(wait, format!("status 429 {text}")));
+    }
     interpret(status, &body, job.counter, job.tier)
 }
 
@@ -224,7 +232,6 @@ mod tests {
     )]
     #[case(403, r#"{"message":"temporary rejection"}"#, None)]
     #[case(403, "<!doctype html><title>Just a moment...", None)]
-    #[case(429, r#"{"message":"Too many requests"}"#, None)]
     #[case(503, "", None)]
     fn only_json_that_speaks_of_the_account_blames_it(
         #[case] status: u16,

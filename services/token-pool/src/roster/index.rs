@@ -1,7 +1,7 @@
 //! Finds the best account without looking at all of them.
 //!
 //! Per class, and again per tag, an ordered set of the accounts that could serve a request of one unit now, and a
-//! count of those that could but for a free slot. Whatever changes by itself with time is in `timers`, so nothing
+//! count of those that could but for a free slot or a row to be written. Whatever changes by itself with time is in `timers`, so nothing
 //! is ever stale.
 
 use std::{
@@ -13,6 +13,7 @@ use grok2api_proto::pool::Outcome;
 use grok2api_storage::accounts::{Status, Tier};
 use uuid::Uuid;
 
+use super::Limits;
 use crate::{
     account::Account,
     classes::{ClassId, Classes},
@@ -71,17 +72,11 @@ pub(crate) enum Turn {
 
 impl Index {
     /// Puts an account where it belongs now.
-    pub(crate) fn place(
-        &mut self,
-        account: &Account,
-        classes: &Classes,
-        concurrency: u32,
-        now: i64,
-    ) -> Place {
+    pub(crate) fn place(&mut self, account: &Account, classes: &Classes, limits: Limits, now: i64) -> Place {
         if self.classes.len() < classes.len() {
             self.classes.resize_with(classes.len(), Class::default);
         }
-        let spots = classes.ids().map(|class| self.enter(account, class, concurrency, now)).collect();
+        let spots = classes.ids().map(|class| self.enter(account, class, limits, now)).collect();
         let timer = account.next_change();
         if let Some(at) = timer {
             self.timers.insert((at, account.stored.id));
@@ -138,7 +133,8 @@ impl Index {
         all.into_iter().chain(tagged)
     }
 
-    fn enter(&mut self, account: &Account, class: ClassId, concurrency: u32, now: i64) -> Spot {
+    fn enter(&mut self, account: &Account, class: ClassId, limits: Limits, now: i64) -> Spot {
+        let Limits { concurrency, written_behind, .. } = limits;
         let request = Request {
             class,
             cost: 1,
@@ -147,9 +143,11 @@ impl Index {
             exclude: &[],
             only: None,
             concurrency,
+            written_behind,
         };
         let verdict = eligible(account, &request, now);
-        let usable = matches!(verdict, Ok(()) | Err(Reason::Saturated)).then_some(account.stored.tier);
+        let usable = matches!(verdict, Ok(()) | Err(Reason::Saturated | Reason::Unwritten));
+        let usable = usable.then_some(account.stored.tier);
         let spot = Spot { key: verdict.is_ok().then(|| order::key(account, class)), usable };
         let class = &mut self.classes[class.index()];
         for tag in &account.stored.tags {

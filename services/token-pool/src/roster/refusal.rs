@@ -24,6 +24,7 @@ pub(crate) struct Refusal {
     cooling: usize,
     exhausted: usize,
     saturated: usize,
+    unwritten: usize,
     /// There was only one account to be asked.
     only: bool,
     /// The earliest time at which one of them can serve again.
@@ -59,6 +60,7 @@ impl Refusal {
             Reason::Banned => self.banned += 1,
             Reason::Excluded => self.excluded += 1,
             Reason::Saturated => self.saturated += 1,
+            Reason::Unwritten => self.unwritten += 1,
             Reason::Cooling { until } => {
                 self.cooling += 1;
                 self.recovers(until, Recovering::Cooling);
@@ -79,7 +81,8 @@ impl Refusal {
 
     /// The answer to the caller.
     pub(crate) fn refused(&self, now: i64) -> Refused {
-        Refused { error: self.error(now), busy: self.saturated > 0 }
+        let busy = self.saturated + self.unwritten > 0;
+        Refused { error: self.error(now), busy, unwritten: self.unwritten > 0 }
     }
 
     /// The error for the caller.
@@ -87,7 +90,7 @@ impl Refusal {
         if self.only {
             return self.of_one(now);
         }
-        if self.saturated > 0 {
+        if self.saturated + self.unwritten > 0 {
             let text = "every account that could serve is busy";
             return Error::new(Kind::Unavailable, "pool_saturated", text).retry_after(BUSY_RETRY);
         }
@@ -132,7 +135,7 @@ impl Refusal {
             (self.excluded, "it was tried already"),
             (self.cooling, "it rests after a failure"),
             (self.exhausted, "its quota is used up"),
-            (self.saturated, "it is busy"),
+            (self.saturated + self.unwritten, "it is busy"),
         ];
         let reason = reasons.into_iter().find(|(count, _)| *count > 0);
         let reason = reason.map_or("there is no such account in the pool", |(_, text)| text);
@@ -140,7 +143,7 @@ impl Refusal {
         let error = Error::new(Kind::Unavailable, "account_cannot_serve", message);
         match self.recovery {
             Some((at, _)) => error.retry_after(wait(at, now)),
-            None if self.saturated > 0 => error.retry_after(BUSY_RETRY),
+            None if self.saturated + self.unwritten > 0 => error.retry_after(BUSY_RETRY),
             None => error,
         }
     }

@@ -47,12 +47,13 @@ impl Roster {
         }
         let used = all && !lost;
         let differs = self.change(id, now, |account, classes| {
-            if !used {
+            if used {
+                account.merge(row, classes, now);
+            } else {
                 account.stored = row;
-                return false;
             }
-            account.merge(row, classes, now);
-            account.row(classes).windows != account.stored.windows
+            account.promised(classes);
+            used && account.row(classes).windows != account.stored.windows
         });
         if differs == Some(true) {
             // The other did not know of what is in flight here.
@@ -69,9 +70,13 @@ impl Roster {
         let id = row.id;
         self.refusals.clear();
         self.by_token.insert(row.token.digest(), id);
-        let account = Account::load(row, &mut self.classes);
-        let place = self.index.place(&account, &self.classes, self.limits.concurrency, now);
+        let account = Account::load(row, &mut self.classes, self.unsure, now);
+        let place = self.index.place(&account, &self.classes, self.limits, now);
+        let differs = account.row(&self.classes).windows != account.stored.windows;
         self.slots.insert(id, Slot { account, place });
+        if differs {
+            self.write(id);
+        }
         self.emit(EventKind::Added, id, now);
     }
 
@@ -82,6 +87,7 @@ impl Roster {
         self.index.remove(&slot.account, &slot.place);
         self.by_token.remove(&slot.account.stored.token.digest());
         self.unwritten.remove(&id);
+        self.pressing.remove(&id);
         self.emit(EventKind::Removed, id, now);
         true
     }
@@ -116,9 +122,22 @@ impl Roster {
         self.merged_into.iter().rev().find(|(id, _)| *id == gone).map(|(_, kept)| *kept)
     }
 
+    /// Whether whoever kept the accounts that come in from now on may have died before it had written all.
+    pub(crate) fn doubt_rows(&mut self, unsure: bool) {
+        self.unsure = unsure;
+    }
+
     /// An account has changed and is to be written.
     pub(crate) fn write(&mut self, id: Uuid) {
         self.unwritten.insert(id);
+        if self.limits.written_behind && self.get(id).is_some_and(Account::presses) {
+            self.pressing.insert(id);
+        }
+    }
+
+    /// Whether some of them should be written at once.
+    pub(crate) fn presses(&self) -> bool {
+        !self.pressing.is_empty()
     }
 
     /// How many accounts wait to be written.
@@ -126,10 +145,22 @@ impl Roster {
         self.unwritten.len()
     }
 
-    /// Rows to write, at most so many; they count as written until [`Roster::not_written`] says otherwise.
+    /// Rows to write, at most so many, those first that press; they count as written until [`Roster::not_written`] says otherwise.
     pub(crate) fn take_unwritten(&mut self, most: usize) -> Vec<StoredAccount> {
-        let ids = std::iter::from_fn(|| self.unwritten.pop_first()).take(most).collect::<Vec<_>>();
-        ids.into_iter().filter_map(|id| self.row(id)).collect()
+        let mut ids = Vec::with_capacity(most.min(self.unwritten.len()));
+        while ids.len() < most
+            && let Some(id) = self.pressing.pop_first().or_else(|| self.unwritten.first().copied())
+        {
+            self.unwritten.remove(&id);
+            ids.push(id);
+        }
+        ids.into_iter().filter_map(|id| self.row_to_write(id)).collect()
+    }
+
+    /// An account as it is to be written; what it takes from now on is not in that row.
+    pub(crate) fn row_to_write(&mut self, id: Uuid) -> Option<StoredAccount> {
+        self.get_mut(id)?.note();
+        self.row(id)
     }
 
     /// An account as it would be written now.
@@ -138,19 +169,20 @@ impl Roster {
     }
 
     /// A row was written and has this version now. What the operator says may be newer already, and stays.
-    pub(crate) fn written(&mut self, row: StoredAccount, version: u64) {
-        if let Some(slot) = self.slots.get_mut(&row.id) {
-            let stored = &mut slot.account.stored;
+    pub(crate) fn written(&mut self, row: StoredAccount, version: u64, now: i64) {
+        self.change(row.id, now, |account, _| {
+            account.keep();
+            let stored = &mut account.stored;
             stored.version = version;
             (stored.status, stored.windows) = (row.status, row.windows);
             (stored.last_used_at, stored.failures) = (row.last_used_at, row.failures);
-        }
+        });
     }
 
     /// A row could not be written.
     pub(crate) fn not_written(&mut self, id: Uuid) {
         if self.slots.contains_key(&id) {
-            self.unwritten.insert(id);
+            self.write(id);
         }
     }
 }

@@ -87,6 +87,6 @@ fn reason(reason: Reason) -> WireReason {
         Reason::Excluded => WireReason::Excluded,
         Reason::Cooling { .. } => WireReason::Cooling,
         Reason::Exhausted { .. } => WireReason::Exhausted,
-        Reason::Saturated => WireReason::Saturated,
+        Reason::Saturated | Reason::Unwritten => WireReason::Saturated,
     }
 }

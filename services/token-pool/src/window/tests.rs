@@ -180,14 +180,96 @@ fn what_another_process_knows_of_old_does_not_bring_spent_units_back() {
 }
 
 #[test]
-fn a_window_that_has_shrunk_beyond_belief_is_believed_the_second_time() {
+fn a_window_that_has_shrunk_beyond_belief_is_believed_once_the_upstream_acts_accordingly() {
     let mut window = known(80);
     let eight = Reading { total: 8, remaining: 8, length_ms: HOUR };
     let doubt = window.observe(eight, window.mark(), NOW).unwrap_err();
-    assert!(doubt.contains("8 units in all, 80 before"), "{doubt}");
+    assert!(doubt.contains("8 of 8 units") && doubt.contains("80 of 80"), "both are told: {doubt}");
     assert_eq!((window.total, window.remaining), (Some(80), Some(80)), "the ledger stands");
+    for day in 0..30 {
+        let said = window.observe(eight, window.mark(), NOW + day * 24 * HOUR);
+        assert!(said.is_err(), "however often it is said");
+    }
+    window.close(NOW + HOUR, true);
     window.observe(reading(70), window.mark(), NOW).unwrap();
     assert!(window.observe(eight, window.mark(), NOW).is_err(), "what stands between forgets it");
     window.observe(eight, window.mark(), NOW).unwrap();
     assert_eq!((window.total, window.remaining), (Some(8), Some(8)));
+}
+
+/// Takes and gives back, as a turn that is not charged.
+fn turn(window: &mut Window, units: u32) {
+    window.reserve(units);
+    window.refund(units);
+}
+
+fn write(window: &mut Window) {
+    window.note();
+    window.keep();
+}
+
+#[test]
+fn no_more_than_a_quarter_is_taken_that_the_row_does_not_tell_of() {
+    let mut window = known(80);
+    turn(&mut window, 50);
+    assert!(!window.runs_ahead(4) && !window.presses(), "what the store does not know it cannot promise");
+    write(&mut window);
+    turn(&mut window, 10);
+    assert!(!window.presses());
+    turn(&mut window, 1);
+    assert!(window.presses(), "half of what may be");
+    assert_eq!((window.runs_ahead(9), window.runs_ahead(10)), (false, true));
+    window.note();
+    turn(&mut window, 9);
+    assert!(window.runs_ahead(1), "what is on its way is not there");
+    window.keep();
+    assert_eq!((window.runs_ahead(11), window.runs_ahead(12)), (false, true), "nine are not in that row");
+}
+
+#[test]
+fn a_window_that_shrinks_while_it_is_written_allows_what_either_row_does() {
+    let mut window = known(80);
+    write(&mut window);
+    window.observe(Reading { total: 20, remaining: 20, length_ms: HOUR }, window.mark(), NOW).unwrap();
+    turn(&mut window, 6);
+    assert!(!window.runs_ahead(1), "the row has 80");
+    window.note();
+    turn(&mut window, 1);
+    assert!(window.runs_ahead(1), "and may have 20 at any moment");
+    window.keep();
+    assert_eq!((window.runs_ahead(4), window.runs_ahead(5)), (false, true));
+}
+
+#[rstest]
+#[case::before_its_reset(Some(50), 30)]
+#[case::at_its_end(Some(7), 0)]
+#[case::after_its_reset(Some(7), 60)]
+fn after_a_crash_a_quarter_counts_as_spent(#[case] remaining: Option<u32>, #[case] left: u32) {
+    let mut window = known(80);
+    window.remaining = remaining;
+    window.reset_at = if left == 60 { NOW } else { NOW + HOUR };
+    let row = window.stored();
+    let mut again = Window::default();
+    again.salvage(&row, NOW);
+    assert_eq!((again.available(), again.wants_reading()), (Some(left), true));
+    assert!(again.presses() && again.runs_ahead(1), "it is written before it is used");
+    write(&mut again);
+    assert!(!again.runs_ahead(20));
+    let mut third = Window::default();
+    third.salvage(&again.stored(), NOW);
+    assert_eq!(third.available(), Some(left.saturating_sub(20)), "each crash costs as much");
+}
+
+#[test]
+fn a_row_of_another_that_promises_more_is_written_over_before_more_is_taken() {
+    let mut window = known(80);
+    write(&mut window);
+    let before = window.stored();
+    window.reserve(18);
+    write(&mut window);
+    assert!(!window.runs_ahead(4));
+    let row = StoredWindow { remaining: Some(80), observed_at: NOW + 1, ..before.clone() };
+    window.merge(&before, &row, NOW + 1);
+    window.promised(&row);
+    assert_eq!((window.runs_ahead(2), window.runs_ahead(3)), (false, true));
 }

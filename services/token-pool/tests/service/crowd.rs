@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use grok2api_proto::pool::{Outcome, TokenPool};
+use grok2api_proto::pool::{Account, Outcome, TokenPool};
 use grok2api_storage::accounts::{StoredAccount, StoredWindow, Tier, Token, WindowSource};
 use grok2api_testkit::runtime_config;
 use uuid::Uuid;
@@ -90,13 +90,61 @@ async fn thirty_two_callers_spend_every_unit_and_not_one_more() {
 }
 
 #[tokio::test]
-async fn what_was_reserved_when_the_process_died_counts_as_spent() {
+async fn what_is_reserved_when_the_process_ends_counts_as_spent() {
     let started = known(UNITS).await;
     for _ in 0..3 {
-        started.pool.lease(lease(4)).await.unwrap();
+        started.leased(4).await;
     }
     started.stop().await;
     let again = Started::with(started.dir.clone(), runtime_config(), None).await;
     let left: u32 = again.list().await.iter().map(|account| account.windows[0].remaining.unwrap()).sum();
     assert_eq!(left, ACCOUNTS * UNITS - 12);
+}
+
+/// What is left of every account, by its window.
+fn left(accounts: &[Account]) -> Vec<u32> {
+    accounts.iter().map(|account| account.windows[0].remaining.unwrap()).collect()
+}
+
+#[tokio::test]
+async fn after_a_crash_what_it_may_have_forgotten_counts_as_spent_and_is_written_down_first() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    open(dir.path()).await.insert(&known_rows(UNITS)).await.unwrap();
+    for crashes in 1..3 {
+        // Each of them ends without a word.
+        let started = Started::after_a_crash(dir.clone(), None).await;
+        let known = started.list().await;
+        assert_eq!(left(&known), [UNITS - crashes * UNITS / 4; ACCOUNTS as usize]);
+        // Whoever is served is served by an account whose row knows of it.
+        let grant = started.leased(1).await;
+        let row = started.accounts.get(grant.account_id.parse().unwrap()).await.unwrap().unwrap();
+        assert!(row.windows["normal"].remaining.unwrap() <= UNITS - crashes * UNITS / 4);
+        let settled = started.pool.settle(settle(&grant.lease_id, Outcome::RequestRefused, false)).await;
+        assert!(settled.unwrap().settled);
+        started
+            .until_written(|rows| {
+                rows.iter().all(|row| row.windows["normal"].remaining == Some(UNITS - crashes * UNITS / 4))
+            })
+            .await;
+        started.kill().await;
+    }
+}
+
+#[tokio::test]
+async fn more_than_a_quarter_is_not_taken_before_the_store_knows() {
+    let started = known(UNITS).await;
+    let mut held = Vec::new();
+    for _ in 0..ACCOUNTS {
+        for _ in 0..8 {
+            held.push(started.leased(4).await);
+        }
+    }
+    let mut taken = std::collections::BTreeMap::<String, u32>::new();
+    held.iter().for_each(|grant| *taken.entry(grant.account_id.clone()).or_default() += 4);
+    for row in started.accounts.load_all().await.unwrap() {
+        let gone = UNITS - row.windows["normal"].remaining.unwrap();
+        let taken = taken.get(&row.id.to_string()).copied().unwrap_or_default();
+        assert!(taken <= gone + UNITS / 4, "{taken} taken, {gone} written down");
+    }
+    started.stop().await;
 }

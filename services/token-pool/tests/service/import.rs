@@ -1,5 +1,7 @@
 //! Accounts that come and go in bulk.
 
+use std::{sync::Arc, time::Duration};
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use grok2api_proto::{
     Kind,
@@ -9,7 +11,7 @@ use grok2api_proto::{
     },
 };
 
-use crate::support::Started;
+use crate::support::{NOW, Started};
 
 three_ways! {
     a_text_is_imported_with_a_report_per_line,
@@ -175,4 +177,28 @@ async fn a_removed_account_comes_back_when_it_is_added_again(started: &Started) 
     let mut import = started.pool.import_accounts(text("sim-basic-0001")).await.unwrap();
     let step = import.next().await.unwrap().unwrap();
     assert_eq!((step.reports[0].result(), &step.reports[0].account_id), (AddResult::Added, &id));
+}
+
+#[tokio::test]
+async fn a_removed_account_is_forgotten_after_a_day_and_not_before() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let first = Started::at(NOW, dir.clone()).await;
+    let added = first.add(&["sim-basic-0001", "sim-basic-0002"]).await;
+    let remove = |account: &str| RemoveAccountsRequest { accounts: vec![account.to_owned()] };
+    first.pool.remove_accounts(remove(&added[0].account_id)).await.unwrap();
+    first.clock.advance(Duration::from_millis(2));
+    first.pool.remove_accounts(remove(&added[1].account_id)).await.unwrap();
+    first.stop().await;
+    // What a day has passed for is forgotten when a process starts, and every hour.
+    let next = Started::at(NOW + DAY + 1, dir).await;
+    let row = async |index: usize| next.accounts.get(added[index].account_id.parse().unwrap()).await.unwrap();
+    let forgotten = async {
+        while row(0).await.is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), forgotten).await.unwrap();
+    assert!(row(1).await.is_some(), "a millisecond is missing");
+    next.stop().await;
 }

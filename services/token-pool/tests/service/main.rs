@@ -10,6 +10,7 @@ mod crowd;
 mod import;
 mod list;
 mod operator;
+mod parameters;
 mod processes;
 mod refresh;
 mod replicas;

@@ -78,7 +78,7 @@ async fn a_quota_that_the_command_line_reads_brings_no_unit_in_flight_back() {
     // Two requests are under way, of which the upstream has counted none; one has ended a moment ago.
     let mut leases = Vec::new();
     for _ in 0..3 {
-        leases.push(server.pool.lease(lease(4)).await.unwrap().lease_id);
+        leases.push(server.leased(4).await.lease_id);
     }
     server.pool.settle(settle(&leases[0], Outcome::Success, true)).await.unwrap();
     let cli = Started::with(server.dir.clone(), runtime_config(), Some(upstream)).await;
@@ -110,7 +110,7 @@ async fn what_the_command_line_clears_brings_no_spent_unit_back() {
     cli.until(|accounts| left(accounts) == Some(0)).await;
     let held = server.pool.clear_accounts(ClearAccountsRequest::default()).await;
     assert_eq!(held.unwrap().cleared, 1);
-    let grant = server.pool.lease(lease(4)).await.unwrap();
+    let grant = server.leased(4).await;
     server.pool.settle(settle(&grant.lease_id, Outcome::Success, true)).await.unwrap();
     cli.pool.clear_accounts(ClearAccountsRequest::default()).await.unwrap();
     cli.stop().await;

@@ -10,8 +10,8 @@ use grok2api_kit::{
     settings::Settings,
 };
 use grok2api_proto::pool::{
-    Account, AddAccountsRequest, Outcome, RefreshAccountsRequest, RefreshReport, RefreshResult, Status, Tier,
-    Window, WindowSource,
+    Account, AddAccountsRequest, NewAccount, Outcome, RefreshAccountsRequest, RefreshReport, RefreshResult,
+    Status, Tier, Window, WindowSource,
 };
 use grok2api_testkit::{Reach, runtime_config};
 use grok2api_upstream_sim::{AccountPatch, Pool, Sim, SimConfig, WindowPatch};
@@ -154,6 +154,21 @@ async fn one_some_or_all_are_refreshed_with_progress(
 }
 
 #[tokio::test]
+async fn who_signs_in_again_keeps_one_account_with_the_newer_token() {
+    let (sim, started) = upstream().await;
+    let first = NewAccount { note: "mine".into(), ..new_account("sim-super-0001", Tier::Super) };
+    started.pool.add_accounts(AddAccountsRequest { accounts: vec![first] }).await.unwrap();
+    started.until(|all| all.iter().all(|account| !account.user_id.is_empty())).await;
+    started.clock.advance(Duration::from_secs(1));
+    let again = started.add(&["sim-super-0001.again"]).await[0].account_id.clone();
+    let listed = started.until(|all| all.len() == 1).await;
+    assert_eq!((&listed[0].id, listed[0].note.as_str(), listed[0].tier()), (&again, "mine", Tier::Super));
+    assert_eq!(listed[0].user_id, sim.account("sim-super-0001").unwrap().user_id.to_string());
+    let kept = started.accounts.load_all().await.unwrap();
+    assert_eq!((kept.len(), kept[0].token.expose()), (1, "sim-super-0001.again"));
+}
+
+#[tokio::test]
 async fn two_tokens_of_one_user_become_one_account() {
     let (sim, started) = upstream().await;
     let added = started.add(&["sim-basic-0001", "sim-basic-0002"]).await;
@@ -187,4 +202,34 @@ async fn two_tokens_of_one_user_become_one_account() {
     let listed = started.list().await;
     assert_eq!((listed.len(), listed[0].user_id.as_str()), (1, user.as_str()));
     assert_eq!(listed[0].tags, ["kept"], "what was said of either is said of the one that is kept");
+}
+
+#[tokio::test]
+async fn a_429_to_a_reading_is_waited_for_by_all() {
+    let (sim, started) = upstream().await;
+    started.add(&["sim-basic-0001", "sim-basic-0002"]).await;
+    started.until(|all| all.iter().all(|account| !account.user_id.is_empty())).await;
+    sim.set_account("sim-basic-0001", &faulty("429+Retry-After=240"));
+    let reports = refresh(&started, &["sim-basic-0001"]).await;
+    assert_eq!(reports[0].result(), RefreshResult::Failed);
+    assert!(reports[0].reason.contains("429"), "{reports:?}");
+    assert_eq!(started.list().await[0].status(), Status::Active, "no account is to blame");
+    let before = started.clock.now_ms();
+    let passing = async {
+        loop {
+            started.clock.advance(Duration::from_secs(10));
+            // Whatever is due is begun before more time passes.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            started.list().await;
+        }
+    };
+    let reports = tokio::select! {
+        reports = refresh(&started, &["sim-basic-0002"]) => reports,
+        () = passing => unreachable!("time never ends"),
+    };
+    assert_eq!(reports[0].result(), RefreshResult::Read);
+    let waited = started.clock.now_ms() - before;
+    assert!(waited >= 240_000, "the other account was read after {waited} ms");
 }

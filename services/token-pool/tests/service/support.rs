@@ -6,8 +6,8 @@ use grok2api_kit::{clock::Clock, egress::Gateway, lifecycle::Tasks, readiness::R
 use grok2api_proto::{
     config::RuntimeConfig,
     pool::{
-        self, Account, AddAccountsRequest, AddReport, LeaseRequest, ListAccountsRequest, NewAccount, Outcome,
-        SettleRequest, Tier, TokenPool,
+        self, Account, AddAccountsRequest, AddReport, LeaseGrant, LeaseRequest, ListAccountsRequest,
+        NewAccount, Outcome, SettleRequest, Tier, TokenPool,
     },
 };
 use grok2api_storage::{
@@ -49,7 +49,7 @@ impl Started {
         let hot = redis.as_ref().map(RedisServer::url);
         let hot = hot.or_else(|| standing.settings.storage.hot_url().map(str::to_owned));
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let mut started = Self::begin(accounts, hot, dir, runtime_config(), None).await;
+        let mut started = Self::begin(accounts, hot, dir, runtime_config(), None, true).await;
         started._under = vec![Arc::new((standing, redis))];
         started.by(ground.reach()).await
     }
@@ -71,6 +71,18 @@ impl Started {
         Self::over(dir, None, config, egress).await
     }
 
+    /// At another time.
+    pub(crate) async fn at(now: i64, dir: Arc<TempDir>) -> Self {
+        let accounts = open(dir.path()).await;
+        Self::begin_at(now, accounts, None, dir, runtime_config(), None, true).await
+    }
+
+    /// On what a process has left that was killed.
+    pub(crate) async fn after_a_crash(dir: Arc<TempDir>, egress: Option<Gateway>) -> Self {
+        let accounts = open(dir.path()).await;
+        Self::begin(accounts, None, dir, runtime_config(), egress, false).await
+    }
+
     /// A replica whose hot state is in this Redis.
     pub(crate) async fn over(
         dir: Arc<TempDir>,
@@ -79,7 +91,7 @@ impl Started {
         egress: Option<Gateway>,
     ) -> Self {
         let (accounts, hot) = (open(dir.path()).await, redis.as_ref().map(|server| server.url()));
-        let mut started = Self::begin(accounts, hot, dir, config, egress).await;
+        let mut started = Self::begin(accounts, hot, dir, config, egress, true).await;
         started._under.extend(redis.map(|redis| redis as Arc<dyn Any + Send + Sync>));
         started
     }
@@ -90,13 +102,27 @@ impl Started {
         dir: Arc<TempDir>,
         config: RuntimeConfig,
         egress: Option<Gateway>,
+        intact: bool,
     ) -> Self {
-        let (clock, tasks) = (Clock::manual(NOW), Tasks::new());
+        Self::begin_at(NOW, accounts, hot, dir, config, egress, intact).await
+    }
+
+    async fn begin_at(
+        now: i64,
+        accounts: Arc<dyn Accounts>,
+        hot: Option<String>,
+        dir: Arc<TempDir>,
+        config: RuntimeConfig,
+        egress: Option<Gateway>,
+        intact: bool,
+    ) -> Self {
+        let (clock, tasks) = (Clock::manual(now), Tasks::new());
         let deps = Deps {
             accounts: accounts.clone(),
             runtime: Runtime::fixed(config),
             egress,
             redis: hot,
+            intact,
             readiness: Readiness::new(tasks.shutdown().clone()),
             clock: clock.clone(),
             tasks: tasks.clone(),
@@ -114,6 +140,16 @@ impl Started {
         self.pool.list_accounts(ListAccountsRequest::default()).await.unwrap().accounts
     }
 
+    /// A lease of so many units, however long the store takes to be told of the ones before.
+    pub(crate) async fn leased(&self, cost: u32) -> LeaseGrant {
+        loop {
+            match self.pool.lease(lease(cost)).await {
+                Ok(grant) => return grant,
+                Err(error) => assert_eq!(error.code, "pool_saturated", "{error}"),
+            }
+        }
+    }
+
     /// The accounts, once they are as wanted.
     pub(crate) async fn until(&self, wanted: impl Fn(&[Account]) -> bool) -> Vec<Account> {
         let found = async {
@@ -128,6 +164,24 @@ impl Started {
         match tokio::time::timeout(Duration::from_secs(10), found).await {
             Ok(accounts) => accounts,
             Err(_) => panic!("it never came so far: {:#?}", self.list().await),
+        }
+    }
+
+    /// Ends all work where it stands.
+    pub(crate) async fn kill(&self) {
+        self.tasks.shutdown().stop();
+        self.tasks.finish(Duration::ZERO).await;
+    }
+
+    /// Waits until the store has the rows as wanted.
+    pub(crate) async fn until_written(&self, wanted: impl Fn(&[StoredAccount]) -> bool) {
+        let written = async {
+            while !wanted(&self.accounts.load_all().await.unwrap()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(20), written).await.is_err() {
+            panic!("it was never written: {:#?}", self.accounts.load_all().await.unwrap());
         }
     }
 

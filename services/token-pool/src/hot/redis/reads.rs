@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     classes::Classes,
-    pool::{Target, Urgency},
+    pool::{Target, Urgency, bulk_budget},
     reading::{ReadEnd, ReadJob},
 };
 
@@ -25,15 +25,23 @@ enum Taken {
 
 impl State {
     pub(super) async fn take_read(&self) -> Result<Option<ReadJob>> {
-        let budget = self.view.lock().roster.limits().readings_per_minute.to_string();
+        let budget = self.view.lock().roster.limits().readings_per_minute;
+        let bulk = bulk_budget(budget as usize);
+        let budgets = [budget.to_string(), bulk.to_string()];
         loop {
-            let (_, mut answer) = self.call("take", std::slice::from_ref(&budget)).await?;
+            let (_, mut answer) = self.call("take", &budgets).await?;
             if !answer.has_more() {
                 return Ok(None);
             }
             let (target, urgency, number) = (answer.text()?, answer.number()?, answer.number()?);
             match self.judge(&target, urgency, number)? {
-                Taken::Make(job) => return Ok(Some(job)),
+                Taken::Make(job) => {
+                    if job.anonymous {
+                        // Whose it is will be asked along with it. When that is not counted, it is asked all the same.
+                        self.call("along", &[number.to_string(), urgency.to_string()]).await.ok();
+                    }
+                    return Ok(Some(job));
+                }
                 Taken::Forget => self.put_back(target, number, false).await?,
                 Taken::Leave => {
                     self.put_back(target, number, true).await?;
@@ -59,7 +67,12 @@ impl State {
         let read = read.await?.done().unwrap_or_default();
         let name = name(target, self.view.lock().roster.classes());
         let flag = |flag: bool| u8::from(flag).to_string();
-        self.call("done", &[name, flag(read.ok), flag(read.satisfied)]).await.map(drop)
+        self.call("done", &[name, flag(read.ok), flag(read.satisfied)]).await?;
+        // A pause of no time is none.
+        match end.pause_ms().filter(|pause| *pause > 0) {
+            Some(pause) => self.call("pause", &[pause.to_string()]).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn tell_read(&self, job: &ReadJob) -> Result<()> {

@@ -58,6 +58,9 @@ static SCRIPT: LazyLock<redis::Script> = LazyLock::new(|| {
         ("$PENALISED_PER_REQUEST", number(PENALISED_PER_REQUEST)),
         ("$REQUEST_REMEMBERED_MS", REQUEST_REMEMBERED_MS),
         ("$URGENCIES", number(Urgency::ALL.len())),
+        ("$PRESSING", Urgency::Pressing as i64),
+        ("$ASKED", Urgency::Asked as i64),
+        ("$USED", Urgency::Used as i64),
     ];
     let fill = |text: String, (name, value): (&str, i64)| text.replace(name, &value.to_string());
     redis::Script::new(&constants.into_iter().fold(source.to_owned(), fill))

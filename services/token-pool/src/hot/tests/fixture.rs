@@ -37,6 +37,8 @@ pub(super) struct Fixture {
     clock: Clock,
     runtime: Arc<Runtime>,
     server: Option<Arc<Server>>,
+    /// There is a store, and it lags.
+    written_behind: bool,
 }
 
 /// A server that fixtures share; each has keys of its own.
@@ -141,22 +143,33 @@ impl Fixture {
         accounts: impl IntoIterator<Item = StoredAccount>,
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Self::of(Arc::new(runtime), server, prefix, Clock::manual(NOW), NOW, accounts)
+        let beginning = Self::bare(Arc::new(runtime), server, prefix, Clock::manual(NOW), NOW);
+        beginning.filled(accounts, false, false)
     }
 
-    /// Another replica of the same state, or the process started again where there is only one.
+    /// As [`Fixture::at`], beside a store that lags.
+    pub(super) fn beside_a_store(
+        server: Option<Arc<Server>>,
+        prefix: &str,
+        accounts: impl IntoIterator<Item = StoredAccount>,
+    ) -> Self {
+        let empty = Self::at(server, prefix, []);
+        empty.filled(accounts, true, false)
+    }
+
+    /// Another replica of the same state, or the process started again after a crash where there is only one.
     pub(super) fn another(&self, prefix: &str, accounts: impl IntoIterator<Item = StoredAccount>) -> Self {
         let clock = if self.server.is_some() { self.clock.clone() } else { Clock::manual(self.now) };
-        Self::of(self.runtime.clone(), self.server.clone(), prefix, clock, self.now, accounts)
+        let again = Self::bare(self.runtime.clone(), self.server.clone(), prefix, clock, self.now);
+        again.filled(accounts, self.written_behind, self.server.is_none())
     }
 
-    fn of(
+    fn bare(
         runtime: Arc<Runtime>,
         server: Option<Arc<Server>>,
         prefix: &str,
         clock: Clock,
         now: i64,
-        accounts: impl IntoIterator<Item = StoredAccount>,
     ) -> Self {
         let hot: Arc<dyn Hot> = match &server {
             None => Arc::new(Memory::new(clock.clone())),
@@ -166,11 +179,24 @@ impl Fixture {
                 Arc::new(runtime.block_on(connecting).expect("a server that answers"))
             }
         };
-        let limits = Limits { concurrency: CONCURRENCY, ..Limits::default() };
-        hot.roster().set_limits(limits, now);
-        let fixture = Self { hot, now, clock, runtime, server };
-        fixture.call(fixture.hot.merge(accounts.into_iter().collect(), false));
-        fixture
+        Self { hot, now, clock, runtime, server, written_behind: false }
+    }
+
+    fn filled(
+        mut self,
+        accounts: impl IntoIterator<Item = StoredAccount>,
+        written_behind: bool,
+        crashed: bool,
+    ) -> Self {
+        // Redis knows what is not written.
+        let written_behind = written_behind && self.server.is_none();
+        self.written_behind = written_behind;
+        let limits = Limits { concurrency: CONCURRENCY, written_behind, ..Limits::default() };
+        self.hot.roster().set_limits(limits, self.now);
+        self.hot.roster().doubt_rows(crashed);
+        self.call(self.hot.merge(accounts.into_iter().collect(), false));
+        self.hot.roster().doubt_rows(false);
+        self
     }
 
     /// Blocks on a call at the fixture's time.

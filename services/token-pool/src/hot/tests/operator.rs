@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::fixture::*;
 use crate::{
     classes::ClassId,
-    policy::{HISTORY, IDLE_MS},
+    policy::{HISTORY, IDLE_MS, LONGEST_READ_PAUSE_MS, READ_PAUSE_MS},
     reading::{Asked, ReadEnd},
-    roster::Roster,
+    roster::{Limits, Roster},
     wanted::{LEASE_MS, Wanted},
     window::Reading,
 };
@@ -175,7 +175,47 @@ fn an_implausible_reading_is_flagged_and_tried_again(#[values(On::Memory, On::Re
     assert!(window.read_error.is_some_and(|error| error.contains("implausible")));
     pool.now += 30 * SECOND;
     pool.read(&eight);
-    assert_eq!((pool.window(1).total, pool.window(1).read_error), (Some(8), None), "it says so twice");
+    assert_eq!(pool.window(1).total, Some(80), "who only says so twice is not believed");
+    pool.now += 60 * SECOND;
+    let lease = pool.lease(&wanted(1)).unwrap();
+    pool.settle(&lease, &failed(Outcome::RateLimited));
+    pool.read(&eight);
+    assert_eq!((pool.window(1).total, pool.window(1).read_error), (Some(8), None), "who acts accordingly is");
+}
+
+#[rstest]
+fn a_429_to_a_reading_pauses_all_of_them(#[values(On::Memory, On::Redis)] on: On) {
+    let mut pool = Fixture::on(on, [stored(1, Tier::Basic, None), stored(2, Tier::Basic, None)]);
+    pool.read(&ReadEnd::Limited(Some(120 * SECOND), "status 429".into()));
+    pool.call(pool.hot.ask(&[id(1), id(2)]));
+    assert!(pool.next_read().is_none(), "also what the operator has asked for");
+    pool.now += 120 * SECOND - 1;
+    assert!(pool.next_read().is_none());
+    pool.now += 1;
+    let job = pool.next_read().expect("the pause is over");
+    pool.read_done(&job, &ReadEnd::Limited(None, "status 429".into()));
+    pool.now += READ_PAUSE_MS - 1;
+    assert!(pool.next_read().is_none(), "a minute when no time was named");
+    pool.now += 1;
+    pool.read(&ReadEnd::Limited(Some(i64::MAX), "status 429".into()));
+    pool.now += LONGEST_READ_PAUSE_MS;
+    pool.read(&ReadEnd::Reading(FULL));
+}
+
+#[rstest]
+fn a_part_of_the_budget_is_kept_for_who_has_just_failed(#[values(On::Memory, On::Redis)] on: On) {
+    let known = (1..=20).map(|number| of_user(number, &format!("u{number}")));
+    let pool = Fixture::on(on, known);
+    pool.look(|roster| roster.set_limits(Limits { readings_per_minute: 8, ..roster.limits() }, NOW));
+    let all: Vec<_> = (1..=20).map(id).collect();
+    pool.call(pool.hot.ask(&all));
+    let begun: Vec<_> = std::iter::from_fn(|| pool.next_read()).map(|job| job.target.0).collect();
+    assert_eq!(begun.len(), 6);
+    let lease = pool.lease(&Wanted { exclude: begun, ..wanted(1) }).unwrap();
+    pool.settle(&lease, &failed(Outcome::RateLimited));
+    let next = pool.next_read().expect("the operator has asked for it as well, and for many before");
+    assert_eq!((next.target.0, next.asked), (id(lease.account), true));
+    assert!(pool.next_read().is_none());
 }
 
 #[rstest]

@@ -77,7 +77,7 @@ local function finish(lease, spent)
   end
   at = redis.call('HMGET', account, window .. 'remaining', window .. 'reserved', window .. 'doubtful')
   if not number(at[1]) or (at[3] == '1' and at[2] == '0') then
-    want(id .. '/' .. class, 1)
+    want(id .. '/' .. class, $USED)
   end
   touch(id)
   return held

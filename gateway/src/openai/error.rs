@@ -138,6 +138,8 @@ const ASK_AGAIN: [&str; 2] = ["rate_limit_exceeded", "concurrency_limit_exceeded
 fn retry_helps(error: &Error) -> bool {
     match error.kind {
         _ if NEEDS_THE_OPERATOR.contains(&error.code.as_ref()) || error.code == NOTHING_LEFT => false,
+        // A minute is counted in slices, so that it may last a slice longer.
+        _ if ASK_AGAIN.contains(&error.code.as_ref()) => true,
         Kind::RateLimited | Kind::Unavailable | Kind::Upstream | Kind::Timeout | Kind::Cancelled => {
             error.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
         }

@@ -107,6 +107,7 @@ async fn who_has_limits_costs_one_call_before_and_one_behind(#[case] body: Value
 
 #[rstest]
 #[case::rate("rate_limit_exceeded", "rate_limit_error", Some(1_500), ("2", "1500"), "true")]
+#[case::minute("rate_limit_exceeded", "rate_limit_error", Some(60_180), ("60", "60000"), "true")]
 #[case::slots("concurrency_limit_exceeded", "rate_limit_error", Some(1_000), ("1", "1000"), "true")]
 #[case::budget("insufficient_quota", "insufficient_quota", Some(9_000_000), ("60", "60000"), "false")]
 #[case::soon("insufficient_quota", "insufficient_quota", Some(5_000), ("5", "5000"), "false")]

@@ -44,7 +44,7 @@ export function Shell() {
       <aside
         id="menu"
         className={cn(
-          "z-30 shrink-0 flex-col border-r bg-surface lg:flex lg:w-52",
+          "z-30 shrink-0 flex-col bg-surface lg:flex lg:w-52 lg:border-r",
           open ? "animate-appear fixed inset-x-0 top-12 bottom-0 flex" : "hidden",
         )}
       >

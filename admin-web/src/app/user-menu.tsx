@@ -19,7 +19,7 @@ export function UserMenu() {
     await navigate({ to: "/login" });
   };
   return (
-    <div className="flex items-center gap-0.5 border-t py-2 pr-2 pl-4">
+    <div className="flex items-center gap-2 border-t lg:gap-0.5 py-2 pr-2 pl-4">
       <div className="min-w-0 flex-1 leading-tight">
         <p className="truncate text-sm font-medium">{current?.admin.name}</p>
         <p className="truncate text-xs text-faint">{current && t.nav.role[current.admin.role]}</p>

@@ -55,7 +55,7 @@ export class Formats {
   /** A share from 0 to 1. */
   percent(share: number): string {
     const value = share * 100;
-    return `${value === 100 || value === 0 || value < 90 ? value.toFixed(0) : value.toFixed(1)} %`;
+    return `${value === 100 || value === 0 || value < 90 ? value.toFixed(0) : value.toFixed(1)}%`;
   }
 
   bytes(value: number): string {

@@ -13,8 +13,11 @@ export function CodeBlock({ code, title }: Props) {
         {title ?? ""}
         <CopyButton text={code} what={title} />
       </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls has to be reached by the keyboard */}
-      <pre tabIndex={0} className="max-h-96 overflow-auto p-3 font-mono text-xs leading-relaxed">
+      <pre
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls has to be reached by the keyboard
+        tabIndex={0}
+        className="max-h-96 overflow-auto p-3 font-mono text-xs leading-relaxed max-sm:wrap-anywhere max-sm:whitespace-pre-wrap"
+      >
         <code>{code}</code>
       </pre>
     </figure>

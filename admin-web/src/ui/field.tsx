@@ -53,7 +53,7 @@ export function useField() {
 }
 
 const box =
-  "w-full min-w-0 rounded-md border border-line bg-surface px-2.5 text-sm text-ink hover:border-strong aria-invalid:border-bad disabled:bg-sunken disabled:text-faint";
+  "w-full min-w-0 rounded-md border border-strong bg-surface px-2.5 text-sm text-ink hover:border-faint aria-invalid:border-bad disabled:bg-sunken disabled:text-faint";
 
 export function Input({ className, ...rest }: ComponentProps<"input">) {
   return <input {...useField()} className={cn(box, "h-8", className)} {...rest} />;

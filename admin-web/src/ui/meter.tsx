@@ -20,7 +20,7 @@ export function Meter({ share, label, tone = "accent", className }: Props) {
       aria-valuemax={100}
       aria-valuenow={percent ?? undefined}
       aria-label={label}
-      className={cn("block h-1.5 w-full overflow-hidden rounded-full bg-sunken", className)}
+      className={cn("block h-1.5 w-full overflow-hidden rounded-full bg-line", className)}
     >
       <span
         className={cn(

@@ -84,7 +84,7 @@ export const Stats = ({ children }: { children: ReactNode }) => (
 /** Names and values below each other. */
 export function Facts({ items }: { items: [string, ReactNode][] }) {
   return (
-    <dl className="grid grid-cols-[minmax(6rem,auto)_1fr] gap-x-6 gap-y-1.5 text-sm">
+    <dl className="grid grid-cols-[minmax(6rem,auto)_1fr] items-baseline gap-x-6 gap-y-1.5 text-sm">
       {items.map(([name, value]) => (
         <div key={name} className="contents">
           <dt className="text-soft">{name}</dt>

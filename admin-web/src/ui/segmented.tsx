@@ -12,7 +12,7 @@ export function Segmented<T extends string>({ value, onChange, label, items }: P
   return (
     <fieldset
       aria-label={label}
-      className="inline-flex max-w-full self-start overflow-x-auto rounded-md border bg-sunken p-0.5"
+      className="inline-flex max-w-full min-w-0 self-start overflow-x-auto rounded-md border bg-sunken p-0.5"
     >
       {items.map((item) => (
         <button

@@ -87,7 +87,7 @@ export function DataTable<T extends object>(props: Props<T>) {
         <thead>
           <tr className="border-b text-left text-xs text-soft">
             {selectable && (
-              <th className="w-9 py-2 pl-4">
+              <th className="w-10 py-2 pl-4">
                 <Checkbox
                   aria-label={t.common.selectAll}
                   checked={table.getIsAllRowsSelected()}
@@ -140,12 +140,15 @@ export function DataTable<T extends object>(props: Props<T>) {
                   )}
                 >
                   {selectable && (
-                    <td className="w-9 py-2 pl-4">
-                      <Checkbox
-                        aria-label={t.common.selectRow(props.rowName?.(row.original) ?? row.id)}
-                        checked={row.getIsSelected()}
-                        onChange={row.getToggleSelectedHandler()}
-                      />
+                    <td className="w-10">
+                      {/* As high as the row: beside it lies what opens the row. */}
+                      <label className="flex min-h-10 cursor-pointer items-center pl-4">
+                        <Checkbox
+                          aria-label={t.common.selectRow(props.rowName?.(row.original) ?? row.id)}
+                          checked={row.getIsSelected()}
+                          onChange={row.getToggleSelectedHandler()}
+                        />
+                      </label>
                     </td>
                   )}
                   {row.getVisibleCells().map((cell) => (
@@ -163,7 +166,7 @@ export function DataTable<T extends object>(props: Props<T>) {
               ))
             : ["a", "b", "c", "d", "e", "f", "g", "h"].map((line) => (
                 <tr key={line} className="border-b last:border-b-0">
-                  {selectable && <td className="w-9" />}
+                  {selectable && <td className="w-10" />}
                   {heads.map((head) => (
                     <td key={head.id} className={cn("h-10 px-3", head.column.columnDef.meta?.className)}>
                       <Skeleton className="w-3/4" />

@@ -1,5 +1,4 @@
-/** "1 account", "2 accounts". */
-const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+import { some } from "./some";
 
 export const accounts = {
   text: "The pool that serves every request.",
@@ -65,7 +64,8 @@ export const accounts = {
   remaining: { normal: "Left, normal", heavy: "Left, heavy" } as Record<string, string>,
   knownOf: (n: string) => `of ${some(n, "account")}`,
   deleteTitle: (n: string) => `Delete ${some(n, "account")}?`,
-  deleteText: "They serve no more from now on. For a day they can be brought back; then they are forgotten.",
+  deleteText:
+    "What is deleted serves no more from now on. For a day it can be brought back; then it is forgotten.",
   disableTitle: (n: string) => `Disable ${some(n, "account")}?`,
   disableText: "They serve nothing more until they are enabled again.",
   changeTitle: (n: string) => `Change ${some(n, "account")}`,
@@ -81,7 +81,7 @@ export const accounts = {
   wouldServe: "would serve",
   mayServe: "next in line",
   canGive: (units: string | null, running: string) =>
-    `${units === null ? "units not read yet" : `${units} units`}, ${running} in flight`,
+    `${units === null ? "units not read yet" : some(units, "unit")}, ${running} in flight`,
   reasons: {
     tier_too_low: "tier too low",
     tag_missing: "tag missing",

@@ -1,5 +1,4 @@
-/** "1 image", "2 images". */
-const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+import { some } from "./some";
 
 export const dashboard = {
   text: "What was asked, and how well it was served.",
@@ -14,7 +13,7 @@ export const dashboard = {
   units: "Units",
   lost: (n: string) => `${n} more not recorded`,
   failures: (failed: string, left: string) => `${failed} failed, ${left} left`,
-  p95: (value: string) => `95 % within ${value}`,
+  p95: (value: string) => `95% within ${value}`,
   inOut: (input: string, output: string) => `${input} in, ${output} out`,
   made: (images: string, videos: string) => `${some(images, "image")}, ${some(videos, "video")}`,
   over: "Over time",
@@ -28,7 +27,7 @@ export const dashboard = {
     output: "Output tokens",
     units: "Units",
     first50: "First output, median",
-    first95: "First output, 95 %",
+    first95: "First output, 95%",
     speed: "Tokens a second",
   },
   who: "Who and what",

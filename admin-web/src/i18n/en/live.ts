@@ -1,3 +1,5 @@
+import { some } from "./some";
+
 export const live = {
   text: "What is running now, pushed by the server every second.",
   connection: { connecting: "connecting", open: "live", lost: "connection lost, trying again" },
@@ -30,7 +32,7 @@ export const live = {
   speedChart: "Tokens a second, last two minutes",
   replicas: "Replicas",
   replicaLoad: (running: string, waiting: string) => `${running} in flight, ${waiting} waiting`,
-  perSecond: (n: string) => `${n} tokens/s`,
+  perSecond: (n: string) => `${some(n, "token")}/s`,
   dry: "Windows running dry",
   noDry: "Every window has more than a tenth of its units left.",
   refills: (when: string) => `refills ${when}`,

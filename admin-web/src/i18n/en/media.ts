@@ -1,5 +1,4 @@
-/** "1 file", "2 files". */
-const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+import { some } from "./some";
 
 export const media = {
   text: "Generated images and videos that are kept. The least recently used go first when the limit is reached.",

@@ -21,6 +21,8 @@ export const playground = {
   systemHint: "The system message; optional",
   message: "Message",
   placeholder: "Ask something. Enter sends, Shift+Enter begins a line.",
+  placeholderTouch: "Ask something",
+  asks: (model: string) => `Asks ${model}; more below`,
   send: "Send",
   stop: "Stop",
   again: "Ask again",

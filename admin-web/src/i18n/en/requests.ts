@@ -1,3 +1,5 @@
+import { some } from "./some";
+
 export const requests = {
   text: "Every request that got past its key.",
   one: "Request",
@@ -15,7 +17,7 @@ export const requests = {
   tokens: "Tokens",
   speed: "Tokens / s",
   units: "Units",
-  unitsOf: (n: string) => `${n} units`,
+  unitsOf: (n: string) => some(n, "unit"),
   attempts: "Attempts",
   id: "Id",
   requestId: "Request id",

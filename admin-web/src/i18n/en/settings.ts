@@ -1,5 +1,4 @@
-/** "1 change", "2 changes". */
-const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+import { some } from "./some";
 
 export const settings = {
   text: "Runtime parameters. Every replica takes a change over within a second, without a restart.",
@@ -9,6 +8,7 @@ export const settings = {
   noMatch: "No parameter matches",
   changed: "not saved",
   defaultIs: (value: string) => `Default: ${value}`,
+  between: (least: number, most: number) => `From ${least} to ${most}.`,
   nothing: "empty",
   toDefault: "Back to the default",
   secretSet: "••••••••",

@@ -1,5 +1,4 @@
-/** "1 session", "2 sessions". */
-const some = (n: string, one: string) => `${n} ${one}${n === "1" ? "" : "s"}`;
+import { some } from "./some";
 
 export const system = {
   text: "What runs, in which version and state; who may use the console, and what they did.",

@@ -49,7 +49,7 @@ export const time: Dictionary["time"] = {
 export const nav: Dictionary["nav"] = {
   label: "主菜单",
   open: "打开菜单",
-  groups: { now: "运行", pool: "管理", tools: "系统" },
+  groups: { now: "运行", pool: "管理", tools: "运维" },
   live: "实时",
   dashboard: "仪表盘",
   requests: "请求",

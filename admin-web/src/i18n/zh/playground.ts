@@ -18,6 +18,8 @@ export const playground: Dictionary["playground"] = {
   systemHint: "系统消息，可选",
   message: "消息",
   placeholder: "输入问题。Enter 发送，Shift+Enter 换行。",
+  placeholderTouch: "输入问题",
+  asks: (model) => `使用 ${model}，更多选项见下方`,
   send: "发送",
   stop: "停止",
   again: "重新提问",

@@ -10,19 +10,21 @@ interface Props {
   onChoose: (status: Status[] | undefined) => void;
 }
 
-const dots = { good: "bg-good", warn: "bg-warn", bad: "bg-bad", accent: "bg-accent", neutral: "bg-strong" };
+const dots = { good: "bg-good", warn: "bg-warn", bad: "bg-bad", accent: "bg-accent", neutral: "bg-faint" };
 
 /** How many accounts are in which state; a click shows those. */
 export function StatusStrip({ page, chosen, onChoose }: Props) {
   const t = useText();
   const f = useFormats();
+  // As the states beside it: of all that match the other filters.
+  const all = page && Object.values(page.statuses).reduce((sum, accounts) => sum + accounts, 0);
   return (
     <fieldset className="grid grid-cols-3 gap-2 sm:grid-cols-4 lg:grid-cols-7">
       <legend className="sr-only">{t.accounts.status}</legend>
       <Tile
         label={t.common.all}
         className="max-sm:col-span-full sm:max-lg:col-span-2"
-        value={page && f.number(page.total)}
+        value={all === undefined ? undefined : f.number(all)}
         pressed={!chosen}
         onClick={() => onChoose(undefined)}
       />

@@ -24,12 +24,12 @@ interface Part {
 const parts: Record<Metric, Part[]> = {
   requests: [
     { field: "success", colour: "var(--accent)", look: "bar" },
-    { field: "cancelled", colour: "var(--line-strong)", look: "bar" },
+    { field: "cancelled", colour: "var(--ink-faint)", look: "bar" },
     { field: "failed", colour: "var(--bad)", look: "bar" },
   ],
   tokens: [
     { field: "output", colour: "var(--accent)", look: "bar" },
-    { field: "input", colour: "var(--line-strong)", look: "bar" },
+    { field: "input", colour: "var(--ink-faint)", look: "bar" },
   ],
   units: [{ field: "units", colour: "var(--accent)", look: "bar" }],
   first: [

@@ -49,7 +49,7 @@ export function GroupTable({ data, by, range, refreshing }: Props) {
               share={row.original.total.requests / all}
               label={t.dashboard.share}
             />
-            {f.compact(row.original.total.requests)}
+            <span className="min-w-10">{f.compact(row.original.total.requests)}</span>
           </span>
         ),
       }),

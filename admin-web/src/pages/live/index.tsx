@@ -127,7 +127,10 @@ export function LivePage() {
           </Panel>
         </div>
         <div className="flex min-w-0 flex-col gap-4">
-          <Panel title={t.live.speedChart}>
+          <Panel
+            title={t.live.speedChart}
+            actions={<span className="num">{f.number(speed.at(-1) ?? 0)}</span>}
+          >
             <Sparkline values={speed} slots={120} label={t.live.speedChart} />
           </Panel>
           <Panel flush title={t.live.replicas}>

@@ -33,9 +33,10 @@ export function PoolEvents({ events, now }: { events: PoolEvent[]; now: number }
               <Link
                 to="/manage/accounts"
                 search={{ account: event.account_id }}
+                title={event.account_id}
                 className="block truncate font-mono hover:underline"
               >
-                {event.account_id}
+                {/* The beginning is the time, which many share. */}…{event.account_id.slice(-12)}
               </Link>
             )}
             {event.cause && <p className="break-words">{event.cause}</p>}

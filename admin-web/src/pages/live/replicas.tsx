@@ -17,7 +17,9 @@ export function Replicas({ replicas }: { replicas: LiveReplica[] | undefined }) 
         <li key={replica.id} className="flex items-center gap-3 px-4 py-2 text-sm">
           <div className="min-w-0 flex-1">
             <p className="truncate font-medium">{replica.host}</p>
-            <p className="truncate text-xs text-faint">{replica.roles.join(", ")}</p>
+            <p className="truncate text-xs text-faint" title={replica.roles.join(", ")}>
+              {replica.roles.join(", ")}
+            </p>
           </div>
           <p className="num text-right text-xs text-soft">
             {t.live.replicaLoad(f.number(replica.running), f.number(replica.waiting))}

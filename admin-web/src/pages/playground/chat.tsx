@@ -18,6 +18,8 @@ interface Props {
   onAsking: (asking: Asking) => void;
 }
 
+/** Keyboards on glass have no Shift+Enter: there Enter begins a line. */
+const touch = window.matchMedia("(pointer: coarse)").matches;
 const modes = ["", "reasoning_content", "think", "off"] as const;
 
 export function ChatMode({ asking, onAsking }: Props) {
@@ -58,7 +60,7 @@ export function ChatMode({ asking, onAsking }: Props) {
       );
   };
   const keys = (event: KeyboardEvent) => {
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    if (touch || event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
     submit();
   };
@@ -138,7 +140,7 @@ export function ChatMode({ asking, onAsking }: Props) {
               className="max-h-40 min-h-9 flex-1 resize-none py-1.5"
               rows={2}
               aria-label={t.playground.message}
-              placeholder={t.playground.placeholder}
+              placeholder={touch ? t.playground.placeholderTouch : t.playground.placeholder}
               value={text}
               onChange={(event) => setText(event.target.value)}
               onKeyDown={keys}
@@ -155,6 +157,9 @@ export function ChatMode({ asking, onAsking }: Props) {
               </Button>
             )}
           </div>
+          {asking.model && (
+            <p className="mt-2 text-xs text-faint xl:hidden">{t.playground.asks(asking.model)}</p>
+          )}
         </form>
       </Panel>
       <div className="flex min-w-0 flex-col gap-4">

@@ -1,4 +1,4 @@
-import { Brain, RotateCcw } from "lucide-react";
+import { Brain, ChevronRight, RotateCcw } from "lucide-react";
 import { useFormats, useText } from "@/i18n";
 import { Markdown } from "@/lib/markdown/markdown";
 import { Button } from "@/ui/button";
@@ -39,11 +39,12 @@ export function TurnView({ turn, onAgain }: Props) {
         {turn.reasoning && (
           <details
             open={running && !turn.text}
-            className="rounded-lg border bg-sunken px-3 py-2 text-sm text-soft"
+            className="group rounded-lg border bg-sunken px-3 py-2 text-sm text-soft"
           >
             <summary className="flex cursor-pointer items-center gap-2 font-medium">
               <Brain aria-hidden className="size-4" />
               {running && !turn.text ? t.playground.thinkingNow : t.playground.thoughts}
+              <ChevronRight aria-hidden className="size-3.5 transition-transform group-open:rotate-90" />
             </summary>
             <div className="mt-2 whitespace-pre-wrap break-words">{turn.reasoning}</div>
           </details>

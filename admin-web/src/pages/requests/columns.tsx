@@ -41,7 +41,9 @@ export function useColumns(onOpen: (entry: RequestEntry) => void): Columns<Reque
           <span className="flex flex-col items-start gap-0.5">
             <OutcomeBadge outcome={original.outcome} />
             {original.error_code && (
-              <span className="max-w-40 truncate text-2xs text-faint">{original.error_code}</span>
+              <span className="max-w-24 wrap-anywhere sm:max-w-40 text-2xs text-faint">
+                {original.error_code}
+              </span>
             )}
           </span>
         ),

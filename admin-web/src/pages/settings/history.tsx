@@ -120,14 +120,17 @@ function Entry({ revision, current, onRollback }: EntryProps) {
   const f = useFormats();
   return (
     <li className="flex flex-col gap-2 px-4 py-3" data-revision={revision.number}>
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-        <span className="num font-medium">{t.settings.revision(f.number(revision.number))}</span>
-        {current && <Badge tone="good">{t.settings.current}</Badge>}
-        <span className="text-xs text-soft">
-          {revision.author || t.common.unknown} · <span className="num">{f.moment(revision.created_at)}</span>
-        </span>
+      <div className="flex items-start gap-3">
+        <p className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 gap-y-1">
+          <span className="num font-medium">{t.settings.revision(f.number(revision.number))}</span>
+          {current && <Badge tone="good">{t.settings.current}</Badge>}
+          <span className="text-xs text-soft">
+            {revision.author || t.common.unknown} ·{" "}
+            <span className="num">{f.moment(revision.created_at)}</span>
+          </span>
+        </p>
         {!current && onRollback && (
-          <Button size="sm" className="ml-auto" onClick={onRollback}>
+          <Button size="sm" onClick={onRollback}>
             {t.settings.rollback}
           </Button>
         )}

@@ -18,7 +18,7 @@ interface Props {
 /** One parameter: what it means, its value, the way back to its default. */
 export function ParameterRow({ parameter, draft, error, disabled, onChange }: Props) {
   const t = useText();
-  const { name, secret } = parameter;
+  const { name, secret, min, max } = parameter;
   const changed = name in draft;
   const returns = draft[name] === null;
   const away = changed ? !returns : secret ? parameter.is_set : parameter.overridden;
@@ -33,7 +33,10 @@ export function ParameterRow({ parameter, draft, error, disabled, onChange }: Pr
           <span className="font-mono text-sm font-medium">{name}</span>
           {changed && <Badge tone="accent">{t.settings.changed}</Badge>}
         </p>
-        <p className="mt-0.5 text-sm text-soft">{texts[name] ?? parameter.description}</p>
+        <p className="mt-0.5 text-sm text-soft">
+          {texts[name] ?? parameter.description}
+          {texts[name] && min !== null && max !== null && ` ${t.settings.between(min, max)}`}
+        </p>
         {!secret && (
           <p className="mt-0.5 text-xs break-all text-faint">
             {t.settings.defaultIs(shortened(parameter.default, t.settings.nothing))}

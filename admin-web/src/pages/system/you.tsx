@@ -122,7 +122,7 @@ function Sessions() {
                   <span className="num font-medium">{one.address}</span>
                   {one.current && <Badge tone="good">{t.system.thisOne}</Badge>}
                 </p>
-                <p className="truncate text-xs text-faint">{one.user_agent}</p>
+                <p className="text-xs wrap-anywhere text-faint sm:truncate">{one.user_agent}</p>
                 <p className="num text-xs text-faint">
                   {t.system.seen(f.ago(one.last_seen_at, now))} ·{" "}
                   {t.accounts.ends(f.until(one.expires_at, now))}

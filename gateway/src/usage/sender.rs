@@ -149,7 +149,7 @@ impl Sender {
         });
         if !sent.await.unwrap_or_default() {
             let lost = self.batch.len() + self.entries.len();
-            if self.spool.is_some() {
+            if self.spool.as_ref().is_some_and(|spool| spool.keeps()) {
                 tracing::warn!(
                     entries = lost,
                     "usage ledger is away at the end: {lost} entries are kept on disk for the next start"

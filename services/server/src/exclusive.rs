@@ -8,6 +8,7 @@ use std::{
     io::{Read as _, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use grok2api_kit::settings::{Mode, Settings};
@@ -27,6 +28,7 @@ struct Lock {
     intact: bool,
     /// This process has come to know more than is written down.
     begun: bool,
+    taken_over: AtomicBool,
 }
 
 impl Exclusive {
@@ -51,6 +53,20 @@ impl Exclusive {
     /// From now on this process knows more than is written down.
     pub(crate) fn begin(&mut self) {
         self.0.iter_mut().for_each(|lock| lock.begun = true);
+    }
+
+    /// Whatever the last holder of this role left is taken over.
+    pub(crate) fn took_over(&self, role: Role) {
+        let mine = self.0.iter().filter(|lock| lock.role == role);
+        mine.for_each(|lock| lock.taken_over.store(true, Ordering::Relaxed));
+    }
+
+    /// The start has failed, and all that this process knew is written down: where it came so far, nothing is left in
+    /// doubt.
+    pub(crate) fn given_up(&self) {
+        let known = |lock: &&Lock| lock.intact || lock.taken_over.load(Ordering::Relaxed);
+        // Where that fails, the next start is a careful one.
+        self.0.iter().filter(known).for_each(|lock| drop(lock.file.set_len(0)));
     }
 
     /// This process has written down all it knows, and does nothing more.
@@ -87,13 +103,16 @@ fn lock(directory: &Path, role: Role) -> Result<Lock, StartError> {
     }
     let mut holder = String::new();
     file.read_to_string(&mut holder).map_err(failed)?;
-    let told = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
-        // Read by people, and by whoever is refused.
-        writeln!(file, "{}", std::process::id())
-    });
+    // Read by people, and by whoever is refused.
+    let pid = format!("{}\n", std::process::id());
+    // Over the old one, so that it is never empty on the way: that would tell of a regular end.
+    let told = file
+        .rewind()
+        .and_then(|()| file.write_all(pid.as_bytes()))
+        .and_then(|()| file.set_len(pid.len() as u64));
     // A power cut must not undo it: the next start would not know of this one.
     told.and_then(|()| file.sync_data()).map_err(failed)?;
-    Ok(Lock { role, file, intact: holder.is_empty(), begun: false })
+    Ok(Lock { role, file, intact: holder.is_empty(), begun: false, taken_over: AtomicBool::new(false) })
 }
 
 fn taken(directory: &Path, role: Role, file: &mut File) -> StartError {

@@ -25,6 +25,8 @@ use crate::{
 
 /// How often a stop tells what it waits for.
 const PROGRESS: Duration = Duration::from_secs(1);
+/// How long a start that has failed takes at most to write down what it knew.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// The product, or some of its roles, serving.
 pub struct Instance {
@@ -81,7 +83,10 @@ impl Instance {
         let services = match started {
             Ok(services) => services,
             Err(error) => {
-                tasks.finish(Duration::ZERO).await;
+                tasks.shutdown().drain();
+                if tasks.finish(LAST_WRITES).await && tasks.crashed().is_none() {
+                    exclusive.given_up();
+                }
                 return Err(error);
             }
         };

@@ -239,9 +239,14 @@ impl Roster {
 
     /// The windows of an account in use of which too little is known.
     pub(crate) fn unknown(&self, id: Uuid, now: i64) -> Vec<Target> {
-        let Some(account) = self.get(id).filter(|account| !account.is_idle(now)) else { return Vec::new() };
+        let Some(account) = self.get(id) else { return Vec::new() };
+        let idle = account.is_idle(now);
         let mut targets = self.targets(id);
-        targets.retain(|(_, class)| account.window(*class).wants_reading());
+        targets.retain(|(_, class)| {
+            let window = account.window(*class);
+            // One with nothing left would never be used, and so never be read.
+            window.wants_reading() && (!idle || window.is_low())
+        });
         targets
     }
 

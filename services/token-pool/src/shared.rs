@@ -286,6 +286,9 @@ impl Shared {
     /// Removes an account from the store and the pool.
     pub(crate) async fn remove(self: &Arc<Self>, id: Uuid) -> Result<bool> {
         let _store = self.store.lock().await;
+        // Who brings it back must know what was taken of it.
+        let row = self.hot.roster().take_unwritten_of(id);
+        self.write_rows(row.into_iter().collect()).await?;
         let removed = self.accounts.remove(id, self.now()).await?;
         // The row tells which of the accounts that ever had this id is gone.
         match readable(self.accounts.get(id).await)? {
@@ -327,8 +330,6 @@ impl Shared {
             let _store = self.store.lock().await;
             let rows = self.hot.roster().take_unwritten(ROWS_AT_ONCE);
             self.write_rows(rows).await?;
-            // Who waited for an account to be written down need wait no longer.
-            self.freed.notify_waiters();
         }
         Ok(())
     }
@@ -392,13 +393,18 @@ impl Shared {
                 Ok(version) => {
                     let now = self.now();
                     self.hot.roster().written(row, version, now);
+                    if self.written_behind {
+                        // Who waited for it to be written down need wait no longer.
+                        self.freed.notify_waiters();
+                    }
                     return Ok(());
                 }
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             match readable(self.accounts.get(id).await)? {
-                Some(theirs) => self.hot.merge(vec![theirs], false).await?,
+                // Even an older one: a store that has lost what was written last would be in conflict for ever.
+                Some(theirs) => self.hot.merge(vec![theirs], true).await?,
                 None => self.hot.remove(id).await?,
             }
             let again = self.hot.roster().row_to_write(id);

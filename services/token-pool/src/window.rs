@@ -214,7 +214,8 @@ impl Window {
         }
     }
 
-    fn is_low(&self) -> bool {
+    /// Too little is left for the dearest request.
+    pub(crate) fn is_low(&self) -> bool {
         self.remaining.is_some_and(|units| units < LOW_UNITS.min(self.total.unwrap_or(LOW_UNITS)))
     }
 }

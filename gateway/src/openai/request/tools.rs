@@ -106,9 +106,14 @@ fn allowed(node: &mut Node<'_>, path: &Path<'_>, tools: &mut Vec<Tool>) -> Resul
     let mut fields = node.fields()?;
     let mut names = Vec::new();
     for mut tool in fields.required("tools")?.items()? {
-        if let Some(mut function) = tool.fields()?.take("function") {
-            names.push(function.fields()?.required("name")?.nonempty()?);
-        }
+        let mut fields = tool.fields()?;
+        // Beside the type, as the Responses protocol has it, or in `function`.
+        let name = match (fields.take("function"), fields.take("name")) {
+            (Some(mut function), _) => known(function.fields()?.required("name")?, tools)?,
+            (None, Some(name)) => known(name, tools)?,
+            (None, None) => continue,
+        };
+        names.push(name);
     }
     tools.retain(|tool| names.contains(&tool.name));
     let mode = fields.required("mode")?;
@@ -121,6 +126,17 @@ fn allowed(node: &mut Node<'_>, path: &Path<'_>, tools: &mut Vec<Tool>) -> Resul
             Err(mode_path.error("invalid_value", message))
         }
     }
+}
+
+/// The name of a function that the request holds.
+fn known(node: Node<'_>, tools: &[Tool]) -> Result<String> {
+    let path = node.path;
+    let name = node.nonempty()?;
+    if tools.iter().any(|tool| tool.name == name) {
+        return Ok(name);
+    }
+    let message = format!("'{path}' is {}, which is none of the tools", quoted(&name));
+    Err(path.error("invalid_value", message))
 }
 
 fn required(path: &Path<'_>, name: String, tools: &[Tool]) -> Result<ToolChoice> {

@@ -177,6 +177,9 @@ fn the_answer_has_a_shape(#[case] format: Value, #[case] expected: Option<(&str,
     "tools[0].tools[0].name", "missing_required_parameter")]
 #[case(json!({"tool_choice": "some"}), "tool_choice", "invalid_value")]
 #[case(json!({"tool_choice": {"type": "function", "name": "x"}}), "tool_choice.name", "invalid_value")]
+#[case(json!({"tool_choice": {"type": "allowed_tools", "mode": "any", "tools": []}}), "tool_choice.mode", "invalid_value")]
+#[case(json!({"tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "x"}]}}),
+    "tool_choice.tools", "invalid_value")]
 #[case(json!({"text": {"format": {"type": "xml"}}}), "text.format.type", "invalid_value")]
 #[case(json!({"text": {"format": {"type": "json_schema", "name": "x"}}}), "text.format.schema", "missing_required_parameter")]
 #[case(json!({"reasoning": {"summary": "long"}}), "reasoning.summary", "invalid_value")]

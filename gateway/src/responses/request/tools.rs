@@ -126,13 +126,8 @@ impl Tools {
     }
 
     fn choose(&mut self, mut node: Node<'_>) -> Result<Option<ToolChoice>> {
-        let path = node.path;
-        if let Some(word) = node.value.as_str() {
-            return mode(word).map(Some).ok_or_else(|| {
-                let message =
-                    format!("'{path}' is {}, but must be one of auto, none, required", quoted(word));
-                path.error("invalid_value", message)
-            });
+        if node.value.is_string() {
+            return mode(node).map(Some);
         }
         if !node.value.is_object() {
             return Err(node.expected("a string or an object"));
@@ -160,25 +155,38 @@ impl Tools {
 
     /// What is not allowed is not there.
     fn allowed(&mut self, fields: &mut Fields<'_>) -> Result<ToolChoice> {
-        let mode = fields.optional("mode", Node::string)?.and_then(|word| mode(&word)).unwrap_or_default();
-        let mut names = Vec::new();
-        for mut tool in fields.required("tools")?.items()? {
+        let mode = fields.optional("mode", mode)?.unwrap_or_default();
+        let mut tools = fields.required("tools")?;
+        let path = tools.path;
+        let (mut names, mut brought) = (Vec::new(), false);
+        for mut tool in tools.items()? {
             let mut fields = tool.fields()?;
             let namespace = fields.optional("namespace", Node::string)?;
-            let name = fields.optional("name", Node::string)?;
-            names.extend(name.map(|name| flat(namespace.as_deref(), &name)));
+            match fields.optional("name", Node::string)? {
+                Some(name) => names.push(flat(namespace.as_deref(), &name)),
+                // One that the server brings.
+                None => brought = true,
+            }
         }
         self.functions.retain(|tool| names.contains(&tool.name));
+        if mode.mode() == Mode::Required && self.functions.is_empty() && !brought {
+            let message = format!("'{path}' names none of the tools, but a call is required");
+            return Err(path.error("invalid_value", message));
+        }
         Ok(mode)
     }
 }
 
-fn mode(word: &str) -> Option<ToolChoice> {
-    let mode = match word {
+fn mode(node: Node<'_>) -> Result<ToolChoice> {
+    let path = node.path;
+    let mode = match node.string()?.as_str() {
         "auto" => Mode::Auto,
         "none" => Mode::None,
         "required" => Mode::Required,
-        _ => return None,
+        other => {
+            let message = format!("'{path}' is {}, but must be one of auto, none, required", quoted(other));
+            return Err(path.error("invalid_value", message));
+        }
     };
-    Some(ToolChoice { mode: mode.into(), name: String::new() })
+    Ok(ToolChoice { mode: mode.into(), name: String::new() })
 }

@@ -154,8 +154,12 @@ async fn a_regular_end_costs_no_unit_and_a_kill_costs_some_until_they_are_read()
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    let mut failing = grok2api(data.path());
+    failing.args(["serve", "--run", "token-pool,config"]).envs(variables(data.path()));
+    let (code, _, said) = output(failing.env("G2A_MASTER_KEY", "another key than the one that sealed")).await;
+    assert_ne!(code, 0, "{said}");
     let (mut child, pool) = start(data.path(), &tasks).await;
-    assert_eq!(remaining(&pool).await[0].windows[0].remaining, first);
+    assert_eq!(remaining(&pool).await[0].windows[0].remaining, first, "nor does a start that fails");
     child.kill().await.unwrap();
     let (_, out, _) = output(grok2api(data.path()).args(["accounts", "list"])).await;
     assert!(out.contains("80/80"), "a command is no start: {out}");

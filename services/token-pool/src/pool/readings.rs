@@ -12,10 +12,15 @@ impl Pool {
         let budget = self.roster.limits().readings_per_minute as usize;
         loop {
             let (target, urgency) = self.reads.take(budget, now)?;
-            let Some(account) = self.roster.get(target.0) else { continue };
             let (classes, number) = (self.roster.classes(), self.readings + 1);
-            match ReadJob::of(account, classes, (target, urgency), number, now) {
-                None => self.reads.done(target, true, now),
+            let account = self.roster.get(target.0);
+            let job =
+                account.and_then(|account| ReadJob::of(account, classes, (target, urgency), number, now));
+            match job {
+                None => {
+                    self.reads.uncount();
+                    self.reads.done(target, true, now);
+                }
                 Some(job) => {
                     self.readings = number;
                     if job.anonymous {

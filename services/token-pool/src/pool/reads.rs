@@ -107,6 +107,11 @@ impl Reads {
         self.begun.push_back((now, urgency.is_urgent()));
     }
 
+    /// What was counted last is not made.
+    pub(crate) fn uncount(&mut self) {
+        self.begun.pop_back();
+    }
+
     /// Makes no reading before that time.
     pub(crate) fn pause(&mut self, until: i64) {
         self.paused_until = self.paused_until.max(until);
@@ -163,7 +168,7 @@ impl Reads {
 
 /// How much of a minute's budget may go to what is not urgent.
 pub(crate) fn bulk_budget(budget: usize) -> usize {
-    budget - budget / URGENT_SHARE
+    budget - (budget / URGENT_SHARE).max(usize::from(budget > 1))
 }
 
 #[cfg(test)]

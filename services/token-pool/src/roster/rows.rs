@@ -72,7 +72,7 @@ impl Roster {
         self.by_token.insert(row.token.digest(), id);
         let account = Account::load(row, &mut self.classes, self.unsure, now);
         let place = self.index.place(&account, &self.classes, self.limits, now);
-        let differs = account.row(&self.classes).windows != account.stored.windows;
+        let differs = account.row(&self.classes).windows != account.stored.windows || account.presses();
         self.slots.insert(id, Slot { account, place });
         if differs {
             self.write(id);
@@ -155,6 +155,12 @@ impl Roster {
             ids.push(id);
         }
         ids.into_iter().filter_map(|id| self.row_to_write(id)).collect()
+    }
+
+    /// The row of an account, if it is to be written.
+    pub(crate) fn take_unwritten_of(&mut self, id: Uuid) -> Option<StoredAccount> {
+        self.pressing.remove(&id);
+        self.unwritten.remove(&id).then(|| self.row_to_write(id)).flatten()
     }
 
     /// An account as it is to be written; what it takes from now on is not in that row.

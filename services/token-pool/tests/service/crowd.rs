@@ -1,8 +1,8 @@
 //! Many callers at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use grok2api_proto::pool::{Account, Outcome, TokenPool};
+use grok2api_proto::pool::{Account, Outcome, RemoveAccountsRequest, RestoreAccountsRequest, TokenPool};
 use grok2api_storage::accounts::{StoredAccount, StoredWindow, Tier, Token, WindowSource};
 use grok2api_testkit::runtime_config;
 use uuid::Uuid;
@@ -128,6 +128,36 @@ async fn after_a_crash_what_it_may_have_forgotten_counts_as_spent_and_is_written
             .await;
         started.kill().await;
     }
+}
+
+/// Whether it was used lately or not: one that is refused for it would never be used, and so never be read.
+#[tokio::test]
+async fn a_window_that_a_crash_may_have_emptied_serves_again_once_it_is_reset() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let mut rows = known_rows(0);
+    for row in &mut rows {
+        row.windows.get_mut("normal").unwrap().reset_at = NOW + 60_000;
+    }
+    open(dir.path()).await.insert(&rows).await.unwrap();
+    let started = Started::after_a_crash(dir, None).await;
+    assert_eq!(started.pool.lease(lease(1)).await.unwrap_err().code, "pool_exhausted");
+    started.clock.advance(Duration::from_secs(61));
+    let began = std::time::Instant::now();
+    started.pool.lease(lease(4)).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(4), "nobody waits for a row that nobody writes");
+}
+
+#[tokio::test]
+async fn what_was_taken_of_an_account_is_known_when_it_is_brought_back() {
+    let started = known(UNITS).await;
+    let grant = started.leased(4).await;
+    let settled = started.pool.settle(settle(&grant.lease_id, Outcome::Success, true)).await;
+    assert!(settled.unwrap().settled);
+    let id = vec![grant.account_id.clone()];
+    started.pool.remove_accounts(RemoveAccountsRequest { accounts: id.clone() }).await.unwrap();
+    started.pool.restore_accounts(RestoreAccountsRequest { ids: id }).await.unwrap();
+    let back = started.list().await.into_iter().find(|account| account.id == grant.account_id);
+    assert_eq!(back.unwrap().windows[0].remaining, Some(UNITS - 4));
 }
 
 #[tokio::test]

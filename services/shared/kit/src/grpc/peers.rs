@@ -177,6 +177,20 @@ impl Peers {
         }
     }
 
+    /// Resolves when a replica does not answer any more and another one is well. Where none is, it may only be late.
+    async fn better_than(&self, peer: &Peer) {
+        let mut bell = self.0.bell.subscribe();
+        loop {
+            bell.borrow_and_update();
+            let is_well = |other: &Arc<Peer>| other.uri != peer.uri && other.standing() == Standing::Well;
+            if peer.standing() == Standing::Silent && self.0.peers.lock().iter().any(is_well) {
+                return;
+            }
+            // Its other end lives in `self`.
+            let _ = bell.changed().await;
+        }
+    }
+
     fn pick(&self, avoid: &[Uri]) -> Option<Chosen> {
         let peers = self.0.peers.lock();
         // The others for want of a better: an attempt is better than a refusal.

@@ -1,10 +1,12 @@
 //! Mutual TLS between the roles: who calls and who serves show certificates of the same authority.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
 
 use crate::settings::Internal;
+
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(3);
 
 /// The authority, and this process's certificate with its key.
 #[derive(Clone)]
@@ -33,8 +35,11 @@ impl Tls {
 
     /// To call: the other side's certificate must be for `name`, else for the host called.
     pub(super) fn client(&self, name: Option<&str>) -> ClientTlsConfig {
-        let config =
-            ClientTlsConfig::new().ca_certificate(self.authority.clone()).identity(self.identity.clone());
+        // Without a limit of its own, a handshake with a machine that vanishes meanwhile has none.
+        let config = ClientTlsConfig::new()
+            .timeout(HANDSHAKE_WITHIN)
+            .ca_certificate(self.authority.clone())
+            .identity(self.identity.clone());
         match name {
             Some(name) => config.domain_name(name),
             None => config,

@@ -118,13 +118,13 @@ impl Call {
     async fn attempt(&self, chosen: Chosen) -> Result<Response<Body>, Failed> {
         let Chosen { peer, channel, standing } = chosen;
         let in_flight = peer.enter();
-        // Who hangs is not waited for where another one may do it.
         let leaves = self.idempotent && standing != Standing::Silent;
-        let hangs = async { if leaves { peer.hangs().await } else { pending().await } };
+        let better = async { if leaves { self.peers.better_than(&peer).await } else { pending().await } };
         let answer = tokio::select! {
             biased;
             answer = send(channel, self.request()) => answer,
-            () = hangs => Err(Failed::Lost),
+            // It may only be late, so its connection is not to blame.
+            () = better => return Err(Failed::Lost),
         };
         match answer {
             Ok(answer) if answer.headers().contains_key(REFUSED) => Err(Failed::Refused(Box::new(answer))),

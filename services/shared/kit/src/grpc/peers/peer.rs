@@ -99,13 +99,6 @@ impl Peer {
         self.doubt.notify_one();
     }
 
-    /// Resolves when it does not answer any more.
-    pub(super) async fn hangs(&self) {
-        let mut standing = self.standing.subscribe();
-        // The sender lives in `self`.
-        let _ = standing.wait_for(|standing| *standing == Standing::Silent).await;
-    }
-
     /// It is not one of us any more; what it was asked may end.
     pub(super) fn forget(&self) {
         self.gone.cancel();
@@ -123,15 +116,15 @@ impl Peer {
         loop {
             match endpoint.connect().await {
                 Ok(channel) => {
-                    if std::mem::replace(&mut known, true) {
-                        tracing::info!(peer = %self.uri, "{} is back", self.uri);
-                    }
-                    wait = FIRST_WAIT;
                     *self.channel.lock() = Some(channel.clone());
-                    self.watch_over(channel, bell).await;
+                    let answered = self.watch_over(channel, &mut known, bell).await;
                     *self.channel.lock() = None;
                     self.set(Standing::Away, bell);
-                    tracing::info!(peer = %self.uri, "the connection to {} is lost", self.uri);
+                    // One that takes connections and then refuses them is not asked all the time.
+                    if answered {
+                        wait = FIRST_WAIT;
+                        tracing::info!(peer = %self.uri, "the connection to {} is lost", self.uri);
+                    }
                 }
                 Err(error) => tracing::debug!(peer = %self.uri, "{} is away: {}", self.uri, reason(&error)),
             }
@@ -140,17 +133,26 @@ impl Peer {
         }
     }
 
-    /// Asks it whether it serves, until the connection fails.
-    async fn watch_over(&self, channel: Channel, bell: &watch::Sender<()>) {
+    /// Asks it whether it serves, until the connection fails; whether it ever answered, as it is `known` to have before.
+    async fn watch_over(&self, channel: Channel, known: &mut bool, bell: &watch::Sender<()>) -> bool {
         let mut health = HealthClient::new(channel);
+        let mut answered = false;
         loop {
             let all = HealthCheckRequest { service: String::new() };
             let answer = timeout(PROBE_WITHIN, health.check(all)).await;
             let answer = answer.map(|answer| answer.map(|answer| answer.into_inner().status()));
-            let missed = if answer.is_err() { self.missed.load(Ordering::Relaxed) + 1 } else { 0 };
-            self.missed.store(missed, Ordering::Relaxed);
+            match &answer {
+                // Whoever hung and was cut off for it has answered nothing yet.
+                Ok(Err(status)) if !knows_no_health(status) => return answered,
+                Ok(_) => {
+                    self.missed.store(0, Ordering::Relaxed);
+                    if !std::mem::replace(&mut answered, true) && std::mem::replace(known, true) {
+                        tracing::info!(peer = %self.uri, "{} is back", self.uri);
+                    }
+                }
+                Err(_) => drop(self.missed.fetch_add(1, Ordering::Relaxed)),
+            }
             match answer {
-                Ok(Err(status)) if !knows_no_health(&status) => return,
                 Ok(Ok(ServingStatus::Serving) | Err(_)) => self.set(Standing::Well, bell),
                 Ok(Ok(_)) => self.set(Standing::Resting, bell),
                 Err(_) => self.set(Standing::Silent, bell),

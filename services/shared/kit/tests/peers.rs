@@ -326,7 +326,8 @@ async fn who_is_full_refuses_and_another_one_is_asked() {
     until(&chat, || first.asked() > 0 && second.asked() > 0).await;
     // Two that do not count each other's calls, so that both choose among both.
     let other = to(&list(&[&first, &second]), LONG, &tasks);
-    models(&other).await.unwrap();
+    let before = (first.asked(), second.asked());
+    until(&other, || first.asked() > before.0 && second.asked() > before.1).await;
     nothing_in_flight(&[&first, &second]).await;
     let (one, two) =
         (chat.complete(turn("speak")).await.unwrap(), other.complete(turn("speak")).await.unwrap());

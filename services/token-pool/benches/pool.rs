@@ -2,9 +2,13 @@
 //! 5 µs in memory at 50,000 accounts, growing no faster than the logarithm of their number, and two round trips. What
 //! is asked of memory is checked, and the bench fails beyond it.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot be set up has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench that cannot be set up has failed, and one that runs says what it found"
+)]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group};
 use grok2api_testkit::RedisServer;
@@ -15,15 +19,49 @@ const SIZES: [u32; 3] = [10, 1_000, 50_000];
 const LIMIT_US: f64 = 5.0;
 /// A pool that does not fit into the processor's caches may take so many times as long as the logarithm says.
 const CACHES: f64 = 2.0;
+/// Turns between two writings of rows: a turn is a millisecond there, and the product gathers for a fifth of a second.
+const GATHERED: u64 = 200;
 
 fn memory(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lease + settle");
     for accounts in SIZES {
         let mut turns = Turns::new(accounts);
         group.bench_function(BenchmarkId::from_parameter(accounts), |bencher| {
-            bencher.iter(|| assert!(turns.turn()));
+            bencher.iter_custom(|count| time(&mut turns, count));
         });
     }
+}
+
+/// So many turns, without the rows that are written behind them.
+fn time(turns: &mut Turns, count: u64) -> Duration {
+    let (mut taken, mut left) = (Duration::ZERO, count);
+    while left > 0 {
+        let begun = Instant::now();
+        let some = left.min(GATHERED);
+        assert!((0..some).all(|_| turns.turn()));
+        taken += begun.elapsed();
+        turns.write_behind();
+        left -= some;
+    }
+    taken
+}
+
+/// The rows of that many turns, to and from the writer: this shares the pool's lock with the turns.
+fn rows(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rows of 200 turns");
+    for accounts in SIZES {
+        let mut turns = Turns::new(accounts);
+        group.bench_function(BenchmarkId::from_parameter(accounts), |bencher| {
+            bencher.iter_custom(|count| (0..count).map(|_| time_rows(&mut turns)).sum());
+        });
+    }
+}
+
+fn time_rows(turns: &mut Turns) -> Duration {
+    assert!((0..GATHERED).all(|_| turns.turn()));
+    let begun = Instant::now();
+    assert!(turns.write_behind() > 0);
+    begun.elapsed()
 }
 
 fn refusal(criterion: &mut Criterion) {
@@ -58,11 +96,7 @@ fn redis(criterion: &mut Criterion) {
 fn microseconds(accounts: u32) -> f64 {
     const TURNS: u32 = 50_000;
     let mut turns = Turns::new(accounts);
-    let mut batch = || {
-        let begun = Instant::now();
-        assert!((0..TURNS).all(|_| turns.turn()));
-        begun.elapsed().as_secs_f64() * 1e6 / f64::from(TURNS)
-    };
+    let mut batch = || time(&mut turns, TURNS.into()).as_secs_f64() * 1e6 / f64::from(TURNS);
     (0..10).map(|_| batch()).fold(f64::INFINITY, f64::min)
 }
 
@@ -75,9 +109,10 @@ fn check() {
     let told = format!("{:.2} µs with {} accounts, {:.2} µs with {}", few.1, few.0, many.1, many.0);
     assert!(many.1 <= limit, "{told}; the limit is {limit} µs (G2A_BENCH_LIMIT_US)");
     assert!(growth <= most, "{told}: {growth:.2} times as long, and {most:.2} times is the most");
+    println!("checked: {told}");
 }
 
-criterion_group!(benches, memory, refusal, redis);
+criterion_group!(benches, memory, rows, refusal, redis);
 
 fn main() {
     benches();

@@ -307,12 +307,23 @@ impl Account {
             .enumerate()
             .map(|(index, window)| (classes.name(ClassId::new(index)).to_owned(), window.stored()));
         let windows = named.filter(|(_, window)| *window != StoredWindow::default()).collect();
+        let stored = &self.stored;
         StoredAccount {
+            id: stored.id,
+            token: stored.token.clone(),
+            tier: stored.tier,
             status: self.status.clone(),
-            last_used_at: self.last_used_at,
-            failures: self.failures.clone(),
+            note: stored.note.clone(),
+            tags: stored.tags.clone(),
+            priority: stored.priority,
+            enabled: stored.enabled,
+            user_id: stored.user_id.clone(),
             windows,
-            ..self.stored.clone()
+            failures: self.failures.clone(),
+            created_at: stored.created_at,
+            last_used_at: self.last_used_at,
+            deleted_at: stored.deleted_at,
+            version: stored.version,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
 
 const NOW: i64 = 1_700_000_000_000;
 const LIMITS: Limits =
-    Limits { concurrency: 8, resting_percent: 50, readings_per_minute: 60, written_behind: false };
+    Limits { concurrency: 8, resting_percent: 50, readings_per_minute: 60, written_behind: true };
 
 /// A pool of accounts with known windows in memory, and a clock that moves on with every turn.
 #[derive(Debug)]
@@ -54,9 +54,20 @@ impl Turns {
         let leased = self.pool.lease(&self.wanted, lease, false, self.now).is_ok();
         leased && self.pool.settle(lease, &self.settlement, self.now).is_some()
     }
-}
 
-impl Turns {
+    /// What the product does behind the turns, but for the store itself: takes the rows that have changed, and takes
+    /// note that they are written. Returns how many.
+    pub fn write_behind(&mut self) -> usize {
+        let roster = &mut self.pool.roster;
+        let rows = roster.take_unwritten(usize::MAX);
+        let count = rows.len();
+        for row in rows {
+            let version = row.version + 1;
+            roster.written(row, version, self.now);
+        }
+        count
+    }
+
     /// A request that nobody can serve. Returns whether it was refused.
     pub fn refusal(&mut self) -> bool {
         let wanted = Wanted { minimum_tier: Tier::Heavy, ..self.wanted.clone() };

@@ -299,14 +299,13 @@ impl Roster {
     ) -> Option<R> {
         self.refusals.clear();
         let slot = self.slots.get_mut(&id)?;
-        self.index.remove(&slot.account, &slot.place);
-        let result = change(&mut slot.account, &mut self.classes);
-        let place = self.index.place(&slot.account, &self.classes, self.limits, now);
-        if self.watched {
-            let turns = slot.place.turns(&place);
-            self.events.extend(turns.map(|turn| events::turn(turn, &slot.account, &self.classes, now)));
-        }
-        slot.place = place;
+        let Slot { account, place } = slot;
+        let before = self.watched.then(|| place.clone());
+        self.index.leave(account, place);
+        let result = change(account, &mut self.classes);
+        self.index.place(account, place, &self.classes, self.limits, now);
+        let turns = before.iter().flat_map(|before| before.turns(place));
+        self.events.extend(turns.map(|turn| events::turn(turn, account, &self.classes, now)));
         Some(result)
     }
 
@@ -315,7 +314,8 @@ impl Roster {
         self.index = Index::default();
         self.placed = self.classes.len();
         for slot in self.slots.values_mut() {
-            slot.place = self.index.place(&slot.account, &self.classes, self.limits, now);
+            slot.place = Place::default();
+            self.index.place(&slot.account, &mut slot.place, &self.classes, self.limits, now);
         }
     }
 }

@@ -43,7 +43,7 @@ struct Set {
 }
 
 /// Where one account stands, to find it again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Place {
     classes: Vec<Spot>,
     timer: Option<i64>,
@@ -71,34 +71,53 @@ pub(crate) enum Turn {
 }
 
 impl Index {
-    /// Puts an account where it belongs now.
-    pub(crate) fn place(&mut self, account: &Account, classes: &Classes, limits: Limits, now: i64) -> Place {
+    /// Puts an account where it belongs now: one that is new, or that has left its place.
+    pub(crate) fn place(
+        &mut self,
+        account: &Account,
+        place: &mut Place,
+        classes: &Classes,
+        limits: Limits,
+        now: i64,
+    ) {
         if self.classes.len() < classes.len() {
             self.classes.resize_with(classes.len(), Class::default);
         }
-        let spots = classes.ids().map(|class| self.enter(account, class, limits, now)).collect();
-        let timer = account.next_change();
-        if let Some(at) = timer {
-            self.timers.insert((at, account.stored.id));
-        }
-        let resting = account.resting_for();
-        if let Some(outcome) = resting {
+        place.classes.clear();
+        place.classes.extend(classes.ids().map(|class| self.enter(account, class, limits, now)));
+        self.set_timer(account, place, account.next_change());
+        place.resting = account.resting_for();
+        if let Some(outcome) = place.resting {
             *self.resting.entry(outcome).or_default() += 1;
         }
-        Place { classes: spots, timer, resting, blocked: account.status != Status::Active }
+        place.blocked = account.status != Status::Active;
     }
 
-    /// Takes it out again.
-    pub(crate) fn remove(&mut self, account: &Account, place: &Place) {
+    /// Takes it out of the order before it changes. Its timer stays: most changes leave that as it is.
+    pub(crate) fn leave(&mut self, account: &Account, place: &Place) {
         for (class, spot) in self.classes.iter_mut().zip(&place.classes) {
             class.each_set(account, |set| set.leave(*spot));
-        }
-        if let Some(at) = place.timer {
-            self.timers.remove(&(at, account.stored.id));
         }
         if let Some(count) = place.resting.and_then(|outcome| self.resting.get_mut(&outcome)) {
             *count -= 1;
         }
+    }
+
+    /// Takes it out for good.
+    pub(crate) fn remove(&mut self, account: &Account, place: &mut Place) {
+        self.leave(account, place);
+        self.set_timer(account, place, None);
+    }
+
+    fn set_timer(&mut self, account: &Account, place: &mut Place, timer: Option<i64>) {
+        let before = std::mem::replace(&mut place.timer, timer);
+        if before == timer {
+            return;
+        }
+        if let Some(at) = before {
+            self.timers.remove(&(at, account.stored.id));
+        }
+        self.timers.extend(timer.map(|at| (at, account.stored.id)));
     }
 
     /// The accounts that have changed by themselves, the earliest first.

@@ -4,7 +4,7 @@ use grok2api_proto::pool::EventKind;
 use grok2api_storage::accounts::StoredAccount;
 use uuid::Uuid;
 
-use super::{Account, Roster, Slot};
+use super::{Account, Roster, Slot, index::Place};
 
 /// Merges that can still be told to those who ask.
 const MERGED_REMEMBERED: usize = 1000;
@@ -71,7 +71,8 @@ impl Roster {
         self.refusals.clear();
         self.by_token.insert(row.token.digest(), id);
         let account = Account::load(row, &mut self.classes, self.unsure, now);
-        let place = self.index.place(&account, &self.classes, self.limits, now);
+        let mut place = Place::default();
+        self.index.place(&account, &mut place, &self.classes, self.limits, now);
         let differs = account.row(&self.classes).windows != account.stored.windows || account.presses();
         self.slots.insert(id, Slot { account, place });
         if differs {
@@ -82,9 +83,9 @@ impl Roster {
 
     /// Drops an account. Returns whether it was there.
     pub(crate) fn remove(&mut self, id: Uuid, now: i64) -> bool {
-        let Some(slot) = self.slots.remove(&id) else { return false };
+        let Some(mut slot) = self.slots.remove(&id) else { return false };
         self.refusals.clear();
-        self.index.remove(&slot.account, &slot.place);
+        self.index.remove(&slot.account, &mut slot.place);
         self.by_token.remove(&slot.account.stored.token.digest());
         self.unwritten.remove(&id);
         self.pressing.remove(&id);

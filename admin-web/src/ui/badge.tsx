@@ -7,7 +7,8 @@ const tones: Record<Tone, string> = {
   good: "bg-good-wash text-good",
   warn: "bg-warn-wash text-warn",
   bad: "bg-bad-wash text-bad",
-  accent: "bg-accent-wash text-accent-ink",
+  // Seen on a row that is selected, too.
+  accent: "bg-accent-wash text-accent-ink inset-ring inset-ring-accent/25",
   neutral: "bg-sunken text-soft",
 };
 

@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 import type { RequestEntry } from "@/api/requests";
 import { useFormats, useText } from "@/i18n";
+import { CodeName } from "@/ui/code-name";
 import { OutcomeBadge } from "@/ui/status";
 import { type Columns, columnsOf } from "@/ui/table";
 
@@ -42,7 +43,7 @@ export function useColumns(onOpen: (entry: RequestEntry) => void): Columns<Reque
             <OutcomeBadge outcome={original.outcome} />
             {original.error_code && (
               <span className="max-w-24 wrap-anywhere sm:max-w-40 text-2xs text-faint">
-                {original.error_code}
+                <CodeName>{original.error_code}</CodeName>
               </span>
             )}
           </span>

@@ -75,7 +75,7 @@ export function History() {
               />
             ))}
             {!list.hasNextPage && newest !== undefined && newest > 0 && (
-              <li className="flex flex-wrap items-center gap-3 px-4 py-3" data-revision={0}>
+              <li className="flex flex-wrap items-baseline gap-3 px-4 py-3" data-revision={0}>
                 <span className="num font-medium">{t.settings.revision("0")}</span>
                 <span className="text-xs text-soft">{t.settings.allDefaults}</span>
                 {may && (
@@ -120,7 +120,7 @@ function Entry({ revision, current, onRollback }: EntryProps) {
   const f = useFormats();
   return (
     <li className="flex flex-col gap-2 px-4 py-3" data-revision={revision.number}>
-      <div className="flex items-start gap-3">
+      <div className="flex items-baseline gap-3">
         <p className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 gap-y-1">
           <span className="num font-medium">{t.settings.revision(f.number(revision.number))}</span>
           {current && <Badge tone="good">{t.settings.current}</Badge>}

@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The console's files are the same on every machine, so they are built once, on the one that builds.
 FROM --platform=$BUILDPLATFORM node:24-trixie-slim AS console
 WORKDIR /src/admin-web

@@ -13,7 +13,8 @@ pub(crate) const BATCH: usize = 100;
 pub struct Sealed {
     /// Which key.
     pub key: KeyId,
-    /// Which kind: `accounts`, `captures`, `responses`, `settings_revisions`, `seal_check`.
+    /// Which kind: `accounts`, `captures`, `responses`, `settings_revisions`, `video_jobs`,
+    /// `seal_check`.
     pub kind: &'static str,
     /// How many.
     pub values: u64,

@@ -25,7 +25,7 @@ use crate::{
     sessions::Sessions,
     settings::Settings,
     sqlite::Sqlite,
-    videos::VideoJobs,
+    videos::{SealedJobs, VideoJobs},
 };
 
 /// An open store; clones share it.
@@ -103,7 +103,7 @@ impl Store {
             admins: sqlite.admins(),
             sessions: sqlite.sessions(),
             actions: sqlite.actions(),
-            videos: sqlite.videos(),
+            videos: SealedJobs::over(sqlite.videos(), sealer.clone()),
             sealer,
             behind: Behind::File(sqlite),
         })
@@ -123,7 +123,7 @@ impl Store {
             admins: bounds.admins(mysql.admins()),
             sessions: bounds.sessions(mysql.sessions()),
             actions: bounds.actions(mysql.actions()),
-            videos: bounds.videos(mysql.videos()),
+            videos: bounds.videos(SealedJobs::over(mysql.videos(), sealer.clone())),
             sealer,
             behind: Behind::MySql(mysql),
         })
@@ -143,7 +143,7 @@ impl Store {
             admins: bounds.admins(redis.admins()),
             sessions: bounds.sessions(redis.sessions()),
             actions: bounds.actions(redis.actions()),
-            videos: bounds.videos(redis.videos()),
+            videos: bounds.videos(SealedJobs::over(redis.videos(), sealer.clone())),
             sealer,
             behind: Behind::Redis(redis),
         })

@@ -1,5 +1,9 @@
 //! Videos that clients asked for and that take longer than a request: what must outlive the process that makes them.
 
+mod sealed;
+
+pub(crate) use sealed::SealedJobs;
+
 use crate::Result;
 
 /// One video.
@@ -17,7 +21,7 @@ pub struct Job {
     pub created_at: i64,
     /// Grows by one with every change.
     pub version: u64,
-    /// The rest, as the service writes it.
+    /// The rest, as the service writes it; sealed in the store.
     pub details: Vec<u8>,
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use redis::Script;
 
-use super::{Redis, SEAL_KEY, accounts, aging::Keys, captures, responses, settings, text};
+use super::{Redis, SEAL_KEY, accounts, aging::Keys, captures, responses, settings, text, videos};
 use crate::{
     Result,
     resealing::{BATCH, Resealed, Sealed},
@@ -56,6 +56,9 @@ impl Redis {
                 count(self.aging_values(keys, ids).await?);
             }
         }
+        for ids in self.video_ids().await?.chunks(BATCH) {
+            count(self.video_values(ids).await?);
+        }
         Ok(counts.into_iter().map(|((kind, key), values)| Sealed { key, kind, values }).collect())
     }
 
@@ -87,6 +90,9 @@ impl Redis {
             for ids in self.aging_ids(keys).await?.chunks(BATCH) {
                 self.rewrap(sealer, self.aging_values(keys, ids).await?, limit, &mut all).await?;
             }
+        }
+        for ids in self.video_ids().await?.chunks(BATCH) {
+            self.rewrap(sealer, self.video_values(ids).await?, limit, &mut all).await?;
         }
         Ok(all)
     }
@@ -129,6 +135,12 @@ impl Redis {
         Ok(ids)
     }
 
+    async fn video_ids(&self) -> Result<Vec<String>> {
+        let (open, ended): (Vec<String>, Vec<String>) =
+            self.ask(redis::pipe().zrange(videos::OPEN, 0, -1).zrange(videos::ENDED, 0, -1)).await?;
+        Ok([open, ended].concat())
+    }
+
     async fn revisions(&self) -> Result<Vec<u64>> {
         let (newest,): (Option<u64>,) = self.ask(redis::pipe().get(settings::NEWEST)).await?;
         Ok((1..=newest.unwrap_or_default()).collect())
@@ -162,6 +174,14 @@ impl Redis {
             Some(Value { kind: keys.kind, row: id.clone(), key, field: "", place, sealed: sealed? })
         });
         Ok(values.collect())
+    }
+
+    async fn video_values(&self, ids: &[String]) -> Result<Vec<Value>> {
+        let places = ids.iter().map(|id| (id.clone(), videos::job_key(id), id.as_bytes().to_vec()));
+        let mut values = self.values("video_jobs", "details", places.collect()).await?;
+        // Some are of before they were sealed.
+        values.retain(|value| KeyId::of(&value.sealed).is_some());
+        Ok(values)
     }
 
     async fn values(

@@ -16,8 +16,8 @@ static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("script
 static REMOVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/videos_remove.lua")));
 const FIELDS: [&str; 6] = ["client", "open", "alive", "created", "version", "details"];
 const PREFIX: &str = "{g2a}:videos:";
-const OPEN: &str = "{g2a}:videos:open";
-const ENDED: &str = "{g2a}:videos:ended";
+pub(super) const OPEN: &str = "{g2a}:videos:open";
+pub(super) const ENDED: &str = "{g2a}:videos:ended";
 
 /// A job's fields, in the order of [`FIELDS`]; all absent when there is none.
 type Fields = (Option<String>, Option<u8>, Option<i64>, Option<i64>, Option<u64>, Option<Vec<u8>>);
@@ -33,7 +33,7 @@ impl Redis {
     }
 }
 
-fn job_key(id: &str) -> String {
+pub(super) fn job_key(id: &str) -> String {
     format!("{PREFIX}job:{id}")
 }
 

@@ -71,6 +71,19 @@ const SETTINGS: Column<i64> = Column {
     name: i64::to_string,
 };
 
+/// Some are of before they were sealed, and begin with another byte.
+const VIDEOS: Column<String> = Column {
+    kind: "video_jobs",
+    count: "SELECT SUBSTR(details, 2, 4), COUNT(*) FROM video_jobs
+        WHERE SUBSTR(details, 1, 1) = x'01' GROUP BY SUBSTR(details, 2, 4)",
+    // One of the databases keeps ids as bytes.
+    read: "SELECT CAST(id AS CHAR), details FROM video_jobs
+        WHERE id > ? AND SUBSTR(details, 1, 1) = x'01' AND SUBSTR(details, 2, 4) <> ? ORDER BY id LIMIT ?",
+    write: "UPDATE video_jobs SET details = ? WHERE id = ? AND details = ?",
+    place: |id| id.as_bytes().to_vec(),
+    name: String::clone,
+};
+
 impl Store {
     /// How many values of each kind each key seals.
     ///
@@ -86,6 +99,7 @@ impl Store {
             (CAPTURES.kind, CAPTURES.count),
             (RESPONSES.kind, RESPONSES.count),
             (SETTINGS.kind, SETTINGS.count),
+            (VIDEOS.kind, VIDEOS.count),
         ] {
             let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(count).fetch_all(&self.pool).await?;
             // What no key can have sealed is damaged, and named when it is read.
@@ -121,6 +135,7 @@ impl Store {
         reseal(&self.pool, sealer, &SETTINGS, i64::MIN, limit, &mut all).await?;
         reseal(&self.pool, sealer, &CAPTURES, Vec::new(), limit, &mut all).await?;
         reseal(&self.pool, sealer, &RESPONSES, Vec::new(), limit, &mut all).await?;
+        reseal(&self.pool, sealer, &VIDEOS, String::new(), limit, &mut all).await?;
         Ok(all)
     }
 }

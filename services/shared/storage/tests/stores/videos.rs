@@ -1,12 +1,14 @@
 //! What every store of video jobs must do. Each function wants an empty one.
 
-use grok2api_kit::settings::Mode;
+use grok2api_kit::settings::{Mode, Settings};
 use grok2api_storage::{
-    Error, Store,
+    Error, Resealed, Store,
     videos::{Job, VideoJobs},
 };
 
-use crate::support::{Stand, sql};
+use crate::support::{KEY, OTHER_KEY, Stand, command, sql, with_another_key};
+
+const SECRET: &str = "the words of a client";
 
 fn job(id: &str, client: &str, alive_at: i64) -> Job {
     Job {
@@ -34,6 +36,9 @@ async fn every_store_keeps_the_contract(#[values(Mode::File, Mode::Mysql, Mode::
     the_longest_silent_comes_first(&*stand.fresh().await.videos()).await;
     what_ended_long_ago_is_forgotten(&*stand.fresh().await.videos()).await;
     processes_share_the_jobs(&stand).await;
+    nobody_reads_them_without_the_key(&stand).await;
+    a_new_key_seals_them_too(&stand).await;
+    one_of_before_they_were_sealed_is_read(&stand).await;
 }
 
 async fn a_job_comes_back_as_it_was_given(jobs: &dyn VideoJobs) {
@@ -110,6 +115,89 @@ async fn processes_share_the_jobs(stand: &Stand) {
     assert!(!one.videos().update(&seen).await.unwrap());
 }
 
+/// Details behind the store's back.
+async fn write_details(settings: &Settings, id: &str, details: &[u8]) {
+    if settings.storage.mode == Mode::Redis {
+        let key = format!("{{g2a}}:videos:job:{id}");
+        command(settings, redis::cmd("HSET").arg(key).arg("details").arg(details)).await;
+    } else {
+        sql(settings, &format!("UPDATE video_jobs SET details = x'{}' WHERE id = '{id}'", hex(details)))
+            .await;
+    }
+}
+
+/// Whether a job holds these words for everybody to read.
+async fn tells(settings: &Settings, store: &Store, id: &str, words: &str) -> bool {
+    if settings.storage.mode == Mode::Redis {
+        let kept =
+            command(settings, redis::cmd("HGET").arg(format!("{{g2a}}:videos:job:{id}")).arg("details"))
+                .await;
+        let redis::Value::BulkString(kept) = kept else { panic!("not kept") };
+        return String::from_utf8_lossy(&kept).contains(words);
+    }
+    let words = hex(words.as_bytes()).to_uppercase();
+    let found = format!(
+        "UPDATE video_jobs SET alive_at = -1 WHERE id = '{id}' AND INSTR(HEX(details), '{words}') > 0"
+    );
+    sql(settings, &found).await;
+    store.videos().get(id).await.unwrap().unwrap().alive_at == -1
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn nobody_reads_them_without_the_key(stand: &Stand) {
+    let settings = stand.settings().await;
+    let store = Store::open(&settings).await.unwrap();
+    let jobs = store.videos();
+    let given = Job { details: SECRET.into(), ..job("video_1", "a", 5) };
+    jobs.insert(&given).await.unwrap();
+    assert!(!tells(&settings, &store, "video_1", SECRET).await);
+    jobs.update(&given).await.unwrap();
+    assert!(!tells(&settings, &store, "video_1", SECRET).await);
+    assert!(with_another_key(&settings).await.is_err());
+
+    jobs.insert(&job("video_2", "a", 5)).await.unwrap();
+    write_details(&settings, "video_2", &store.sealer().seal(b"video_1", b"moved").unwrap()).await;
+    assert!(matches!(jobs.get("video_2").await, Err(Error::Seal(_))));
+    assert_eq!(ids(&jobs.page("a", None, 9).await.unwrap()), ["video_1"], "it holds up no other");
+    assert_eq!(ids(&jobs.silent(9, 9).await.unwrap()), ["video_1"]);
+}
+
+async fn a_new_key_seals_them_too(stand: &Stand) {
+    let settings = stand.settings().await;
+    let given = [job("video_1", "a", 5), Job { open: false, ..job("video_2", "a", 5) }];
+    let before = Store::open(&settings).await.unwrap();
+    for given in &given {
+        before.videos().insert(given).await.unwrap();
+    }
+    let mut changed = settings.clone();
+    (changed.seal.key, changed.seal.old_keys) = (OTHER_KEY.to_owned(), KEY.to_owned());
+    // The check and the jobs.
+    assert_eq!(Store::open(&changed).await.unwrap().reseal(u64::MAX).await.unwrap().done, 3);
+    changed.seal.old_keys.clear();
+    let jobs = Store::open(&changed).await.unwrap().videos();
+    for given in given {
+        assert_eq!(jobs.get(&given.id).await.unwrap(), Some(given));
+    }
+}
+
+async fn one_of_before_they_were_sealed_is_read(stand: &Stand) {
+    let settings = stand.settings().await;
+    let store = Store::open(&settings).await.unwrap();
+    store.videos().insert(&job("video_1", "a", 5)).await.unwrap();
+    write_details(&settings, "video_1", SECRET.as_bytes()).await;
+    assert!(tells(&settings, &store, "video_1", SECRET).await, "the test can see it");
+    let read = store.videos().get("video_1").await.unwrap().unwrap();
+    assert_eq!(read.details, SECRET.as_bytes());
+    let sealed = store.sealed().await.unwrap();
+    assert!(sealed.iter().all(|sealed| sealed.kind != "video_jobs"), "{sealed:?}");
+    assert_eq!(store.reseal(u64::MAX).await.unwrap(), Resealed::default());
+    assert!(store.videos().update(&read).await.unwrap());
+    assert!(!tells(&settings, &store, "video_1", SECRET).await);
+}
+
 /// MariaDB takes 16 MiB at once unless it is told otherwise, and hangs up on more.
 #[tokio::test]
 async fn a_job_that_mysql_does_not_take_is_refused_and_the_next_one_is_kept() {
@@ -118,7 +206,7 @@ async fn a_job_that_mysql_does_not_take_is_refused_and_the_next_one_is_kept() {
     let videos = Store::open(&settings).await.unwrap().videos();
     let large = Job { details: vec![7; 20 << 20], ..job("video_1", "a", 1) };
     let refused = videos.insert(&large).await;
-    assert!(matches!(refused, Err(Error::TooLarge { bytes: 20_971_520, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::TooLarge { bytes: 20_971_565, .. })), "{refused:?}");
     let told = grok2api_proto::Error::from(refused.unwrap_err());
     assert_eq!((told.kind, &*told.code), (grok2api_proto::Kind::TooLarge, "too_large_to_store"));
     let small = job("video_1", "a", 1);

@@ -65,16 +65,20 @@ impl Exclusive {
     /// doubt.
     pub(crate) fn given_up(&self) {
         let known = |lock: &&Lock| lock.intact || lock.taken_over.load(Ordering::Relaxed);
-        // Where that fails, the next start is a careful one.
-        self.0.iter().filter(known).for_each(|lock| drop(lock.file.set_len(0)));
+        self.0.iter().filter(known).for_each(Lock::end);
     }
 
     /// This process has written down all it knows, and does nothing more.
     pub(crate) fn ended(&self) {
-        for lock in &self.0 {
-            if let Err(error) = lock.file.set_len(0) {
-                tracing::warn!(%error, "the end could not be noted, so the next start is a careful one");
-            }
+        self.0.iter().for_each(Lock::end);
+    }
+}
+
+impl Lock {
+    /// Nothing is left that only its holder knew.
+    fn end(&self) {
+        if let Err(error) = self.file.set_len(0) {
+            tracing::warn!(%error, role = %self.role, "the end could not be noted, so the next start is a careful one");
         }
     }
 }
@@ -83,8 +87,7 @@ impl Exclusive {
 impl Drop for Lock {
     fn drop(&mut self) {
         if self.intact && !self.begun {
-            // Where that fails, the next start is a careful one.
-            self.file.set_len(0).ok();
+            self.end();
         }
     }
 }

@@ -5,10 +5,10 @@ use grok2api_kit::settings::{Mistake, Mode, Reading, Settings};
 use grok2api_storage::{self as storage, masked, place};
 
 use crate::{
-    compose,
     exclusive::Exclusive,
     instance::StartError,
     listeners::Listeners,
+    remotes,
     roles::{Role, Roles},
 };
 
@@ -59,7 +59,7 @@ struct Wrong {
 
 impl Wrong {
     async fn look(&mut self, settings: &Settings, roles: &Roles) -> Option<Ground> {
-        self.note(compose::check(settings, roles));
+        self.note(remotes::check(settings, roles));
         let listeners = Listeners::bind(settings, roles).await;
         let listeners = self.note(listeners);
         let exclusive = self.take_directory(settings, roles);

@@ -13,6 +13,11 @@ use crate::{
 pub(crate) struct Listeners {
     pub http: Option<TcpListener>,
     pub ops: TcpListener,
+    pub roles: RoleListeners,
+}
+
+/// gRPC, where roles run apart.
+pub(crate) struct RoleListeners {
     pub config: Option<TcpListener>,
     pub token_pool: Option<TcpListener>,
     pub media_cache: Option<TcpListener>,
@@ -39,7 +44,8 @@ impl Listeners {
         let chat = binding.bind(grpc(Role::Chat), "grpc.chat", at.chat).await;
         match ops {
             Some(ops) if binding.0.is_empty() => {
-                Ok(Self { http, ops, config, token_pool, media_cache, chat })
+                let roles = RoleListeners { config, token_pool, media_cache, chat };
+                Ok(Self { http, ops, roles })
             }
             _ => Err(StartError(binding.0)),
         }
@@ -53,10 +59,10 @@ impl Listeners {
         Ok(Addresses {
             http: maybe(&self.http)?,
             ops: of(&self.ops)?,
-            config: maybe(&self.config)?,
-            token_pool: maybe(&self.token_pool)?,
-            media_cache: maybe(&self.media_cache)?,
-            chat: maybe(&self.chat)?,
+            config: maybe(&self.roles.config)?,
+            token_pool: maybe(&self.roles.token_pool)?,
+            media_cache: maybe(&self.roles.media_cache)?,
+            chat: maybe(&self.roles.chat)?,
         })
     }
 }

@@ -45,8 +45,36 @@ impl Remotes {
     }
 }
 
+/// What of the settings depends on the roles.
+pub(crate) fn check(settings: &Settings, roles: &Roles) -> Result<(), StartError> {
+    let mut mistakes = Vec::new();
+    for (role, name, address) in addresses(settings) {
+        if needed(roles, role) && !roles.has(role) && address.is_empty() {
+            mistakes
+                .push(format!("peers.{name}: the address of {role} is missing, since it does not run here"));
+        }
+    }
+    if roles.split() && settings.internal.secret.is_empty() {
+        mistakes.push(
+            "internal.secret: roles that run apart need a shared secret (G2A_INTERNAL_SECRET)".to_owned(),
+        );
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(StartError(mistakes)) }
+}
+
+/// Who calls whom: the gateway everybody; chat the pool, media and config; the others config.
+fn needed(roles: &Roles, role: Role) -> bool {
+    match role {
+        Role::Config => true,
+        Role::TokenPool => roles.has(Role::Chat) || roles.has(Role::Gateway),
+        Role::MediaCache => roles.has(Role::Chat) || roles.has(Role::Gateway),
+        Role::Chat => roles.has(Role::Gateway),
+        Role::Gateway => false,
+    }
+}
+
 /// Each role that can be called, with the name and the value of its address.
-pub(crate) fn addresses(settings: &Settings) -> [(Role, &'static str, &str); 4] {
+fn addresses(settings: &Settings) -> [(Role, &'static str, &str); 4] {
     let peers = &settings.peers;
     [
         (Role::Config, "config", &peers.config),

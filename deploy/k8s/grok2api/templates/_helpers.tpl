@@ -44,7 +44,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- /*
 What runs: one entry for each Deployment. `key` is its section of the values; `port` its gRPC port; `calls` the roles it
 reaches, which is all that its NetworkPolicy allows; `store` that it needs the store and the key; `upstream` that it talks
-to Grok. The same as in services/server/src/compose.rs; the gateway is given token-pool for the admin API.
+to Grok. The same as in services/server/src/remotes.rs; the gateway is given token-pool for the admin API.
 */ -}}
 {{- define "grok2api.components" -}}
 {{- if eq .Values.topology "embedded" -}}

@@ -6,18 +6,17 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use futures_util::future::join_all;
-use grok2api_kit::{grpc::Peers, lifecycle::Tasks, settings::Settings};
+use grok2api_kit::{lifecycle::Tasks, settings::Settings};
 use grok2api_proto::pool::{self, ListAccountsRequest, Outcome, SettleRequest, TokenPool};
 use grok2api_storage::{Store, accounts::StoredAccount};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use crate::{
-    cli::{address, grok2api, output, ready},
-    replicas::{Books, CALLERS, SECRET, lease, row},
+    cli::{grok2api, output},
+    replicas::{self, Books, CALLERS, SECRET, lease, row},
 };
 
 const ACCOUNTS: usize = 60;
@@ -39,12 +38,9 @@ fn variables(data: &Path) -> Vec<(String, String)> {
 }
 
 async fn start(data: &Path, tasks: &Tasks) -> (Child, Arc<dyn TokenPool>) {
-    let mut command: Command = grok2api(data);
+    let mut command = grok2api(data);
     command.args(["serve", "--run", "token-pool,config"]).envs(variables(data));
-    let (child, _, said) = ready(&mut command).await;
-    let at = format!("http://{}", address(&said, "token-pool"));
-    let peers = Peers::start(&at, SECRET, None, tasks).unwrap();
-    (child, pool::client(peers.transport(Duration::from_secs(10))))
+    replicas::start(&mut command, tasks).await
 }
 
 async fn remaining(pool: &Arc<dyn TokenPool>) -> Vec<pool::Account> {

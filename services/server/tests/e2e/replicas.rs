@@ -65,10 +65,8 @@ impl Cluster {
         let tasks = Tasks::new();
         let mut cluster = Self { redis, data, processes: Vec::new(), pools: Vec::new(), tasks };
         for _ in 0..PROCESSES {
-            let (child, _, said) = ready(&mut cluster.command()).await;
-            let at = format!("http://{}", address(&said, "token-pool"));
-            let peers = Peers::start(&at, SECRET, None, &cluster.tasks).unwrap();
-            cluster.pools.push(pool::client(peers.transport(Duration::from_secs(10))));
+            let (child, pool) = start(&mut cluster.command(), &cluster.tasks).await;
+            cluster.pools.push(pool);
             cluster.processes.push(child);
         }
         cluster
@@ -96,6 +94,14 @@ impl Cluster {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+/// A process that serves accounts, and its pool.
+pub(super) async fn start(command: &mut Command, tasks: &Tasks) -> (Child, Arc<dyn TokenPool>) {
+    let (child, _, said) = ready(command).await;
+    let at = format!("http://{}", address(&said, "token-pool"));
+    let peers = Peers::start(&at, SECRET, None, tasks).unwrap();
+    (child, pool::client(peers.transport(Duration::from_secs(10))))
 }
 
 fn variables(redis: &RedisServer, data: &Path) -> Vec<(String, String)> {

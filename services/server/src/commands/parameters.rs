@@ -68,7 +68,7 @@ async fn list(service: &Arc<dyn Config>) -> Result<(), Failure> {
 }
 
 async fn set(service: &Arc<dyn Config>, name: String, text: String) -> Result<(), Failure> {
-    let text = if text == "-" { std::io::read_to_string(std::io::stdin()).unwrap_or_default() } else { text };
+    let text = if text == "-" { from_stdin()? } else { text };
     let text = text.trim_end_matches(['\r', '\n']).to_owned();
     let known = service.list_parameters(ListParametersRequest {}).await?.parameters;
     let value = known
@@ -87,6 +87,13 @@ fn of_kind(parameter: &Parameter, text: &str) -> String {
 
 fn json_text(text: &str) -> String {
     Value::from(text).to_string()
+}
+
+fn from_stdin() -> Result<String, Failure> {
+    let read = std::io::read_to_string(std::io::stdin());
+    read.map_err(|error| {
+        Failure::Code(1, format!("the value could not be read from standard input: {error}"))
+    })
 }
 
 async fn change(service: &Arc<dyn Config>, name: String, value: String, done: &str) -> Result<(), Failure> {

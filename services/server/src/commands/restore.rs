@@ -29,7 +29,7 @@ use super::{
 pub(crate) struct Args {
     /// The archive that `backup` wrote.
     file: PathBuf,
-    /// Replace what is in the data directory; it is kept in a directory beside it.
+    /// Replace what is in the data directory; that is kept in a directory inside it.
     #[arg(long)]
     force: bool,
 }

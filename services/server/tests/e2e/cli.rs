@@ -261,6 +261,25 @@ async fn parameters_are_listed_set_and_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_parameter_is_read_from_standard_input_so_that_no_shell_keeps_it() {
+    let data = tempfile::tempdir().unwrap();
+    let given = data.path().join("given");
+    let set = || {
+        let mut command = grok2api(data.path());
+        command.args(["parameters", "set", "api_key", "-"]).stdin(std::fs::File::open(&given).unwrap());
+        command
+    };
+    std::fs::write(&given, "sk-a-very-secret-key\n").unwrap();
+    let (code, out, err) = output(&mut set()).await;
+    assert_eq!(code, 0, "{out} {err}");
+    std::fs::write(&given, b"sk-\xff").unwrap();
+    let (code, _, err) = output(&mut set()).await;
+    assert!(code == 1 && err.contains("standard input"), "{code} {err}");
+    let (_, out, _) = output(grok2api(data.path()).args(["parameters", "list"])).await;
+    assert!(out.contains("sk-a…-key") && !out.contains("very-secret"), "{out}");
+}
+
+#[tokio::test]
 async fn a_bad_scenario_names_its_line() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("scenario.toml");

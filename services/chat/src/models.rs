@@ -171,7 +171,9 @@ mod tests {
         let found = |id, effort| find_for(id, effort).unwrap().id.as_str();
         assert_eq!(found("grok-4-fast", ""), "grok-4-fast");
         assert_eq!(found("grok-4-fast", "medium"), "grok-4-fast");
-        assert_eq!(found("grok-4-fast", "high"), "grok-4-fast-expert");
+        for effort in ["high", "xhigh", "max"] {
+            assert_eq!(found("grok-4-fast", effort), "grok-4-fast-expert");
+        }
         assert_eq!(found("grok-4-fast-expert", "low"), "grok-4-fast");
         assert_eq!(found("grok-3-fast", "high"), "grok-3-fast");
         assert_eq!(found("grok-4-fast-high", ""), "grok-4-fast-expert");

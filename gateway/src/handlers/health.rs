@@ -21,11 +21,11 @@ pub(crate) struct Health {
 
 /// Tells whether the process serves.
 ///
-/// Cheap: no service is asked. `503` while the process starts or drains.
+/// Cheap: no service is asked. `503` while the process starts or drains, or its store is away.
 #[utoipa::path(get, path = "/health", tag = "Service", operation_id = "health",
     responses(
         (status = 200, description = "It serves.", body = Health),
-        (status = 503, description = "It starts or drains.", body = Health),
+        (status = 503, description = "It starts or drains, or its store is away.", body = Health),
     ))]
 pub(crate) async fn health(State(deps): State<Deps>) -> (StatusCode, Json<Health>) {
     let waiting_for = deps.readiness.pending();

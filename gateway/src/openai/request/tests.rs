@@ -462,7 +462,7 @@ fn the_smaller_limit_counts(#[case] fields: Value, #[case] expected: Option<u64>
 #[test]
 fn the_page_of_fields_is_up_to_date() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/request-fields.md");
-    let intro = "<!-- Generated from the tables in gateway/src/openai/request by the tests of grok2api-gateway (UPDATE_DOCS=1). -->\n\n\
+    let intro = "<!-- Generated from the tables of fields in gateway/src by the tests of grok2api-gateway (UPDATE_DOCS=1). -->\n\n\
         # Request fields\n\n\
         What becomes of every field of a request. `null` is the same as leaving a field out; fields that are not listed are\n\
         ignored, because clients send fields of their own.\n\n\
@@ -470,7 +470,6 @@ fn the_page_of_fields_is_up_to_date() {
         | honoured | it does what it says |\n\
         | emulated | the upstream has no such control; this product does it |\n\
         | hint | its type is checked; the upstream has the last word |\n\
-        | no effect | its type is checked; nothing comes of it in this version |\n\
         | refused | 400 `unsupported_parameter`, unless the value asks for nothing special |\n";
     let chat = options::documentation(options::CHAT);
     let message = options::documentation(messages::MESSAGE);

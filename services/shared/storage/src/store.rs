@@ -123,7 +123,7 @@ impl Store {
             admins: bounds.admins(mysql.admins()),
             sessions: bounds.sessions(mysql.sessions()),
             actions: bounds.actions(mysql.actions()),
-            videos: bounds.videos(SealedJobs::over(mysql.videos(), sealer.clone())),
+            videos: SealedJobs::over(bounds.videos(mysql.videos()), sealer.clone()),
             sealer,
             behind: Behind::MySql(mysql),
         })
@@ -143,7 +143,7 @@ impl Store {
             admins: bounds.admins(redis.admins()),
             sessions: bounds.sessions(redis.sessions()),
             actions: bounds.actions(redis.actions()),
-            videos: bounds.videos(SealedJobs::over(redis.videos(), sealer.clone())),
+            videos: SealedJobs::over(bounds.videos(redis.videos()), sealer.clone()),
             sealer,
             behind: Behind::Redis(redis),
         })

@@ -194,7 +194,7 @@ async fn one_of_before_they_were_sealed_is_read(stand: &Stand) {
     let sealed = store.sealed().await.unwrap();
     assert!(sealed.iter().all(|sealed| sealed.kind != "video_jobs"), "{sealed:?}");
     assert_eq!(store.reseal(u64::MAX).await.unwrap(), Resealed::default());
-    assert!(store.videos().update(&read).await.unwrap());
+    assert!(store.videos().update(&Job { alive_at: 5, ..read }).await.unwrap());
     assert!(!tells(&settings, &store, "video_1", SECRET).await);
 }
 

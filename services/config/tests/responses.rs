@@ -110,7 +110,9 @@ async fn a_client_comes_back_to_its_own_responses(
 
 #[tokio::test]
 async fn what_is_too_much_of_a_conversation_is_not_gone_on_with() {
-    let fixture = Fixture::new(Ground::Direct, runtime_config()).await;
+    // Nothing of it goes meanwhile to make room.
+    let config = RuntimeConfig { response_max_size_mb: 512, ..runtime_config() };
+    let fixture = Fixture::new(Ground::Direct, config).await;
     let mut previous = String::new();
     for hours in (1..8).rev() {
         let large = Response { input: vec![b' '; 8 << 20].into(), ..response(hours, &previous) };

@@ -296,3 +296,12 @@ async fn configure(url: &str, name: &str, value: &str) {
     let said = command.args(["-u", url, "CONFIG", "SET", name, value]).output().await.unwrap();
     assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), "OK");
 }
+
+#[tokio::test]
+async fn a_start_writes_nowhere_but_into_the_data_directory() {
+    let disk = SmallDisk::mount(24);
+    let program = env!("CARGO_BIN_EXE_grok2api");
+    let migrate = format!("env -i G2A_DATA_DIR={} {program} migrate", disk.path().display());
+    let (code, out, err) = output(&mut disk.alone(&migrate).into()).await;
+    assert!(code == 0 && out.contains("migrated from 0"), "{code} {out} {err}");
+}

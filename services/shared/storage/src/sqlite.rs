@@ -121,6 +121,7 @@ impl Sqlite {
     pub async fn open(directory: &Path) -> Result<Self> {
         grok2api_kit::directory::private(directory)
             .map_err(|source| Error::Directory { path: directory.display().to_string(), source })?;
+        temporary_files_in(directory).await;
         let options = SqliteConnectOptions::new()
             .filename(directory.join("grok2api.db"))
             .create_if_missing(true)
@@ -184,6 +185,22 @@ impl Sqlite {
 }
 
 /// Whether every migration is there, as far as can be seen beside a writer.
+/// Has SQLite sort and spill in that directory. It would look for one of the system's, and in a container whose root cannot
+/// be written there is none: an index could not be built then, nor some changes of many rows be made.
+async fn temporary_files_in(directory: &Path) {
+    let place = directory.display().to_string().replace('\'', "''");
+    let told = async {
+        let mut nowhere = SqliteConnection::connect("sqlite::memory:").await?;
+        let pragma = format!("PRAGMA temp_store_directory = '{place}'");
+        // It counts for the whole process.
+        sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(&mut nowhere).await?;
+        nowhere.close().await
+    };
+    if let Err(error) = told.await {
+        tracing::debug!(%error, "SQLite looks for a place for its temporary files by itself");
+    }
+}
+
 async fn is_up_to_date(options: &SqliteConnectOptions) -> bool {
     let newest = async {
         let mut connection = SqliteConnection::connect_with(&options.clone().read_only(true)).await?;
@@ -230,6 +247,16 @@ mod tests {
         Migrator::with_migrations(older.collect()).run(&mut other).await.unwrap();
         sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
         (options, other)
+    }
+
+    #[tokio::test]
+    async fn temporary_files_lie_in_the_data_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("it's here");
+        let store = Sqlite::open(&directory).await.unwrap();
+        let place: String =
+            sqlx::query_scalar("PRAGMA temp_store_directory").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(place, directory.display().to_string());
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
 };
 
-use super::{BUSY_TIMEOUT, LOCKED_WAIT, MIGRATIONS, Sqlite, Turns, is_locked};
+use super::{BUSY_TIMEOUT, LOCKED_WAIT, MIGRATIONS, Sqlite, Turns, is_locked, temporary_files_in};
 use crate::{Error, Migrated, Result, Sealed};
 
 /// How long a connection that is being closed may take.
@@ -28,6 +28,7 @@ pub fn newest_migration() -> i64 {
 /// # Errors
 /// [`Error::Store`], also when the disk is full; [`Error::Damaged`] when the copy does not pass [`check`].
 pub async fn copy(directory: &Path, into: &Path) -> Result<i64> {
+    temporary_files_in(directory).await;
     let options = SqliteConnectOptions::new().filename(directory.join(FILE)).busy_timeout(BUSY_TIMEOUT);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let copied = sqlx::query("VACUUM INTO ?").bind(into.display().to_string()).execute(&mut connection).await;

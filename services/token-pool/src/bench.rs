@@ -16,8 +16,9 @@ use crate::{
 };
 
 const NOW: i64 = 1_700_000_000_000;
+/// As over Redis, where nothing is lost that the store does not know of.
 const LIMITS: Limits =
-    Limits { concurrency: 8, resting_percent: 50, readings_per_minute: 60, written_behind: true };
+    Limits { concurrency: 8, resting_percent: 50, readings_per_minute: 60, written_behind: false };
 
 /// A pool of accounts with known windows in memory, and a clock that moves on with every turn.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Turns {
     /// So many accounts, each with another number of units left.
     pub fn new(accounts: u32) -> Self {
         let mut pool = Pool::default();
-        pool.roster.set_limits(LIMITS, NOW);
+        pool.roster.set_limits(Limits { written_behind: true, ..LIMITS }, NOW);
         (0..accounts).for_each(|number| pool.merge(account(number), false, NOW));
         Self { pool, wanted: wanted(), settlement: settlement(), now: NOW, lease: 0 }
     }

@@ -6,8 +6,9 @@ mod ledger;
 mod readings;
 mod reads;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use foldhash::HashMap;
 use grok2api_storage::accounts::{StoredAccount, Tier};
 use uuid::Uuid;
 
@@ -65,8 +66,8 @@ impl Pool {
         let (id, bind) = match self.roster.bound(followed, &request, now) {
             Bound::To(id) => (id, true),
             Bound::Busy if patient => return Err(Refusal::busy()),
-            other => match self.roster.best(&request, 1, now).first() {
-                Some(id) => (*id, other == Bound::Nowhere),
+            other => match self.roster.first(&request, &[], now) {
+                Some(id) => (id, other == Bound::Nowhere),
                 None => return Err(self.roster.refusal(wanted, class, now)),
             },
         };

@@ -9,8 +9,9 @@ mod list;
 mod refusal;
 mod rows;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
+use foldhash::HashMap;
 use grok2api_proto::{
     config::RuntimeConfig,
     pool::{Outcome, PoolEvent},
@@ -184,11 +185,17 @@ impl Roster {
         }
         let mut chosen = Vec::with_capacity(most);
         while chosen.len() < most {
-            let may = |id| !chosen.contains(&id) && eligible(&self.slots[&id].account, request, now).is_ok();
-            let Some(next) = self.index.best(request, may) else { break };
+            let Some(next) = self.first(request, &chosen, now) else { break };
             chosen.push(next);
         }
         chosen
+    }
+
+    /// The best account that may serve, save those.
+    pub(crate) fn first(&self, request: &Request<'_>, but: &[Uuid], now: i64) -> Option<Uuid> {
+        self.index.best(request, |id| {
+            !but.contains(&id) && eligible(&self.slots[&id].account, request, now).is_ok()
+        })
     }
 
     /// The best account for such a request of one unit, save that one.
@@ -212,7 +219,7 @@ impl Roster {
             concurrency,
             written_behind,
         };
-        self.best(&request, 1, now).first().and_then(|id| self.get(*id))
+        self.first(&request, &[], now).and_then(|id| self.get(id))
     }
 
     /// Where a conversation stands that is bound to this account. What passes by itself, or lies in this request

@@ -138,26 +138,33 @@ impl ToSchema for ImageStreamEvent {}
 
 impl PartialSchema for ChatStreamEvent {
     fn schema() -> RefOr<Schema> {
-        let data = [ChatCompletionChunk::name(), Body::name()];
-        event(data).description(Some("A comment, `: ping`, may stand between two of these.")).into()
+        let json = json_of([ChatCompletionChunk::name(), Body::name()]);
+        let data = AnyOfBuilder::new().item(json).item(words::done());
+        let about = "A comment, `: ping`, may stand between two of these; the last is `[DONE]`.";
+        event(data.build()).description(Some(about)).into()
     }
 }
 
 impl PartialSchema for ImageStreamEvent {
     fn schema() -> RefOr<Schema> {
-        event([ImageEvent::name(), Body::name()])
+        event(json_of([ImageEvent::name(), Body::name()]).build())
             .property("event", words::image_event_or_error())
             .required("event")
             .into()
     }
 }
 
-/// An event whose `data` is the JSON text of one of these.
-fn event(data: [Cow<'static, str>; 2]) -> ObjectBuilder {
-    let any = data.into_iter().fold(AnyOfBuilder::new(), |any, name| any.item(Ref::from_schema_name(name)));
+/// An event with such `data`.
+fn event(data: impl Into<Schema>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Object).property("data", data.into()).required("data")
+}
+
+/// The JSON text of one of these.
+fn json_of(schemas: [Cow<'static, str>; 2]) -> ObjectBuilder {
+    let any =
+        schemas.into_iter().fold(AnyOfBuilder::new(), |any, name| any.item(Ref::from_schema_name(name)));
     let data = ObjectBuilder::new().schema_type(Type::String).content_media_type("application/json");
-    let data = data.content_schema(Some(Schema::from(any.schema_type(SchemaType::AnyValue))));
-    ObjectBuilder::new().schema_type(Type::Object).property("data", data).required("data")
+    data.content_schema(Some(Schema::from(any.schema_type(SchemaType::AnyValue))))
 }
 
 /// Schemas that no answer of an operation names.

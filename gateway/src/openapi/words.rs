@@ -12,6 +12,7 @@ words! {
     assistant: "assistant";
     chat_completion: "chat.completion";
     chat_completion_chunk: "chat.completion.chunk";
+    done: "[DONE]";
     error_type: "invalid_request_error" | "authentication_error" | "permission_error" | "rate_limit_error"
         | "insufficient_quota" | "server_error";
     finish_reason: "stop" | "length" | "tool_calls" | "content_filter" | "function_call";

@@ -52,8 +52,6 @@ pub(crate) enum Shape {
     /// An object whose values are all of one kind, whatever their names.
     Map(&'static Shape),
     TextOrObjects,
-    /// Definitions of functions or other tools.
-    Tools,
     TextOrObject,
     /// Checked where it is read, as this schema says.
     Read(&'static str, fn() -> Schema),
@@ -87,7 +85,7 @@ pub(crate) const fn unsupported(unless: fn(&Value) -> bool, leaves: fn() -> Sche
 
 use Shape::{
     Boolean, Integer, Map, Number, Object, Objects, Read, Stop, Text, TextOrObject, TextOrObjects, Texts,
-    Tools, Words,
+    Words,
 };
 use Treatment::{Emulated, Hint, Honoured};
 
@@ -144,11 +142,16 @@ pub(crate) const CHAT: &[Field] = &[
     ),
     field(
         "tools",
-        Tools,
+        Read("list of objects", schemas::tools),
         Emulated,
         "functions are called; tools of other types are accepted and not offered",
     ),
-    field("functions", Tools, Emulated, "the same, as it was before `tools`: at most one call"),
+    field(
+        "functions",
+        Read("list of objects", schemas::functions),
+        Emulated,
+        "the same, as it was before `tools`: at most one call",
+    ),
     field("parallel_tool_calls", Boolean, Emulated, "`false`: at most one call"),
     field(
         "top_logprobs",
@@ -301,7 +304,6 @@ impl Shape {
             TextOrObjects => value.is_string() || is_list_of_objects(value),
             Stop => value.is_string() || is_list_of_texts(value),
             Texts => is_list_of_texts(value),
-            Tools => value.is_array(),
             TextOrObject => value.is_string() || value.is_object(),
             Read(..) => true,
         }
@@ -354,7 +356,7 @@ impl Shape {
             Map(Number(..)) => "an object of numbers within -100 and 100",
             Map(_) => "an object",
             TextOrObjects => "a string or a list of objects",
-            Tools | Objects => "a list of objects",
+            Objects => "a list of objects",
             TextOrObject => "a string or an object",
             Read(name, _) => name,
         }

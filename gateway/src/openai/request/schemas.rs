@@ -108,7 +108,8 @@ fn named_function() -> ObjectBuilder {
 pub(super) fn tool_choice() -> Schema {
     let object = || ObjectBuilder::new().schema_type(Type::Object).required("type");
     let function = object().property("type", words(&["function"])).property("function", named_function());
-    let tool = ObjectBuilder::new().schema_type(Type::Object).property("function", named_function());
+    let function_or_null = or_null(named_function().into());
+    let tool = ObjectBuilder::new().schema_type(Type::Object).property("function", function_or_null);
     let allowed = ObjectBuilder::new().schema_type(Type::Object).required("mode").required("tools");
     let allowed = allowed.property("mode", words(&["auto", "required"]));
     let allowed = allowed.property("tools", list(tool.into()));
@@ -152,20 +153,24 @@ pub(super) fn opaque() -> Schema {
 }
 
 /// A function must have a name; what other kinds of tools look like is not ours to say.
-pub(super) fn tool() -> Schema {
+pub(super) fn tools() -> Schema {
     let object = || ObjectBuilder::new().schema_type(Type::Object);
-    let some = || text().min_length(Some(1));
-    let described = |object: ObjectBuilder| {
-        let object = object.property("name", some()).required("name");
-        let object = object.property("description", or_null(of(Type::String)));
-        let object = object.property("parameters", or_null(of(Type::Object)));
-        object.property("strict", or_null(of(Type::Boolean)))
-    };
-    let function = described(object());
-    let wrapped = object().property("type", words(&["function"])).property("function", function);
+    let wrapped = object().property("type", words(&["function"])).property("function", defined(object()));
     let other = object().property("type", pattern("^(?!function$)")).required("type");
-    let bare = described(object().property("type", of(Type::Null)));
-    any_of([wrapped.required("type").required("function").into(), other.into(), bare.into()])
+    let bare = defined(object().property("type", of(Type::Null)));
+    list(any_of([wrapped.required("type").required("function").into(), other.into(), bare.into()]))
+}
+
+pub(super) fn functions() -> Schema {
+    list(defined(ObjectBuilder::new().schema_type(Type::Object)).into())
+}
+
+/// The definition of a function.
+fn defined(object: ObjectBuilder) -> ObjectBuilder {
+    let object = object.property("name", text().min_length(Some(1))).required("name");
+    let object = object.property("description", or_null(of(Type::String)));
+    let object = object.property("parameters", or_null(of(Type::Object)));
+    object.property("strict", or_null(of(Type::Boolean)))
 }
 
 pub(super) fn image_format() -> Schema {
@@ -216,7 +221,7 @@ fn chat_message() -> Schema {
     any_of([
         message(&["system", "developer", "user"], content()).required("content").into(),
         assistant(),
-        message(&["tool"], content()).required("content").required("tool_call_id").into(),
+        tool_result(),
         message(&["function"], content()).required("content").required("name").into(),
     ])
 }
@@ -224,7 +229,12 @@ fn chat_message() -> Schema {
 fn message(roles: &[&str], content: Schema) -> ObjectBuilder {
     let object = ObjectBuilder::new().schema_type(Type::Object).required("role");
     let object = object.property("role", words(roles)).property("content", or_null(content));
-    object.property("name", or_null(of(Type::String))).property("tool_call_id", or_null(of(Type::String)))
+    object.property("name", or_null(of(Type::String)))
+}
+
+fn tool_result() -> Schema {
+    let message = message(&["tool"], content()).required("content");
+    message.property("tool_call_id", of(Type::String)).required("tool_call_id").into()
 }
 
 fn assistant() -> Schema {

@@ -45,8 +45,9 @@ async fn ask(product: &Product, bearer: Option<&str>, arguments: &[&str]) -> Str
     crate::sdk::run(command, DEADLINE).await
 }
 
-/// The API of clients; that of admins has a test of its own.
-const CLIENTS: [&str; 6] = ["--exclude-path-regex", "^/api/", "--max-examples", "15", "--max-time", "100"];
+/// The API of clients; that of admins has a test of its own. Without `--max-time`: what is asked must not depend on how busy
+/// the machine is.
+const CLIENTS: [&str; 4] = ["--exclude-path-regex", "^/api/", "--max-examples", "25"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_is_outside_of_the_document() {
@@ -88,8 +89,7 @@ async fn no_answer_to_an_admin_who_reads_is_outside_of_the_document() {
     product.ask("grok-3-fast", "draw a moon").await;
     let clients = "^/(v1|images|videos|health|api/live$)";
     let only = ["--include-method", "GET", "--exclude-path-regex", clients];
-    let bounds = ["--max-examples", "10", "--max-time", "60"];
-    let said = ask(&product, Some(&owner.token), &[&only[..], &bounds].concat()).await;
+    let said = ask(&product, Some(&owner.token), &[&only[..], &["--max-examples", "25"]].concat()).await;
     assert!(said.contains("Tested: "), "{said}");
     product.stop().await;
 }

@@ -6,7 +6,6 @@ use utoipa::openapi::{
     schema::{AnyOfBuilder, SchemaType},
 };
 
-use super::super::schemas;
 use super::{Field, LONGEST_STOP, Shape, Treatment};
 
 /// An object with the fields of a table.
@@ -56,7 +55,6 @@ impl Shape {
                 .into(),
             Self::TextOrObjects => any_of([of(Type::String), list(of(Type::Object))]),
             Self::Objects => list(of(Type::Object)),
-            Self::Tools => list(schemas::tool()),
             Self::TextOrObject => any_of([of(Type::String), of(Type::Object)]),
             Self::Read(_, schema) => schema(),
         }

@@ -32,6 +32,7 @@ use crate::cli::{address, grok2api};
 
 pub(super) const ROLES: [&str; 5] = ["config", "token-pool", "media-cache", "chat", "gateway"];
 const SECRET: &str = "the-secret-of-the-tests";
+/// Of the largest tier: however much a fast machine serves meanwhile, nobody runs out.
 const ACCOUNTS: usize = 32;
 /// All of them are read at once, so that both sides begin with the same numbers.
 const READINGS: &str = "600";
@@ -121,7 +122,7 @@ impl Topology {
         self.pool = pool::client(token_pool.transport(LONG));
         let accounts = (0..ACCOUNTS).map(|number| NewAccount {
             token: token(number),
-            tier: Tier::Super.into(),
+            tier: Tier::Heavy.into(),
             note: String::new(),
         });
         self.pool.add_accounts(AddAccountsRequest { accounts: accounts.collect() }).await.unwrap();
@@ -308,7 +309,7 @@ pub(super) fn signal(pid: u32, name: &str) {
 }
 
 fn token(number: usize) -> String {
-    format!("sim-super-{number:04}")
+    format!("sim-heavy-{number:04}")
 }
 
 fn peers_at(addresses: &[SocketAddr], tasks: &Tasks) -> Peers {

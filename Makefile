@@ -26,7 +26,7 @@ run: ## the product itself: SQLite and files in ./data, the real upstream
 	./target/release/grok2api serve
 
 test: ## all tests
-	@scripts/setup test
+	@scripts/setup build
 	@scripts/test
 
 lint: ## formatting and lints, as CI runs them

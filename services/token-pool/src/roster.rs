@@ -179,10 +179,6 @@ impl Roster {
 
     /// The best accounts that may serve, the first to be tried first; at most so many.
     pub(crate) fn best(&self, request: &Request<'_>, most: usize, now: i64) -> Vec<Uuid> {
-        if let Some(only) = request.only {
-            let able = self.get(only).filter(|account| eligible(account, request, now).is_ok());
-            return able.map(|account| account.stored.id).into_iter().collect();
-        }
         let mut chosen = Vec::with_capacity(most);
         while chosen.len() < most {
             let Some(next) = self.first(request, &chosen, now) else { break };
@@ -191,11 +187,15 @@ impl Roster {
         chosen
     }
 
-    /// The best account that may serve, save those.
+    /// The best account that may serve, save those. The only one that may is not searched for.
     pub(crate) fn first(&self, request: &Request<'_>, but: &[Uuid], now: i64) -> Option<Uuid> {
-        self.index.best(request, |id| {
-            !but.contains(&id) && eligible(&self.slots[&id].account, request, now).is_ok()
-        })
+        let may = |id| {
+            !but.contains(&id) && self.get(id).is_some_and(|account| eligible(account, request, now).is_ok())
+        };
+        match request.only {
+            Some(only) => may(only).then_some(only),
+            None => self.index.best(request, may),
+        }
     }
 
     /// The best account for such a request of one unit, save that one.

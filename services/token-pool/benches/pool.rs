@@ -94,11 +94,11 @@ fn redis(criterion: &mut Criterion) {
 
 /// Microseconds of one turn in pools of these sizes: the least of some batches, so that what else the machine
 /// does counts little, and by turns, so that it counts for all.
-fn microseconds<const SIZES: usize>(sizes: [u32; SIZES]) -> [f64; SIZES] {
+fn microseconds<const N: usize>(sizes: [u32; N]) -> [f64; N] {
     const BATCHES: u32 = 30;
     const TURNS: u32 = 25_000;
     let mut pools = sizes.map(Turns::new);
-    let mut least = [f64::INFINITY; SIZES];
+    let mut least = [f64::INFINITY; N];
     for _ in 0..BATCHES {
         for (turns, least) in pools.iter_mut().zip(&mut least) {
             let batch = time(turns, TURNS.into()).as_secs_f64() * 1e6 / f64::from(TURNS);

@@ -184,7 +184,6 @@ impl Sqlite {
     }
 }
 
-/// Whether every migration is there, as far as can be seen beside a writer.
 /// Has SQLite sort and spill in that directory. It would look for one of the system's, and in a container whose root cannot
 /// be written there is none: an index could not be built then, nor some changes of many rows be made.
 async fn temporary_files_in(directory: &Path) {
@@ -201,6 +200,7 @@ async fn temporary_files_in(directory: &Path) {
     }
 }
 
+/// Whether every migration is there, as far as can be seen beside a writer.
 async fn is_up_to_date(options: &SqliteConnectOptions) -> bool {
     let newest = async {
         let mut connection = SqliteConnection::connect_with(&options.clone().read_only(true)).await?;
